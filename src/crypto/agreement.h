@@ -1,0 +1,31 @@
+// X25519 (RFC 7748). A node's onion key is its long-lived agreement key; path builders and askers use a fresh one each time.
+#pragma once
+
+#include <optional>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "crypto/secret.h"
+
+namespace planetserve::crypto {
+
+using AgreementPublicKey = FixedBytes<struct AgreementPublicKeyTag, 32>;
+
+class AgreementKey {
+public:
+    static AgreementKey generate(Random& random);
+    static AgreementKey from_secret(const Secret<32>& secret);
+
+    const AgreementPublicKey& public_key() const { return public_key_; }
+    const Secret<32>& secret() const { return secret_; }
+    // The shared secret, not yet a key: derive keys from it together with both public keys. Empty for a peer key of small
+    // order, which would make the secret known to everyone.
+    std::optional<Secret<32>> agree(const AgreementPublicKey& peer) const;
+
+private:
+    AgreementKey() = default;
+    Secret<32> secret_;
+    AgreementPublicKey public_key_;
+};
+
+}  // namespace planetserve::crypto

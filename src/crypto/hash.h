@@ -1,0 +1,24 @@
+// SHA-256 (FIPS 180-4), HMAC (RFC 2104), HKDF (RFC 5869).
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "crypto/secret.h"
+
+namespace planetserve::crypto {
+
+using Digest = std::array<std::uint8_t, 32>;
+
+Digest sha256(ByteView data);
+// The digest of the parts' concatenation; parts are not delimited.
+Digest sha256(std::initializer_list<ByteView> parts);
+Digest hmac_sha256(ByteView key, ByteView data);
+
+// Fills out with HKDF-SHA256(salt, key material, info). REQUIRES: out.size() <= 255 * 32.
+void hkdf_sha256(ByteView salt, ByteView key_material, std::string_view info, MutableByteView out);
+SymmetricKey derive_key(ByteView salt, ByteView key_material, std::string_view info);
+
+}  // namespace planetserve::crypto

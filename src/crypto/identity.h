@@ -1,0 +1,48 @@
+// A node's identity: an Ed25519 key pair (RFC 8032) whose public half is its NodeId.
+#pragma once
+
+#include <filesystem>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "crypto/agreement.h"
+#include "crypto/secret.h"
+
+namespace planetserve::crypto {
+
+using Signature = FixedBytes<struct SignatureTag, 64>;
+
+class Identity {
+public:
+    static Identity from_seed(const Secret<32>& seed);
+    static Identity generate(Random& random);
+
+    const NodeId& id() const { return id_; }
+    // The 32 bytes from which the key pair follows (RFC 8032's private key).
+    Secret<32> seed() const;
+    // Signs context || 0x00 || message. The context separates what is signed for one purpose from any other.
+    Signature sign(std::string_view context, ByteView message) const;
+    // Signs the bytes alone, for protocols whose own format says what is signed.
+    Signature sign_raw(ByteView message) const;
+
+private:
+    Identity() = default;
+    NodeId id_;
+    Secret<64> secret_;
+};
+
+[[nodiscard]] bool verify(const NodeId& signer, std::string_view context, ByteView message, const Signature& signature);
+[[nodiscard]] bool verify_raw(const NodeId& signer, ByteView message, const Signature& signature);
+
+// What a node keeps secret on disk.
+struct NodeKeys {
+    Identity identity;
+    AgreementKey onion;
+};
+
+// Reads the node's keys from a file, or makes them and writes the file (mode 0600, in a directory that is created 0700). A
+// file that others can read, or that does not parse, is refused with an error that says what to do; it is never replaced.
+Result<NodeKeys> load_or_create_keys(const std::filesystem::path& file, Random& random);
+
+}  // namespace planetserve::crypto

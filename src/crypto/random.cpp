@@ -1,0 +1,15 @@
+#include "crypto/random.h"
+
+#include <sodium.h>
+
+#include <stdexcept>
+
+namespace planetserve::crypto {
+
+SystemRandom::SystemRandom() {
+    if (sodium_init() < 0) throw std::runtime_error("libsodium could not start: no source of random numbers");
+}
+
+void SystemRandom::fill(MutableByteView out) { randombytes_buf(out.data(), out.size()); }
+
+}  // namespace planetserve::crypto
