@@ -1,0 +1,63 @@
+// Entry relays: the small, slowly changing set from which every path's first relay is taken (docs/protocols/paths.md).
+//
+// Each fresh first relay is a new chance to pick a hostile one, and over many paths the true sender is the predecessor more often
+// than chance (the predecessor attack). So a user draws a few entry relays once and keeps them for weeks, as Tor does with its
+// guards. A relay that cannot be reached is skipped for a while, not replaced: an attacker must not be able to push a user through
+// fresh relays by making entries fail.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace planetserve::onion {
+
+struct EntryRelayOptions {
+    std::size_t count = 6;
+    std::chrono::milliseconds lifetime = std::chrono::hours(24 * 60);
+    // An entry that left the network is given up only after this long.
+    std::chrono::milliseconds absence = std::chrono::hours(24);
+    Duration retry_after = 30s;
+};
+
+class EntryRelays {
+public:
+    explicit EntryRelays(EntryRelayOptions options) : options_(options) {}
+
+    // Adopts a set that was kept on disk: lines of "node-id chosen-at-ms absent-since-ms". Refuses the whole text when a line is
+    // wrong, and keeps what it had.
+    Status load(std::string_view text);
+    std::string save() const;
+
+    // Drops entries that are too old or long absent and draws new ones, so that `count` entries are present among the relays of
+    // the directory. Returns true when the set to be kept on disk changed.
+    bool update(const std::vector<NodeId>& relays, UnixTime now, Random& random);
+
+    void on_failure(const NodeId& relay, Time now) { failed_until_[relay] = now + options_.retry_after; }
+    void on_success(const NodeId& relay) { failed_until_.erase(relay); }
+
+    // The entries in the network now that are not being skipped, in the order drawn.
+    std::vector<NodeId> usable(Time now) const;
+    bool contains(const NodeId& relay) const { return entries_.contains(relay); }
+    std::size_t size() const { return entries_.size(); }
+
+private:
+    struct Entry {
+        UnixTime chosen;
+        UnixTime absent_since{-1};  // negative while present
+        std::size_t order = 0;
+    };
+
+    EntryRelayOptions options_;
+    std::map<NodeId, Entry> entries_;
+    std::map<NodeId, Time> failed_until_;
+    std::size_t next_order_ = 0;
+};
+
+}  // namespace planetserve::onion

@@ -1,0 +1,84 @@
+// The proxy: the last hop of a path, which carries cloves between the path and model nodes (docs/protocols/paths.md).
+//
+// The user opens a stream on the path for each request: a model node to reach, and a handle of its choosing under which any
+// model node that was told it may answer. The proxy sees whole cloves, sealed and dispersed, and nothing else. Bounds: streams a
+// path and in all, one clove in assembly a stream, cells queued a path. Not thread-safe.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "onion/relay.h"
+
+namespace planetserve::onion {
+
+struct ProxyLimits {
+    std::size_t maximum_streams_per_path = 64;
+    std::size_t maximum_streams = 4096;
+    // Cells waiting for credit on one path; beyond it the stream that adds more is closed.
+    std::size_t maximum_queued_cells = 1024;
+    // The same over all paths: 45 MB.
+    std::size_t maximum_queued_cells_in_all = 32768;
+    // Cloves are not taken further from a path while this much waits for the model node's link.
+    std::size_t link_high_water = 1 << 20;
+};
+
+class Proxy final : public PathEndpoint {
+public:
+    Proxy(Relay& relay, ProxyLimits limits, wire::FrameSender& sender);
+
+    void on_path_up(EndpointId path) override;
+    void on_path_cell(EndpointId path, const InnerCell& cell, Time now) override;
+    void on_path_down(EndpointId path) override;
+
+    // A clove from a model node: reply handle, then the clove.
+    void on_clove_reply(const NodeId& from, ByteView payload);
+    // A model node is gone or its queue has room again.
+    void on_link_down(const NodeId& peer);
+    void on_drained(const NodeId& peer);
+
+    std::size_t streams() const { return by_handle_.size(); }
+
+private:
+    struct Stream {
+        NodeId model;
+        ReplyHandle handle;
+        CloveAssembly assembly;
+    };
+    struct QueuedCell {
+        StreamId stream = 0;
+        bool first = false;
+        Bytes payload;
+    };
+    struct Path {
+        std::unordered_map<StreamId, Stream> streams;
+        FlowWindow forward;
+        FlowWindow backward;
+        std::deque<QueuedCell> queue;
+        std::uint32_t held_back = 0;  // forward cells dealt with whose credit waits for a slow link
+    };
+    struct StreamKey {
+        EndpointId path{};
+        StreamId stream = 0;
+    };
+
+    void on_open(EndpointId id, Path& path, const InnerCell& cell);
+    void on_data(EndpointId id, Path& path, const InnerCell& cell);
+    // The forward cell was dealt with; grants credit unless a model node's link is clogged.
+    void give_credit(EndpointId id, Path& path, const NodeId& model);
+    void grant(EndpointId id, Path& path);
+    void send_queue(EndpointId id, Path& path);
+    // Ends a stream, telling the user why and the model node that nobody listens.
+    void close_stream(EndpointId id, Path& path, StreamId stream, CloseReason reason, bool tell_user, bool tell_model);
+
+    Relay& relay_;
+    ProxyLimits limits_;
+    wire::FrameSender& sender_;
+    std::unordered_map<EndpointId, Path> paths_;
+    std::unordered_map<ReplyHandle, StreamKey, IdHash> by_handle_;
+    std::unordered_map<NodeId, std::unordered_set<EndpointId>, IdHash> waiting_for_link_;
+    std::size_t queued_cells_ = 0;
+};
+
+}  // namespace planetserve::onion

@@ -1,0 +1,135 @@
+// The relay: what every user node does for others' paths (docs/protocols/paths.md).
+//
+// A relay knows of a path its predecessor, its successor, the id each of them calls it by, and two symmetric keys. It takes
+// set-up packets, cells, tear-downs and losses of neighbours, and sends the same onward. When it is the last hop of a path, the
+// opened cells go to a PathEndpoint (the proxy) instead.
+//
+// Bounds: relayed and proxied paths in all and from one neighbour, remembered set-ups, lifetime of a path. What is in flight on
+// a path is bounded by the flow windows of its ends; a neighbour whose queue is full loses the path, not the relay its memory.
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "crypto/agreement.h"
+#include "onion/cell.h"
+#include "onion/setup.h"
+#include "wire/frame.h"
+
+namespace planetserve::onion {
+
+enum class DestroyReason : std::uint8_t {
+    finished = 0,   // its builder is done with it
+    expired = 1,    // its lifetime is over
+    link_lost = 2,  // a neighbour is gone
+    refused = 3,    // the set-up was not acceptable
+    full = 4,       // a bound was reached
+    protocol = 5,   // a cell that does not open, or breaks the rules
+    timed_out = 6,  // no answer within the deadline; only ever given locally
+};
+std::string_view to_string(DestroyReason reason);
+
+// Numbers the paths that end at this node; never reused.
+enum class EndpointId : std::uint64_t {};
+
+// What a path's last hop does with it.
+class PathEndpoint {
+public:
+    virtual ~PathEndpoint() = default;
+    virtual void on_path_up(EndpointId path) = 0;
+    virtual void on_path_cell(EndpointId path, const InnerCell& cell, Time now) = 0;
+    virtual void on_path_down(EndpointId path) = 0;
+};
+
+struct RelayLimits {
+    std::size_t maximum_paths = 4096;
+    std::size_t maximum_paths_per_peer = 1024;
+    std::size_t maximum_remembered_setups = 65536;
+    Duration maximum_lifetime = 1h;
+};
+
+struct RelayCounters {
+    std::uint64_t cells_relayed = 0;
+    std::uint64_t cells_refused = 0;
+    std::uint64_t setups_accepted = 0;
+    std::uint64_t setups_refused = 0;
+};
+
+class Relay {
+public:
+    // The sender, the random source and the endpoint outlive the relay.
+    Relay(const NodeId& self, const crypto::AgreementKey& onion_key, RelayLimits limits, wire::FrameSender& sender, Random& random);
+
+    void set_endpoint(PathEndpoint& endpoint) { endpoint_ = &endpoint; }
+
+    // Frames from a neighbour. The payload of a cell is changed in place.
+    void on_setup(const NodeId& from, ByteView payload, Time now, UnixTime unix_now);
+    void on_cell(const NodeId& from, MutableByteView payload, Time now);
+    void on_destroy(const NodeId& from, ByteView payload);
+    void on_link_down(const NodeId& peer);
+    void on_timer(Time now);
+    // When on_timer has something to do; Time::max() when never.
+    Time next_timer() const;
+
+    // For the endpoint: sends a cell towards the path's builder, or ends the path. False when the path is gone.
+    bool send_backward(EndpointId path, Command command, bool first, StreamId stream, std::initializer_list<ByteView> parts);
+    void close_path(EndpointId path, DestroyReason reason);
+
+    std::size_t paths() const { return paths_.size(); }
+    const RelayCounters& counters() const { return counters_; }
+
+private:
+    struct Side {
+        NodeId peer;
+        PathId id;
+        auto operator<=>(const Side&) const = default;
+    };
+    struct SideHash {
+        std::size_t operator()(const Side& side) const { return IdHash{}(side.peer) ^ (IdHash{}(side.id) << 1); }
+    };
+    struct Path {
+        Side previous;
+        Side next;  // unused when last
+        bool last = false;
+        HopKeys keys;
+        std::uint64_t forward_count = 0;
+        std::uint64_t backward_count = 0;
+        Time expires;
+    };
+    using PathNumber = std::uint64_t;
+
+    Status accept_setup(const Side& previous, ByteView packet, Time now, UnixTime unix_now);
+    bool remember_setup(const PeeledSetup& setup, UnixTime unix_now);
+    void send_destroy(const Side& to, DestroyReason reason);
+    void forward_cell(PathNumber number, Path& path, MutableByteView body, Time now);
+    // Removes the path and tells the sides asked.
+    void remove(PathNumber number, DestroyReason reason, bool tell_previous, bool tell_next);
+
+    NodeId self_;
+    crypto::AgreementKey onion_key_;
+    RelayLimits limits_;
+    wire::FrameSender& sender_;
+    Random& random_;
+    PathEndpoint* endpoint_ = nullptr;
+
+    PathNumber next_number_ = 1;
+    std::unordered_map<PathNumber, Path> paths_;
+    std::unordered_map<Side, PathNumber, SideHash> by_side_;
+    // Paths by neighbour, for a lost link and for the bound on paths from one neighbour (predecessors only are counted).
+    std::unordered_map<NodeId, std::unordered_set<PathNumber>, IdHash> by_peer_;
+    std::unordered_map<NodeId, std::size_t, IdHash> built_by_peer_;
+    std::set<std::pair<Time, PathNumber>> by_expiry_;
+    std::map<ExpiryMinutes, std::set<std::array<std::uint8_t, 16>>> seen_setups_;
+    std::size_t seen_setups_count_ = 0;
+    RelayCounters counters_;
+};
+
+}  // namespace planetserve::onion
