@@ -5,7 +5,7 @@ The permitted ones stand in docs/architecture.md, in a block fenced as ```depend
 
     onion: wire dispersal crypto base
 
-A folder may use itself and what its line names, nothing else. Checked are the #include lines of a folder's sources
+A folder may use itself and what its line names, nothing else; its tests may also use the simulator. Checked are the #include lines of a folder's sources
 and the planetserve_* targets its CMakeLists.txt files link; and that an outside library is used by its owner alone
 (LIBRARIES below). Each violation is printed as "file:line: message"; exit status 1 where there is one.
 """
@@ -18,8 +18,11 @@ TABLE_FILE = "docs/architecture.md"
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 TARGET = re.compile(r"\bplanetserve_([a-z0-9_]+)")
 DEFINITION = re.compile(r"\b(?:planetserve_library\s*\(\s*|add_library\s*\(\s*planetserve_)([a-z0-9_]+)")
+CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(([^()]*)\)", re.DOTALL)
 # Targets that belong to no folder.
-SHARED_TARGETS = {"flags", "library", "test", "fuzzer", "simulation", "bench"}
+SHARED_TARGETS = {"flags"}
+# Folders outside src that tests, and only tests, may use.
+TEST_FOLDERS = {"simulator"}
 
 # (headers, folders that may include them, how to say so)
 LIBRARIES = [
@@ -86,7 +89,7 @@ def folders_of(root, table):
     for path in sorted((root / "src").iterdir()):
         if path.is_dir():
             yield path.name, path
-    for name in sorted(table):
+    for name in sorted(table.keys() | TEST_FOLDERS):
         if not (root / "src" / name).is_dir() and (root / name).is_dir():
             yield name, root / name
 
@@ -101,6 +104,7 @@ def check_sources(root, name, path, table, folders):
         if source.suffix not in (".h", ".cpp", ".cc", ".hpp"):
             continue
         text = without_comments(source.read_text(encoding="utf-8"))
+        allowed = table[name] | {name} | (TEST_FOLDERS if source.stem.endswith("_test") else set())
         for number, line in enumerate(text.splitlines(), 1):
             match = INCLUDE.match(line)
             if not match:
@@ -108,7 +112,7 @@ def check_sources(root, name, path, table, folders):
             where = f"{source.relative_to(root)}:{number}"
             header = match.group(1) or match.group(2)
             used = header.split("/")[0]
-            if match.group(1) and "/" in header and used in folders and used != name and used not in table[name]:
+            if match.group(1) and "/" in header and used in folders and used not in allowed:
                 yield f'{where}: {name} may not include "{header}" ({TABLE_FILE} permits: {permitted(table[name])})'
             for pattern, owners, rule in LIBRARIES:
                 if pattern.fullmatch(header):
@@ -120,15 +124,20 @@ def check_sources(root, name, path, table, folders):
 
 def check_targets(root, name, path, table, target_folder):
     for lists in sorted(path.rglob("CMakeLists.txt")):
-        for number, line in enumerate(lists.read_text(encoding="utf-8").splitlines(), 1):
-            for target in TARGET.findall(line.split("#")[0]):
+        text = re.sub(r"#.*", "", lists.read_text(encoding="utf-8"))
+        for call in CALL.finditer(text):
+            command, arguments = call.groups()
+            test = command == "planetserve_test" or re.match(r"\s*\w+_test\b", arguments)
+            allowed = table[name] | {name} | (TEST_FOLDERS if test else set())
+            for match in TARGET.finditer(arguments):
+                target = match.group(1)
                 used = target_folder.get(target)
-                if target in SHARED_TARGETS or used == name:
+                if target in SHARED_TARGETS or used in allowed:
                     continue
-                where = f"{lists.relative_to(root)}:{number}"
+                where = f"{lists.relative_to(root)}:{text.count(chr(10), 0, call.start(2) + match.start()) + 1}"
                 if used is None:
                     yield f"{where}: planetserve_{target} is defined in no folder"
-                elif used not in table[name]:
+                else:
                     yield f"{where}: {name} may not link planetserve_{target} ({TABLE_FILE} permits: {permitted(table[name])})"
 
 
@@ -140,11 +149,13 @@ def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     table = read_table(root)
     folders = dict(folders_of(root, table))
-    problems = [f"src/{name}: no line in the table of {TABLE_FILE}" for name in folders if name not in table]
+    problems = [
+        f"src/{name}: no line in the table of {TABLE_FILE}" for name in folders if name not in table and name not in TEST_FOLDERS
+    ]
     known = {name: path for name, path in folders.items() if name in table}
     # Which folder defines which target; a folder's own name stands for it before it has a CMakeLists.txt.
-    target_folder = {name: name for name in table}
-    for name, path in known.items():
+    target_folder = {name: name for name in table.keys() | TEST_FOLDERS}
+    for name, path in folders.items():
         for lists in path.rglob("CMakeLists.txt"):
             for target in DEFINITION.findall(lists.read_text(encoding="utf-8")):
                 target_folder[target] = name

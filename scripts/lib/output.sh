@@ -35,6 +35,8 @@ end_step_group() {
 
 trap 'end_step_group; say ""; exit 130' INT
 trap 'end_step_group; exit 143' TERM
+trap 'end_step_group; exit 129' HUP
+trap end_step_group EXIT
 
 clear_progress() { if [[ $OUTPUT_IS_TERMINAL == 1 ]]; then printf '\r\e[K' >&2; fi; }
 

@@ -85,8 +85,17 @@ lint_check() {
     if run_step "  $name" "$LOGS/lint-$name.log" - "$@"; then count_pass; else count_fail 1; fi
 }
 
+# check_formatting: a line a file that is not formatted, and how to format them.
 check_formatting() {
-    (cd "$ROOT" && git ls-files -z '*.cpp' '*.h' | xargs -0 -r clang-format-19 --dry-run -Werror)
+    local file wrong=()
+    cd "$ROOT" || return
+    while IFS= read -r -d '' file; do
+        if [[ -f $file ]] && ! clang-format-19 --dry-run -Werror "$file" >/dev/null 2>&1; then wrong+=("$file"); fi
+    done < <(git ls-files -z '*.cpp' '*.h')
+    ((${#wrong[@]} == 0)) && return
+    printf 'not formatted: %s\n' "${wrong[@]}"
+    printf 'to format them: clang-format-19 -i %s\n' "${wrong[*]}"
+    return 1
 }
 
 check_scripts() {
