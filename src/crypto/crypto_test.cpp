@@ -32,8 +32,10 @@ TEST(Sha256, PartsAreTheirConcatenation) {
 }
 
 TEST(X25519, Rfc7748Section61) {
-    auto alice = AgreementKey::from_secret(secret<32>("77076d0a7318a57d3c16c17251b26645df4c2f92ebc099b2af0aeb4f4b8c4e2a"));
-    auto bob = AgreementKey::from_secret(secret<32>("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"));
+    auto alice =
+        AgreementKey::from_secret(secret<32>("77076d0a7318a57d3c16c17251b26645df4c2f92ebc099b2af0aeb4f4b8c4e2a"));
+    auto bob =
+        AgreementKey::from_secret(secret<32>("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"));
     EXPECT_EQ(bob.public_key().hex(), "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
     EXPECT_EQ(alice.agree(bob.public_key()), bob.agree(alice.public_key()));
     EXPECT_FALSE(alice.agree(AgreementPublicKey{}));
@@ -61,6 +63,49 @@ TEST(AesGcm, SealsAndRefusesEveryChange) {
     EXPECT_FALSE(open_in_place(key, counter_nonce(7), as_bytes("headeR"), again, tag));
 }
 
+TEST(AesGcm, PiecesGiveWhatTheWholeGives) {
+    SystemRandom random;
+    SymmetricKey key;
+    random.fill(key.bytes());
+    Bytes plain(1000);
+    random.fill(plain);
+    Bytes whole = plain;
+    Tag expected = seal_in_place(key, counter_nonce(3), as_bytes("header"), whole);
+    for (std::size_t step : {1u, 15u, 16u, 17u, 333u, 1000u}) {
+        Bytes sealed(plain.size());
+        Bytes opened(plain.size());
+        auto in_steps = [&](PiecewiseCipher& cipher, ByteView in, MutableByteView out) {
+            for (std::size_t at = 0; at < in.size(); at += step) {
+                std::size_t size = std::min(step, in.size() - at);
+                cipher.update(in.subspan(at, size), out.subspan(at, size));
+            }
+        };
+        {
+            Sealer sealer(key, counter_nonce(3), as_bytes("header"));
+            EXPECT_THROW(Sealer(key, counter_nonce(3), {}), std::logic_error);
+            in_steps(sealer, plain, sealed);
+            EXPECT_EQ(sealer.finish(), expected);
+        }
+        EXPECT_EQ(sealed, whole);
+        for (bool forged : {false, true}) {
+            Tag tag = expected;
+            tag[15] ^= forged ? 1 : 0;
+            Opener opener(key, counter_nonce(3), as_bytes("header"));
+            in_steps(opener, sealed, opened);
+            EXPECT_EQ(opener.finish(tag), !forged);
+        }
+        EXPECT_EQ(opened, plain);
+    }
+}
+
+// RFC 4231, test cases 2 and 6 (a key longer than a block).
+TEST(HmacSha256, Rfc4231) {
+    EXPECT_EQ(to_hex(hmac_sha256(as_bytes("Jefe"), {as_bytes("what do ya want "), as_bytes("for nothing?")})),
+              "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    EXPECT_EQ(to_hex(hmac_sha256(Bytes(131, 0xaa), as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))),
+              "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 // NIST's GCM test case 14 (AES-256, zero key, IV and plaintext block).
 TEST(AesGcm, NistTestCase14) {
     Bytes data(16);
@@ -86,7 +131,8 @@ TEST(Ed25519, Rfc8032Test2) {
     Bytes message{0x72};
     Signature signature = identity.sign_raw(message);
     EXPECT_EQ(signature.hex(),
-              "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aee"
+              "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eae"
+              "b4302aee"
               "b00d291612bb0c00");
     EXPECT_TRUE(verify_raw(identity.id(), message, signature));
 }

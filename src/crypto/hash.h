@@ -16,6 +16,8 @@ Digest sha256(ByteView data);
 // The digest of the parts' concatenation; parts are not delimited.
 Digest sha256(std::initializer_list<ByteView> parts);
 Digest hmac_sha256(ByteView key, ByteView data);
+// HMAC of the parts' concatenation; parts are not delimited.
+Digest hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
 
 // Fills out with HKDF-SHA256(salt, key material, info). REQUIRES: out.size() <= 255 * 32.
 void hkdf_sha256(ByteView salt, ByteView key_material, std::string_view info, MutableByteView out);
