@@ -1,0 +1,154 @@
+// What every benchmark prints: figures, each beside its reference from the same run.
+//
+//     bench::Report report("bench_dispersal", argc, argv);   // --json FILE also writes the rows as a JSON array
+//     report.add("split/8KiB", 5.1, "us", 4.2);              // ratio = value / reference
+//     return report.finish();
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace planetserve::bench {
+
+struct Row {
+    std::string name;
+    double value = 0;
+    std::string unit;
+    std::optional<double> reference;
+
+    std::optional<double> ratio() const {
+        if (!reference || *reference == 0) return std::nullopt;
+        return value / *reference;
+    }
+};
+
+class Report {
+public:
+    // Reads the command line; leaves the program with a word on how to use it when it does not understand.
+    Report(std::string program, int argc, char** argv) : program_(std::move(program)) {
+        for (int i = 1; i < argc; ++i) {
+            std::string_view argument = argv[i];
+            if (argument == "--json" && i + 1 < argc) {
+                json_file_ = argv[++i];
+            } else {
+                bool help = argument == "--help" || argument == "-h";
+                (help ? std::cout : std::cerr) << "usage: " << program_ << " [--json FILE]\n";
+                std::exit(help ? 0 : 2);
+            }
+        }
+    }
+
+    // Names and units are plain words: no quotes or control characters.
+    void add(std::string name, double value, std::string unit, std::optional<double> reference = std::nullopt) {
+        rows_.push_back({std::move(name), value, std::move(unit), reference});
+    }
+
+    // Prints the table and writes the file; what main returns.
+    int finish() const {
+        std::size_t width = 4;
+        for (const Row& row : rows_) width = std::max(width, row.name.size());
+        std::cout << std::left << std::setw(static_cast<int>(width)) << "name" << std::right << std::setw(14) << "value"
+                  << std::setw(14) << "reference" << std::setw(9) << "ratio" << "  unit\n";
+        for (const Row& row : rows_)
+            std::cout << std::left << std::setw(static_cast<int>(width)) << row.name << std::right << std::setw(14)
+                      << number(row.value) << std::setw(14) << number(row.reference) << std::setw(9)
+                      << number(row.ratio(), 3) << "  " << row.unit << '\n';
+        if (json_file_.empty()) return 0;
+        std::ofstream file(json_file_);
+        file << json() << std::flush;
+        if (file) return 0;
+        std::cerr << program_ << ": cannot write " << json_file_ << '\n';
+        return 1;
+    }
+
+    std::string json() const {
+        std::ostringstream out;
+        out << std::setprecision(9) << "[";
+        auto field = [&out](std::optional<double> value) {
+            if (value)
+                out << *value;
+            else
+                out << "null";
+        };
+        for (const Row& row : rows_) {
+            out << (&row == rows_.data() ? "\n" : ",\n") << R"(  {"name": ")" << row.name << R"(", "value": )"
+                << row.value << R"(, "unit": ")" << row.unit << R"(", "reference": )";
+            field(row.reference);
+            out << R"(, "ratio": )";
+            field(row.ratio());
+            out << "}";
+        }
+        out << "\n]\n";
+        return out.str();
+    }
+
+private:
+    static std::string number(std::optional<double> value, int digits = 4) {
+        if (!value) return "-";
+        std::ostringstream out;
+        out << std::setprecision(digits) << *value;
+        return out.str();
+    }
+
+    std::string program_;
+    std::string json_file_;
+    std::vector<Row> rows_;
+};
+
+// Microseconds a call, as medians.
+struct Comparison {
+    double value = 0;
+    double reference = 0;
+};
+
+// Times two functions turn by turn, so that what disturbs the machine disturbs both alike. A turn is as many calls as
+// take about turn_time; there are as many turns as fit into total_time, 15 at the least.
+template <typename Value, typename Reference>
+Comparison compare(Value value, Reference reference,
+                   std::chrono::microseconds total_time = std::chrono::milliseconds(600),
+                   std::chrono::microseconds turn_time = std::chrono::microseconds(100)) {
+    using Clock = std::chrono::steady_clock;
+    using Microseconds = std::chrono::duration<double, std::micro>;
+    auto time = [](auto& function, std::size_t calls) {
+        auto start = Clock::now();
+        for (std::size_t i = 0; i < calls; ++i) function();
+        return Microseconds(Clock::now() - start).count() / static_cast<double>(calls);
+    };
+    auto calls_a_turn = [&](auto& function) {
+        time(function, 3);
+        double once = std::max(time(function, 10), 0.001);
+        return static_cast<std::size_t>(std::max(1.0, static_cast<double>(turn_time.count()) / once));
+    };
+    const std::size_t value_calls = calls_a_turn(value);
+    const std::size_t reference_calls = calls_a_turn(reference);
+    std::vector<double> values;
+    std::vector<double> references;
+    for (auto start = Clock::now(); values.size() < 15 || Clock::now() - start < total_time;) {
+        values.push_back(time(value, value_calls));
+        references.push_back(time(reference, reference_calls));
+    }
+    auto median = [](std::vector<double>& samples) {
+        auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
+        std::nth_element(samples.begin(), middle, samples.end());
+        return *middle;
+    };
+    return {median(values), median(references)};
+}
+
+// Keeps the compiler from dropping a computation whose result nobody reads.
+template <typename T>
+void keep(const T& value) {
+    asm volatile("" : : "r"(&value) : "memory");
+}
+
+}  // namespace planetserve::bench

@@ -1,0 +1,42 @@
+// The key half of S-IDA: a fresh key, its shares, and what the message is encrypted under.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "base/random.h"
+#include "crypto/secret.h"
+#include "dispersal/clove.h"
+
+namespace planetserve::dispersal {
+
+// Shamir's scheme, 32 polynomials of degree below k at once, held as their values at points 1 to k: shares 0 to k - 1.
+// All k are drawn at random, which is the same as drawing the key K (the value at 0) and k - 1 coefficients. Whoever
+// lacks one of k shares knows nothing about K: every K fits with exactly one value of that share.
+class SharedKey {
+public:
+    // Shares all zero, to be filled in.
+    explicit SharedKey(std::uint8_t k) : k_(k) { std::ranges::fill(used(), std::uint8_t{0}); }
+    SharedKey(const SharedKey& other) : k_(other.k_) { std::ranges::copy(other.shares(), used().begin()); }
+    SharedKey& operator=(const SharedKey&) = delete;
+    ~SharedKey() { crypto::wipe(used()); }
+    static SharedKey draw(std::uint8_t k, Random& random);
+
+    // Shares 0 to k - 1, one after another.
+    ByteView shares() const { return ByteView(shares_).first(k_ * share_size); }
+    ByteView share(std::size_t index) const { return shares().subspan(index * share_size, share_size); }
+    MutableByteView share(std::size_t index) { return used().subspan(index * share_size, share_size); }
+
+    // The AES-256 key: HMAC-SHA256(K, version || n || k || message size || message id || binding), that is HKDF's
+    // extraction (RFC 5869) of the binding with K as the salt: secret as long as either of the two is. K is drawn for
+    // one message, so the nonce may be zero.
+    crypto::SymmetricKey message_key(const DispersedMessage& message, ByteView binding) const;
+
+private:
+    MutableByteView used() { return MutableByteView(shares_).first(k_ * share_size); }
+
+    std::uint8_t k_;
+    std::array<std::uint8_t, maximum_cloves * share_size> shares_;  // only what is used is ever touched
+};
+
+}  // namespace planetserve::dispersal
