@@ -10,6 +10,8 @@ SystemRandom::SystemRandom() {
     if (sodium_init() < 0) throw std::runtime_error("libsodium could not start: no source of random numbers");
 }
 
-void SystemRandom::fill(MutableByteView out) { randombytes_buf(out.data(), out.size()); }
+void SystemRandom::fill(MutableByteView out) {
+    if (!out.empty()) randombytes_buf(out.data(), out.size());  // libsodium wants no null pointer, even for no bytes
+}
 
 }  // namespace planetserve::crypto
