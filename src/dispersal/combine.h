@@ -41,13 +41,13 @@ public:
 
     // Takes one clove and, once k are there, tries every set of k that contains it. The errors, of which all but the
     // last leave the collector as it was:
-    //   malformed, invalid_argument  what parse_clove refuses
-    //   invalid_argument             a clove of another message than the first, or one that states another threshold or
-    //   size already_exists               the same clove once more exhausted                    n cloves are held
-    //   already, or the message was given up authentication               before completion: n cloves are there, or
-    //   maximum_trials are spent, and no k of them
-    //                                agree (or the binding is another): failed() from now on.
-    //                                After completion: this clove is wrong; its index is added to corrupt().
+    // - malformed, invalid_argument: what parse_clove refuses;
+    // - invalid_argument: a clove of another message than the first, or one that states another threshold or size;
+    // - already_exists: the same clove once more;
+    // - exhausted: n cloves are held already, or the message was given up;
+    // - authentication, before completion: n cloves are there, or maximum_trials are spent, and no k of them agree (or
+    //   the binding is another), and failed() from now on; after completion: this clove is wrong, and its index is added
+    //   to corrupt().
     Result<Progress> add(ByteView encoded);
     // The same without copying the clove.
     Result<Progress> add(Bytes&& encoded);
