@@ -46,8 +46,8 @@ public:
     // - already_exists: the same clove once more;
     // - exhausted: n cloves are held already, or the message was given up;
     // - authentication, before completion: n cloves are there, or maximum_trials are spent, and no k of them agree (or
-    //   the binding is another), and failed() from now on; after completion: this clove is wrong, and its index is added
-    //   to corrupt().
+    //   the binding is another), and failed() from now on; after completion: this clove is wrong, and its index is
+    //   added to corrupt().
     Result<Progress> add(ByteView encoded);
     // The same without copying the clove.
     Result<Progress> add(Bytes&& encoded);
