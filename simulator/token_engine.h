@@ -1,0 +1,59 @@
+// An engine in virtual time: answers with `tokens` pieces of text at a fixed rate, each a function of the request's body and its
+// place, so that the same request gets the same answer on every node.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "inference/service.h"
+#include "simulator/event_queue.h"
+
+namespace planetserve::simulator {
+
+struct TokenEngineOptions {
+    std::size_t tokens = 40;
+    Duration first = 100ms;
+    Duration each = 20ms;
+    std::size_t capacity = 4;
+};
+
+class TokenEngine final : public inference::Service {
+public:
+    TokenEngine(EventQueue& events, TokenEngineOptions options) : events_(events), options_(options) {}
+
+    static std::string token(ByteView body, std::size_t place) {
+        std::uint64_t hash = 1469598103934665603ULL + place;
+        for (std::uint8_t byte : body) hash = (hash ^ byte) * 1099511628211ULL;
+        return "token-" + std::to_string(hash % 100000) + " ";
+    }
+    static std::string answer(ByteView body, std::size_t tokens) {
+        std::string text;
+        for (std::size_t i = 0; i < tokens; ++i) text += token(body, i);
+        return text;
+    }
+
+    Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override;
+
+    std::size_t started() const { return started_; }
+    std::size_t running() const { return running_.size(); }
+    // Called as frames might now be sent; the simulator re-arms timers in it.
+    std::function<void()> after_progress = [] {};
+
+private:
+    class Handle;
+    struct Running {
+        Bytes body;
+        inference::ReplySink* sink;
+        std::size_t produced = 0;
+    };
+
+    void step(std::uint64_t number);
+
+    EventQueue& events_;
+    TokenEngineOptions options_;
+    std::map<std::uint64_t, Running> running_;
+    std::uint64_t next_ = 1;
+    std::size_t started_ = 0;
+};
+
+}  // namespace planetserve::simulator

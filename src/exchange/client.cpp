@@ -1,0 +1,215 @@
+#include "exchange/client.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace planetserve::exchange {
+
+namespace {
+
+// A word to the model node every so often, well within the windows of bytes and records.
+constexpr std::uint64_t acknowledge_bytes = inference::reply_window / 4;
+constexpr std::uint64_t acknowledge_records = record_window / 8;
+// Nodes that may claim to serve one exchange before one is proven.
+constexpr std::size_t maximum_claims = 4;
+
+}  // namespace
+
+Client::Client(inference::Request request, ClientTarget target, dispersal::Threshold threshold, std::vector<Lane> lanes,
+               FindOnionKey find_onion_key, ClientTiming timing, Random& random, ClientOutput& output, ClientEvents& events)
+    : request_(std::move(request)), target_(target), threshold_(threshold), lanes_(std::move(lanes)), lane_up_(lanes_.size(), true),
+      find_onion_key_(std::move(find_onion_key)), timing_(timing), random_(random), output_(output), events_(events),
+      ephemeral_(crypto::AgreementKey::generate(random)), server_(target.node) {
+    if (lanes_.size() != threshold_.n) throw std::logic_error("an exchange needs one lane for each clove");
+    id_.value = ephemeral_.public_key().value;
+}
+
+Status Client::start(Time now) {
+    auto keys = derive_keys(ephemeral_, target_.onion_key, id_, target_.onion_key);
+    if (!keys) return fail(ErrorCode::invalid_argument, "model node " + target_.node.brief() + " has an onion key of small order");
+    request_sender_.emplace(RecordKind::request, keys->request, threshold_);
+    control_sender_.emplace(RecordKind::control, keys->control, threshold_);
+    receivers_.try_emplace(target_.node, RecordKind::reply, keys->reply).first->second.expect(threshold_);
+    deadline_ = now + timing_.accept_deadline + 1s * static_cast<int>(request_.body.size() >> 20);
+    send_request();
+    return {};
+}
+
+void Client::send_request() {
+    Bytes record;
+    append_item(record, ItemKind::request_head,
+                encode(RequestHead{request_.id, request_.method, request_.path, request_.content_type, request_.model,
+                                   request_.body.size(), lanes_, threshold_.k}));
+    ByteView body = request_.body;
+    while (!body.empty()) {
+        if (record.size() + item_header_size >= maximum_record) {
+            send_record(*request_sender_, RecordKind::request, record);
+            record.clear();
+        }
+        std::size_t size = std::min(body.size(), maximum_record - record.size() - item_header_size);
+        append_item(record, ItemKind::body, body.first(size));
+        body = body.subspan(size);
+    }
+    if (record.size() + item_header_size > maximum_record) {
+        send_record(*request_sender_, RecordKind::request, record);
+        record.clear();
+    }
+    append_item(record, ItemKind::end, {});
+    send_record(*request_sender_, RecordKind::request, record);
+    request_.body.clear();
+    request_.body.shrink_to_fit();
+}
+
+void Client::send_record(RecordSender& sender, RecordKind kind, ByteView record) {
+    const auto& cloves = sender.add(record, random_);
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
+        if (lane_up_[lane]) output_.send(lane, seal_envelope(kind, id_.bytes(), cloves[lane]));
+}
+
+void Client::on_clove(std::size_t lane, ByteView bytes, Time now) {
+    if (finished_) return;
+    auto envelope = parse_envelope(bytes);
+    if (!envelope || envelope->kind != RecordKind::reply) return events_.on_corrupt_lane(lane);
+    NodeId server{envelope->name.value};
+    auto receiver = receivers_.find(server);
+    if (receiver == receivers_.end()) {
+        auto onion_key = server_fixed_ || receivers_.size() >= maximum_claims ? std::nullopt : find_onion_key_(server);
+        auto keys = onion_key ? derive_keys(ephemeral_, *onion_key, id_, *onion_key) : std::nullopt;
+        if (!keys) return events_.on_corrupt_lane(lane);
+        receiver = receivers_.try_emplace(server, RecordKind::reply, keys->reply).first;
+        receiver->second.expect(threshold_);
+    }
+    // The model node puts clove i on lane i, so no lane can speak for another.
+    if (envelope->clove.size() < 4 || envelope->clove[3] != lane) return events_.on_corrupt_lane(lane);
+    auto progress = receiver->second.add(envelope->clove);
+    if (!progress) {
+        if (progress.error().code != ErrorCode::exhausted) events_.on_corrupt_lane(lane);
+        return;
+    }
+    deadline_ = std::max(deadline_, now + timing_.silence_deadline);
+    if (!progress->records.empty() && !server_fixed_) {
+        server_fixed_ = true;
+        server_ = server;
+        std::erase_if(receivers_, [&](const auto& item) { return item.first != server; });
+        receiver = receivers_.find(server);
+        if (server != target_.node) {
+            auto keys = derive_keys(ephemeral_, *find_onion_key_(server), id_, *find_onion_key_(server));
+            control_sender_.emplace(RecordKind::control, keys->control, threshold_);
+        }
+    }
+    for (const Bytes& record : progress->records) {
+        handle_record(record);
+        if (finished_) break;
+    }
+    for (std::uint8_t corrupt : progress->corrupt) events_.on_corrupt_lane(corrupt);
+    if (!progress->records.empty() && !finished_) acknowledge(false);
+}
+
+void Client::handle_record(ByteView record) {
+    auto items = parse_items(record);
+    if (!items) return fail_with(items.error());
+    for (const Item& item : *items) {
+        if (finished_) return;
+        switch (item.kind) {
+            case ItemKind::accepted:
+                if (!std::exchange(accepted_, true)) {
+                    request_sender_.reset();
+                    events_.on_accepted(server_);
+                }
+                break;
+            case ItemKind::heartbeat: break;
+            case ItemKind::reply_head: {
+                auto head = parse_reply_head(item.content);
+                if (!head) return fail_with(head.error());
+                if (std::exchange(head_seen_, true)) return fail_with({ErrorCode::malformed, "a reply with two heads"});
+                events_.on_head(*head);
+                break;
+            }
+            case ItemKind::body:
+                if (!head_seen_) return fail_with({ErrorCode::malformed, "a reply without a head"});
+                events_.on_body(item.content);
+                break;
+            case ItemKind::end:
+                if (!head_seen_) return fail_with({ErrorCode::malformed, "a reply without a head"});
+                // The model node is told before the owner, who may close the lanes.
+                acknowledge(true);
+                finished_ = true;
+                events_.on_end();
+                return;
+            case ItemKind::error: {
+                auto error = parse_error(item.content);
+                acknowledge(true);
+                return fail_with(error ? *error : error.error());
+            }
+            case ItemKind::request_head:
+            case ItemKind::control: return fail_with({ErrorCode::malformed, "a reply with an item only askers send"});
+        }
+    }
+}
+
+void Client::fail_with(Error error) {
+    if (std::exchange(finished_, true)) return;
+    events_.on_error(error);
+}
+
+void Client::on_lane_down(std::size_t lane, Time now) {
+    lane_up_[lane] = false;
+    if (lanes_up() < threshold_.k && !lanes_deadline_) lanes_deadline_ = now + timing_.lanes_deadline;
+}
+
+void Client::on_lane_replaced(std::size_t lane, const Lane& replacement, Time) {
+    if (finished_) return;
+    lanes_[lane] = replacement;
+    lane_up_[lane] = true;
+    if (lanes_up() >= threshold_.k) lanes_deadline_.reset();
+    if (request_sender_)
+        request_sender_->resend(lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::request, id_.bytes(), clove)); });
+    control_sender_->resend(lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::control, id_.bytes(), clove)); });
+    Control control{receivers_.at(server_).next(), consumed_, false, {{static_cast<std::uint8_t>(lane), replacement}}};
+    send_control(control);
+}
+
+void Client::send_control(const Control& control) {
+    Bytes record;
+    append_item(record, ItemKind::control, encode(control));
+    send_record(*control_sender_, RecordKind::control, record);
+    // Each word makes those before it superfluous, except changes of lanes; a few are kept for lanes that are replaced later.
+    if (control_sender_->unacknowledged() > 16) control_sender_->acknowledge(control_sender_->next() - 16);
+}
+
+void Client::consumed(std::size_t bytes) {
+    consumed_ += bytes;
+    if (!finished_) acknowledge(false);
+}
+
+void Client::acknowledge(bool force) {
+    std::uint64_t records = receivers_.at(server_).next();
+    if (!force && consumed_ - acknowledged_bytes_ < acknowledge_bytes && records - acknowledged_records_ < acknowledge_records) return;
+    acknowledged_bytes_ = consumed_;
+    acknowledged_records_ = records;
+    send_control({records, consumed_, false, {}});
+}
+
+void Client::cancel() {
+    if (std::exchange(finished_, true)) return;
+    if (control_sender_) send_control({receivers_.at(server_).next(), consumed_, true, {}});
+}
+
+void Client::on_timer(Time now) {
+    if (finished_ || now < next_timer()) return;
+    if (lanes_deadline_ && now >= *lanes_deadline_)
+        return fail_with({ErrorCode::unavailable, "only " + std::to_string(lanes_up()) + " of " + std::to_string(threshold_.n) +
+                                                      " paths are up, and " + std::to_string(int{threshold_.k}) + " are needed"});
+    if (now >= deadline_)
+        fail_with({accepted_ ? ErrorCode::timed_out : ErrorCode::unavailable,
+                   "model node " + server_.brief() + (accepted_ ? " stopped answering" : " did not take the request in time")});
+}
+
+Time Client::next_timer() const {
+    if (finished_) return Time::max();
+    return lanes_deadline_ ? std::min(*lanes_deadline_, deadline_) : deadline_;
+}
+
+std::size_t Client::lanes_up() const { return static_cast<std::size_t>(std::count(lane_up_.begin(), lane_up_.end(), true)); }
+
+}  // namespace planetserve::exchange

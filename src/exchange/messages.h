@@ -1,0 +1,76 @@
+// What the records of an exchange say (docs/protocols/requests.md). A record is a sequence of items: kind (1 byte), size (3 bytes),
+// content. Small requests and replies fit one record.
+#pragma once
+
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "inference/service.h"
+
+namespace planetserve::exchange {
+
+// Where clove i of every reply record goes: a proxy, and the handle under which it knows the asker's stream.
+struct Lane {
+    NodeId proxy;
+    ReplyHandle handle;
+    bool operator==(const Lane&) const = default;
+};
+
+struct RequestHead {
+    IdempotencyId id;
+    std::string method;
+    std::string path;
+    std::string content_type;
+    std::string model;
+    std::uint64_t body_size = 0;
+    std::vector<Lane> lanes;  // n of them
+    std::uint8_t k = 0;
+};
+
+struct LaneChange {
+    std::uint8_t index = 0;
+    Lane lane;
+};
+
+struct Control {
+    std::uint64_t records = 0;
+    std::uint64_t consumed = 0;
+    bool cancel = false;
+    std::vector<LaneChange> changes;
+};
+
+enum class ItemKind : std::uint8_t {
+    request_head = 1,
+    body = 2,  // of the request or the reply
+    end = 3,
+    control = 4,
+    accepted = 5,  // the whole request was received
+    reply_head = 6,
+    error = 7,
+    heartbeat = 8,  // still at work, nothing to say
+};
+
+struct Item {
+    ItemKind kind{};
+    ByteView content;
+};
+
+inline constexpr std::size_t item_header_size = 4;
+
+void append_item(Bytes& record, ItemKind kind, ByteView content);
+// The items are views into the record. Refuses unknown kinds and sizes that do not add up.
+Result<std::vector<Item>> parse_items(ByteView record);
+
+Bytes encode(const RequestHead& head);
+Bytes encode(const inference::ReplyHead& head);
+Bytes encode(const Error& error);
+Bytes encode(const Control& control);
+// Each checks every limit: sizes of strings, number of lanes and headers, statuses.
+Result<RequestHead> parse_request_head(ByteView bytes);
+Result<inference::ReplyHead> parse_reply_head(ByteView bytes);
+Result<Error> parse_error(ByteView bytes);
+Result<Control> parse_control(ByteView bytes);
+
+}  // namespace planetserve::exchange

@@ -1,0 +1,90 @@
+#include "exchange/messages.h"
+
+#include <gtest/gtest.h>
+
+#include "exchange/envelope.h"
+
+namespace planetserve::exchange {
+namespace {
+
+TEST(Messages, HeadsRoundTrip) {
+    SeededRandom random(1);
+    RequestHead head{random.id<IdempotencyId>(), "POST", "/v1/completions", "application/json", "model", 77, {}, 2};
+    for (int i = 0; i < 3; ++i) head.lanes.push_back({random.id<NodeId>(), random.id<ReplyHandle>()});
+    auto parsed = parse_request_head(encode(head));
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->id, head.id);
+    EXPECT_EQ(parsed->path, head.path);
+    EXPECT_EQ(parsed->body_size, 77u);
+    EXPECT_EQ(parsed->lanes, head.lanes);
+    EXPECT_EQ(parsed->k, 2);
+
+    inference::ReplyHead reply{503, {{"retry-after", "7"}, {"content-type", "application/json"}}};
+    auto reply_parsed = parse_reply_head(encode(reply));
+    ASSERT_TRUE(reply_parsed);
+    EXPECT_EQ(reply_parsed->status, 503u);
+    EXPECT_EQ(reply_parsed->headers, reply.headers);
+}
+
+TEST(Messages, LimitsAreChecked) {
+    SeededRandom random(2);
+    RequestHead head{random.id<IdempotencyId>(), "POST", "/", "", "m", 0, {{random.id<NodeId>(), random.id<ReplyHandle>()}}, 1};
+    ASSERT_TRUE(parse_request_head(encode(head)));
+    auto refused = [&](auto&& change) {
+        RequestHead bad = head;
+        change(bad);
+        return !parse_request_head(encode(bad));
+    };
+    EXPECT_TRUE(refused([](RequestHead& h) { h.k = 2; }));
+    EXPECT_TRUE(refused([](RequestHead& h) { h.k = 0; }));
+    EXPECT_TRUE(refused([](RequestHead& h) { h.lanes.clear(); }));
+    EXPECT_TRUE(refused([](RequestHead& h) { h.lanes.resize(33, h.lanes[0]); }));
+    EXPECT_TRUE(refused([](RequestHead& h) { h.path.assign(2000, 'a'); }));
+    EXPECT_TRUE(refused([](RequestHead& h) { h.model = "a\r\nb"; }));
+    EXPECT_FALSE(parse_request_head(Bytes{0xff, 0xff}));
+    EXPECT_FALSE(parse_reply_head(encode(inference::ReplyHead{99, {}})));
+}
+
+TEST(Messages, ItemsAddUp) {
+    Bytes record;
+    append_item(record, ItemKind::body, as_bytes("abc"));
+    append_item(record, ItemKind::end, {});
+    auto items = parse_items(record);
+    ASSERT_TRUE(items);
+    ASSERT_EQ(items->size(), 2u);
+    EXPECT_EQ(as_text(items->front().content), "abc");
+    record.pop_back();
+    EXPECT_FALSE(parse_items(record));
+    EXPECT_FALSE(parse_items(Bytes{9, 0, 0, 0}));
+    EXPECT_FALSE(parse_items(Bytes{2, 0xff, 0xff, 0xff, 1}));
+}
+
+TEST(Envelope, RoundTripsAndRefusesTheRest) {
+    Bytes name(32, 7), clove{1, 2, 3};
+    auto sealed = seal_envelope(RecordKind::control, name, clove);
+    auto parsed = parse_envelope(sealed);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(to_bytes(parsed->clove), clove);
+    sealed[1] = 9;
+    EXPECT_FALSE(parse_envelope(sealed));
+    EXPECT_FALSE(parse_envelope(Bytes(34, 1)));
+}
+
+TEST(Keys, AreTheSameAtBothEndsAndDifferForEachKindAndNode) {
+    SeededRandom random(3);
+    auto asker = crypto::AgreementKey::generate(random);
+    auto model = crypto::AgreementKey::generate(random);
+    auto other = crypto::AgreementKey::generate(random);
+    ExchangeId id{asker.public_key().value};
+    auto a = derive_keys(asker, model.public_key(), id, model.public_key());
+    auto b = derive_keys(model, asker.public_key(), id, model.public_key());
+    ASSERT_TRUE(a && b);
+    EXPECT_EQ(a->reply, b->reply);
+    EXPECT_EQ(a->request, b->request);
+    EXPECT_FALSE(a->reply == a->request);
+    auto c = derive_keys(asker, other.public_key(), id, other.public_key());
+    EXPECT_FALSE(a->reply == c->reply);
+}
+
+}  // namespace
+}  // namespace planetserve::exchange

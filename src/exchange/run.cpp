@@ -1,0 +1,55 @@
+#include "exchange/run.h"
+
+#include <algorithm>
+
+namespace planetserve::exchange {
+
+void Run::start(inference::Service& service, inference::Request request) {
+    auto started = service.start(std::move(request), *this);
+    if (started)
+        engine_ = std::move(*started);
+    else
+        error_ = started.error();
+}
+
+ByteView Run::body(std::uint64_t offset, std::size_t most) const {
+    if (offset < trimmed_ || offset >= body_size()) return {};
+    ByteView rest = ByteView(kept_).subspan(offset - trimmed_);
+    return rest.first(std::min(rest.size(), most));
+}
+
+void Run::progress(std::uint64_t consumed_by_all) {
+    if (engine_ && !over() && consumed_by_all > told_engine_) {
+        std::size_t more = consumed_by_all - told_engine_;
+        told_engine_ = consumed_by_all;
+        engine_->consumed(more);
+    }
+    if (kept_.size() <= maximum_kept_ || consumed_by_all <= trimmed_) return;
+    std::size_t surplus = std::min<std::uint64_t>(consumed_by_all - trimmed_, kept_.size());
+    kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(surplus));
+    trimmed_ += surplus;
+}
+
+void Run::on_head(const inference::ReplyHead& head) {
+    head_ = head;
+    events_.on_run_progress(id_);
+}
+
+void Run::on_body(ByteView bytes) {
+    append(kept_, bytes);
+    events_.on_run_progress(id_);
+}
+
+void Run::on_end() {
+    ended_ = true;
+    engine_.reset();
+    events_.on_run_progress(id_);
+}
+
+void Run::on_error(const Error& error) {
+    error_ = error;
+    engine_.reset();
+    events_.on_run_progress(id_);
+}
+
+}  // namespace planetserve::exchange

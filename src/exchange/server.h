@@ -1,0 +1,105 @@
+// The model node's end of exchanges: puts requests together, runs each once, and sends the replies (docs/protocols/requests.md).
+//
+// Takes cloves from proxies, words of theirs that a handle is closed, and the time; sends through the FrameSender; runs requests
+// on a Service. Bounds: exchanges and runs in all, bytes of requests in assembly, bytes of replies kept, what may be under way to
+// one asker. Not thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <unordered_map>
+
+#include "base/random.h"
+#include "exchange/records.h"
+#include "exchange/run.h"
+#include "wire/frame.h"
+
+namespace planetserve::exchange {
+
+struct ServerLimits {
+    std::size_t maximum_exchanges = 1024;
+    std::uint64_t maximum_body = 16 << 20;
+    std::size_t maximum_assembly = 256 << 20;   // bytes of requests not yet complete, in all
+    std::size_t maximum_kept_reply = 4 << 20;   // of one reply, for retries
+    std::size_t maximum_kept_replies = 64 << 20;
+    Duration request_deadline = 30s;            // without progress on a request in assembly
+    Duration heartbeat = 5s;
+    Duration lanes_deadline = 15s;              // with no lane up, the asker is taken to be gone
+    Duration linger = 30s;                      // for cloves to be sent again after the end
+    std::size_t maximum_closed = 16384;         // remembered for as long
+    Duration keep_replies = 10min;
+};
+
+struct ServerCounters {
+    std::uint64_t requests = 0;  // complete ones
+    std::uint64_t joined = 0;    // answered from a run that was there
+    std::uint64_t cancelled = 0;
+    std::uint64_t refused = 0;   // cloves and requests
+};
+
+class Server final : private RunEvents {
+public:
+    Server(const NodeId& self, const crypto::AgreementKey& onion_key, ServerLimits limits, wire::FrameSender& sender,
+           inference::Service& service, Random& random, const Clock& clock);
+    ~Server() override;
+
+    void on_clove(const NodeId& proxy, ByteView envelope);
+    void on_reply_closed(const NodeId& proxy, ByteView handle);
+    void on_link_down(const NodeId& peer);
+    // A proxy's link, whose queue was full, has room again.
+    void on_drained(const NodeId& peer);
+    void on_timer();
+    Time next_timer() const;
+
+    std::size_t exchanges() const { return sessions_.size(); }
+    std::size_t runs_active() const;
+    const ServerCounters& counters() const { return counters_; }
+
+private:
+    struct Session;
+    struct KeptRun {
+        std::unique_ptr<Run> run;
+        std::set<ExchangeId> askers;
+        std::optional<Time> over_at;
+    };
+
+    void on_run_progress(const IdempotencyId& run) override;
+    Session* find_or_open(const ExchangeId& id);
+    void on_request_record(Session& session, ByteView record);
+    void on_control_record(Session& session, ByteView record);
+    // False when the request is not acceptable; the session is then closed.
+    bool take_items(Session& session, ByteView record);
+    void start_run(Session& session);
+    void attach(Session& session, const IdempotencyId& run);
+    // Sends what the run has and the asker's windows allow.
+    void pump(Session& session);
+    void send_record(Session& session, ByteView record);
+    void send_clove(Session& session, std::size_t lane, ByteView clove);
+    void resend_lane(Session& session, std::size_t lane);
+    void note_lanes(Session& session);
+    void refuse(Session& session, Error error);
+    void report_progress(const IdempotencyId& run);
+    void close(const ExchangeId& id, bool cancelled);
+    void drop_old_runs(Time now);
+
+    NodeId self_;
+    crypto::AgreementKey onion_key_;
+    ServerLimits limits_;
+    wire::FrameSender& sender_;
+    inference::Service& service_;
+    Random& random_;
+    const Clock& clock_;
+    std::map<ExchangeId, std::unique_ptr<Session>> sessions_;
+    std::unordered_map<ReplyHandle, ExchangeId, IdHash> by_handle_;
+    std::unordered_map<IdempotencyId, KeptRun, IdHash> runs_;
+    std::set<std::pair<Time, IdempotencyId>> runs_over_;
+    std::vector<IdempotencyId> runs_to_drop_;  // cancelled within a callback of their own
+    // Exchanges that ended lately, so that their last cloves do not open them anew.
+    std::unordered_map<ExchangeId, Time, IdHash> closed_;
+    std::size_t kept_bytes_ = 0;
+    Time next_sweep_{};
+    ServerCounters counters_;
+};
+
+}  // namespace planetserve::exchange

@@ -1,0 +1,237 @@
+#include "node/ask.h"
+
+#include <algorithm>
+
+namespace planetserve::node {
+
+namespace {
+
+// Before a lane that a proxy closed for overload is tried again.
+constexpr Duration lane_retry = 1s;
+
+bool worth_another_node(const Error& error) {
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out || error.code == ErrorCode::exhausted ||
+           error.code == ErrorCode::not_found || error.code == ErrorCode::internal || error.code == ErrorCode::malformed;
+}
+
+}  // namespace
+
+Asker::Ask::Ask(Asker& asker, AskNumber number, inference::Request request, inference::ReplySink& sink)
+    : asker_(asker), number_(number), request_(std::move(request)), sink_(&sink), conversation_(Conversations::prefixes(request_.body)),
+      lanes_(asker.options_.threshold.n) {}
+
+Asker::Ask::~Ask() { end_attempt(); }
+
+Status Asker::Ask::begin() {
+    const auto& options = asker_.options_;
+    const ModelNodeInfo* chosen = choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_,
+                                                    asker_.conversations_.find(conversation_), asker_.random_);
+    if (chosen == nullptr) return fail(ErrorCode::unavailable, "no other model node serves '" + request_.model + "'");
+    target_ = *chosen;
+    tried_.insert(target_->id);
+    ++attempts_;
+    ++asker_.under_way_[target_->id];
+    for (LaneState& lane : lanes_) lane = {};
+    if (!try_start() && !waiting_until_) waiting_until_ = asker_.clock_.now() + options.paths_deadline;
+    return {};
+}
+
+bool Asker::Ask::try_start() {
+    auto paths = asker_.pool_.usable();
+    if (paths.size() < asker_.options_.threshold.k) return false;
+    waiting_until_.reset();
+    std::vector<exchange::Lane> lanes;
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
+        lanes.push_back(lane < paths.size() ? open_lane(lane, paths[lane]) : exchange::Lane{});
+    auto find_onion_key = [this](const NodeId& id) -> std::optional<crypto::AgreementPublicKey> {
+        for (const ModelNodeInfo& node : asker_.directory_.models)
+            if (node.id == id) return node.onion_key;
+        return std::nullopt;
+    };
+    // The body is kept for another attempt until something was answered.
+    client_ = std::make_unique<exchange::Client>(request_, exchange::ClientTarget{target_->id, target_->onion_key},
+                                                 asker_.options_.threshold, lanes, find_onion_key, asker_.options_.timing, asker_.random_,
+                                                 *this, *this);
+    Time now = asker_.clock_.now();
+    for (std::size_t lane = paths.size(); lane < lanes_.size(); ++lane) client_->on_lane_down(lane, now);
+    if (auto started = client_->start(now); !started) finish_with(started.error());
+    return true;
+}
+
+exchange::Lane Asker::Ask::open_lane(std::size_t lane, onion::PathNumber path) {
+    auto handle = asker_.random_.id<ReplyHandle>();
+    StreamKey key{path, asker_.pool_.open_stream(path, target_->id, handle)};
+    lanes_[lane] = {key, false, {}};
+    asker_.by_stream_[key] = {number_, lane};
+    return {asker_.pool_.find(path)->proxy(), handle};
+}
+
+void Asker::Ask::drop_lane(std::size_t lane) {
+    if (!lanes_[lane].stream) return;
+    asker_.by_stream_.erase(*lanes_[lane].stream);
+    lanes_[lane].stream.reset();
+    if (client_ && client_->lane_up(lane)) client_->on_lane_down(lane, asker_.clock_.now());
+}
+
+std::vector<onion::PathNumber> Asker::Ask::free_paths() const {
+    auto paths = asker_.pool_.usable();
+    std::erase_if(paths, [&](onion::PathNumber path) {
+        return std::any_of(lanes_.begin(), lanes_.end(), [&](const LaneState& lane) { return lane.stream && lane.stream->first == path; });
+    });
+    return paths;
+}
+
+void Asker::Ask::replace_lanes() {
+    if (!client_ || client_->finished()) return;
+    auto paths = free_paths();
+    Time now = asker_.clock_.now();
+    for (std::size_t lane = 0; lane < lanes_.size() && !paths.empty(); ++lane) {
+        if (lanes_[lane].stream || lanes_[lane].unreachable || lanes_[lane].retry_at > now) continue;
+        onion::PathNumber path = paths.back();
+        paths.pop_back();
+        ++asker_.counters_.lanes_replaced;
+        exchange::Lane replacement = open_lane(lane, path);
+        client_->on_lane_replaced(lane, replacement, now);
+    }
+}
+
+void Asker::Ask::on_path_up() {
+    if (waiting_until_)
+        try_start();
+    else
+        replace_lanes();
+}
+
+void Asker::Ask::on_path_down(std::size_t lane) {
+    drop_lane(lane);
+    replace_lanes();
+}
+
+void Asker::Ask::on_clove(std::size_t lane, ByteView clove) {
+    if (client_) client_->on_clove(lane, clove, asker_.clock_.now());
+}
+
+void Asker::Ask::on_stream_closed(std::size_t lane, onion::CloseReason reason) {
+    drop_lane(lane);
+    if (reason != onion::CloseReason::unreachable) {
+        lanes_[lane].retry_at = asker_.clock_.now() + lane_retry;
+        return;
+    }
+    lanes_[lane].unreachable = true;
+    auto unreachable = std::count_if(lanes_.begin(), lanes_.end(), [](const LaneState& state) { return state.unreachable; });
+    // A few proxies may lie or be cut off; when the rest are too few, the node is gone.
+    if (unreachable > asker_.options_.threshold.n - asker_.options_.threshold.k && client_ && !client_->finished())
+        on_error({ErrorCode::unavailable, "model node " + target_->id.brief() + " cannot be reached"});
+}
+
+void Asker::Ask::send(std::size_t lane, ByteView envelope) {
+    if (lanes_[lane].stream) asker_.pool_.send_clove(lanes_[lane].stream->first, lanes_[lane].stream->second, envelope);
+}
+
+void Asker::Ask::on_accepted(const NodeId&) {}
+
+void Asker::Ask::on_head(const inference::ReplyHead& head) {
+    if (sink_ == nullptr) return;
+    if (head.status == 503 && try_another()) return;
+    head_passed_ = true;
+    request_.body.clear();
+    inference::ReplyHead passed = head;
+    passed.headers.emplace_back("x-planetserve-model-node", client_->server().hex());
+    std::string paths;
+    for (const LaneState& lane : lanes_)
+        if (lane.stream) paths += (paths.empty() ? "" : ",") + std::to_string(static_cast<std::uint64_t>(lane.stream->first));
+    passed.headers.emplace_back("x-planetserve-paths", paths);
+    sink_->on_head(passed);
+}
+
+void Asker::Ask::on_body(ByteView bytes) {
+    if (sink_ != nullptr) sink_->on_body(bytes);
+}
+
+void Asker::Ask::on_end() {
+    asker_.conversations_.served(conversation_, client_->server());
+    if (auto* sink = std::exchange(sink_, nullptr)) {
+        asker_.retire(number_);
+        sink->on_end();
+    }
+}
+
+void Asker::Ask::on_error(const Error& error) {
+    if (sink_ == nullptr) return;
+    if (!head_passed_ && worth_another_node(error) && try_another()) return;
+    finish_with(error);
+}
+
+void Asker::Ask::finish_with(const Error& error) {
+    ++asker_.counters_.failed;
+    if (auto* sink = std::exchange(sink_, nullptr)) {
+        asker_.retire(number_);
+        sink->on_error(error);
+    }
+}
+
+bool Asker::Ask::try_another() {
+    if (attempts_ >= asker_.options_.maximum_attempts) return false;
+    const ModelNodeInfo* other = choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, std::nullopt, asker_.random_);
+    if (other == nullptr) return false;
+    end_attempt();
+    ++asker_.counters_.retried;
+    return begin().has_value();
+}
+
+void Asker::Ask::end_attempt() {
+    if (client_) {
+        client_->cancel();
+        past_clients_.push_back(std::move(client_));
+    }
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+        if (!lanes_[lane].stream) continue;
+        auto [path, stream] = *lanes_[lane].stream;
+        drop_lane(lane);
+        asker_.pool_.close_stream(path, stream, asker_.clock_.now());
+    }
+    if (target_) {
+        auto mine = asker_.under_way_.find(target_->id);
+        if (mine != asker_.under_way_.end() && --mine->second == 0) asker_.under_way_.erase(mine);
+        target_.reset();
+    }
+}
+
+void Asker::Ask::consumed(std::size_t bytes) {
+    if (client_) client_->consumed(bytes);
+}
+
+void Asker::Ask::abandon(bool tell_model_node) {
+    sink_ = nullptr;
+    if (client_ && !tell_model_node) past_clients_.push_back(std::move(client_));
+    end_attempt();
+}
+
+void Asker::Ask::on_corrupt_lane(std::size_t lane) {
+    ++asker_.counters_.corrupt_lanes;
+    if (!lanes_[lane].stream) return;
+    onion::PathNumber path = lanes_[lane].stream->first;
+    asker_.pool_.distrust(path, asker_.clock_.now(), asker_.clock_.unix_now());
+}
+
+void Asker::Ask::on_timer() {
+    Time now = asker_.clock_.now();
+    if (waiting_until_ && now >= *waiting_until_) {
+        waiting_until_.reset();
+        std::string problem = asker_.pool_.last_problem();
+        return finish_with({ErrorCode::unavailable, "too few paths are up" + (problem.empty() ? std::string() : ": " + problem)});
+    }
+    if (client_) client_->on_timer(now);
+    replace_lanes();
+}
+
+Time Asker::Ask::next_timer() const {
+    if (sink_ == nullptr) return Time::max();
+    Time next = client_ ? client_->next_timer() : Time::max();
+    if (waiting_until_) next = std::min(next, *waiting_until_);
+    for (const LaneState& lane : lanes_)
+        if (!lane.stream && !lane.unreachable && lane.retry_at != Time{}) next = std::min(next, lane.retry_at);
+    return next;
+}
+
+}  // namespace planetserve::node

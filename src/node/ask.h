@@ -1,0 +1,66 @@
+// One request of the Asker, over one or more attempts. Private to src/node.
+#pragma once
+
+#include "node/asker.h"
+
+namespace planetserve::node {
+
+class Asker::Ask final : public exchange::ClientOutput, public exchange::ClientEvents {
+public:
+    Ask(Asker& asker, AskNumber number, inference::Request request, inference::ReplySink& sink);
+    ~Ask() override;
+
+    // Sends the request once enough paths are up; fails when no model node is left to try.
+    Status begin();
+    void consumed(std::size_t bytes);
+    // Closes streams; nothing is told to the sink afterwards.
+    void abandon(bool tell_model_node);
+    void on_timer();
+    Time next_timer() const;
+
+    void on_path_up();
+    void on_path_down(std::size_t lane);
+    void on_clove(std::size_t lane, ByteView clove);
+    void on_stream_closed(std::size_t lane, onion::CloseReason reason);
+
+    void send(std::size_t lane, ByteView envelope) override;
+    void on_accepted(const NodeId& server) override;
+    void on_head(const inference::ReplyHead& head) override;
+    void on_body(ByteView bytes) override;
+    void on_end() override;
+    void on_error(const Error& error) override;
+    void on_corrupt_lane(std::size_t lane) override;
+
+private:
+    struct LaneState {
+        std::optional<StreamKey> stream;
+        bool unreachable = false;  // the proxy could not reach the model node
+        Time retry_at{};
+    };
+
+    bool try_start();
+    // Leaves the attempt; true when another was begun.
+    bool try_another();
+    void end_attempt();
+    void finish_with(const Error& error);
+    exchange::Lane open_lane(std::size_t lane, onion::PathNumber path);
+    void drop_lane(std::size_t lane);
+    void replace_lanes();
+    std::vector<onion::PathNumber> free_paths() const;
+
+    Asker& asker_;
+    AskNumber number_;
+    inference::Request request_;
+    inference::ReplySink* sink_;  // null once it was told the end
+    std::vector<crypto::Digest> conversation_;
+    std::set<NodeId> tried_;
+    std::size_t attempts_ = 0;
+    std::optional<ModelNodeInfo> target_;
+    std::unique_ptr<exchange::Client> client_;
+    std::vector<std::unique_ptr<exchange::Client>> past_clients_;  // may be on the call stack
+    std::vector<LaneState> lanes_;
+    std::optional<Time> waiting_until_;  // for paths
+    bool head_passed_ = false;
+};
+
+}  // namespace planetserve::node

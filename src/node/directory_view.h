@@ -1,0 +1,28 @@
+// What a user node needs to know of the network, however it was learnt and checked.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "onion/path_selection.h"
+
+namespace planetserve::node {
+
+struct ModelNodeInfo {
+    NodeId id;
+    crypto::AgreementPublicKey onion_key;
+    std::vector<std::string> models;
+    std::uint32_t capacity = 1;  // requests at once
+    std::uint32_t running = 0;   // by its last word to the directory
+    std::uint32_t queued = 0;
+};
+
+struct DirectoryView {
+    std::vector<onion::RelayInfo> relays;
+    std::vector<ModelNodeInfo> models;
+};
+
+// Names of all models served, each once, sorted.
+std::vector<std::string> model_names(const DirectoryView& view);
+
+}  // namespace planetserve::node

@@ -1,0 +1,308 @@
+// The whole overlay in one process and virtual time: the user nodes' and model nodes' own code on a virtual network.
+
+#include <gtest/gtest.h>
+
+#include "node/model_node.h"
+#include "node/user_node.h"
+#include "simulator/network.h"
+#include "simulator/token_engine.h"
+
+namespace planetserve::node {
+namespace {
+
+using simulator::EventQueue;
+using simulator::Frame;
+using simulator::Network;
+using simulator::TokenEngine;
+
+crypto::NodeKeys make_keys(Random& random) { return {crypto::Identity::generate(random), crypto::AgreementKey::generate(random)}; }
+
+struct UserHost final : simulator::Host {
+    UserHost(EventQueue& clock, Network& network, Random& random, UserNodeOptions options)
+        : keys(make_keys(random)), id(keys.identity.id()), node(keys, options, network.sender(id), random, clock) {
+        network.attach(id, *this);
+    }
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override { node.on_frame(from, type, payload); }
+    void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
+    void on_timer() override { node.on_timer(); }
+    Time next_timer() const override { return node.next_timer(); }
+
+    crypto::NodeKeys keys;
+    NodeId id;
+    UserNode node;
+};
+
+struct ModelHost final : simulator::Host {
+    ModelHost(EventQueue& clock, Network& network, Random& random, simulator::TokenEngineOptions options)
+        : keys(make_keys(random)), id(keys.identity.id()), engine(clock, options),
+          node(keys, {}, network.sender(id), engine, random, clock) {
+        network.attach(id, *this);
+        engine.after_progress = [&network, this] { network.rearm(id); };
+    }
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override { node.on_frame(from, type, payload); }
+    void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
+    void on_timer() override { node.on_timer(); }
+    Time next_timer() const override { return node.next_timer(); }
+
+    crypto::NodeKeys keys;
+    NodeId id;
+    TokenEngine engine;
+    ModelNode node;
+};
+
+struct Reply final : inference::ReplySink {
+    void on_head(const inference::ReplyHead& got) override { head = got; }
+    void on_body(ByteView bytes) override { text += to_string(bytes); }
+    void on_end() override { ended = true; }
+    void on_error(const Error& got) override { error = got; }
+    bool over() const { return ended || error; }
+
+    std::optional<inference::ReplyHead> head;
+    std::string text;
+    bool ended = false;
+    std::optional<Error> error;
+    std::unique_ptr<inference::Exchange> exchange;
+};
+
+class Overlay : public testing::Test {
+protected:
+    static constexpr Duration delay = 10ms;
+
+    void make(std::size_t users, std::size_t models, simulator::TokenEngineOptions engine = {}) {
+        for (std::size_t i = 0; i < users; ++i) users_.push_back(std::make_unique<UserHost>(clock_, network_, random_, UserNodeOptions{}));
+        for (std::size_t i = 0; i < models; ++i) models_.push_back(std::make_unique<ModelHost>(clock_, network_, random_, engine));
+        DirectoryView view;
+        for (auto& user : users_) view.relays.push_back({user->id, user->keys.onion.public_key(), ""});
+        for (auto& model : models_) view.models.push_back({model->id, model->keys.onion.public_key(), {"m"}, 4, 0, 0});
+        for (auto& user : users_) {
+            user->node.asker().update_directory(view);
+            network_.rearm(user->id);
+        }
+        clock_.run_for(1s);
+    }
+    UserHost& asker() { return *users_.front(); }
+    std::vector<onion::PathStatus> paths() { return asker().node.asker().pool().status(); }
+
+    Reply& ask(const std::string& body, const std::string& model = "m") {
+        auto& reply = replies_.emplace_back(std::make_unique<Reply>());
+        inference::Request request{random_.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", model, to_bytes(body)};
+        auto started = asker().node.asker().start(std::move(request), *reply);
+        if (started)
+            reply->exchange = std::move(*started);
+        else
+            reply->error = started.error();
+        network_.rearm(asker().id);
+        return *reply;
+    }
+    bool finish(Reply& reply, Duration at_most = 60s) {
+        return clock_.run_until_true([&] { return reply.over(); }, at_most);
+    }
+    ModelHost& serving(const Reply& reply) {
+        for (const auto& [name, value] : reply.head->headers)
+            for (auto& model : models_)
+                if (name == "x-planetserve-model-node" && model->id.hex() == value) return *model;
+        throw std::logic_error("the reply names no model node");
+    }
+    std::size_t started() const {
+        std::size_t count = 0;
+        for (auto& model : models_) count += model->engine.started();
+        return count;
+    }
+
+    SeededRandom random_{11};
+    EventQueue clock_;
+    Network network_{clock_, [](const NodeId&, const NodeId&) { return delay; }};
+    std::vector<std::unique_ptr<UserHost>> users_;
+    std::vector<std::unique_ptr<ModelHost>> models_;
+    std::vector<std::unique_ptr<Reply>> replies_;
+};
+
+const std::string prompt = "What is the capital of a country that nobody must know I asked about?";
+
+TEST_F(Overlay, AnswersARequestOverFourPaths) {
+    make(200, 3);
+    auto& reply = ask(prompt);
+    ASSERT_TRUE(finish(reply));
+    ASSERT_TRUE(reply.ended) << reply.error->message;
+    EXPECT_EQ(reply.text, TokenEngine::answer(as_bytes(prompt), 40));
+    EXPECT_EQ(started(), 1u);
+    clock_.run_for(2s);
+    EXPECT_EQ(serving(reply).node.server().exchanges(), 0u) << "the model node forgets an exchange that is over";
+    for (const auto& path : paths()) EXPECT_EQ(path.streams, 0u);
+}
+
+TEST_F(Overlay, RelaysLostInMidStreamLoseNothing) {
+    for (int lost = 1; lost <= 4; ++lost) {
+        SCOPED_TRACE(lost);
+        if (users_.empty()) make(200, 2, {.tokens = 400});
+        auto& reply = ask(prompt + std::to_string(lost));
+        clock_.run_for(1s);
+        ASSERT_FALSE(reply.text.empty());
+        auto live = paths();
+        // One relay of each of `lost` paths at once: more than n - k = 1 of them leaves too few, until they are replaced.
+        for (int i = 0; i < lost; ++i) network_.kill(live[i].relays[i % 3]);
+        ASSERT_TRUE(finish(reply));
+        ASSERT_TRUE(reply.ended) << reply.error->message;
+        EXPECT_EQ(reply.text, TokenEngine::answer(as_bytes(prompt + std::to_string(lost)), 400));
+        EXPECT_EQ(started(), static_cast<std::size_t>(lost)) << "nothing ran twice";
+        clock_.run_for(40s);
+    }
+}
+
+enum class Evil { change, drop, repeat, replay, delay };
+class HostileRelay : public Overlay, public testing::WithParamInterface<Evil> {};
+
+TEST_P(HostileRelay, OnOnePathNeverHarmsAnAnswer) {
+    make(60, 2, {.tokens = 200});
+    for (int round = 0; round < 5; ++round) {
+        auto live = paths();
+        NodeId hostile = live[round % live.size()].relays[round % 3];
+        std::uint64_t seen = 0;
+        Bytes old;
+        network_.interfere([&, hostile](const Frame& frame) -> std::vector<std::pair<Duration, Bytes>> {
+            std::vector<std::pair<Duration, Bytes>> honest{{Duration{}, frame.payload}};
+            if (frame.from != hostile || (frame.type != wire::FrameType::path_cell && frame.type != wire::FrameType::clove_reply)) return honest;
+            if (++seen == 3) old = frame.payload;
+            if (seen % 7 != 0) return honest;
+            switch (GetParam()) {
+                case Evil::change: honest[0].second[honest[0].second.size() / 2] ^= 4; return honest;
+                case Evil::drop: return {};
+                case Evil::repeat: return {honest[0], honest[0]};
+                case Evil::replay: return {honest[0], {Duration{}, old}};
+                case Evil::delay: return {{10s, frame.payload}};
+            }
+            return honest;
+        });
+        auto body = prompt + std::to_string(round);
+        auto& reply = ask(body);
+        ASSERT_TRUE(finish(reply));
+        ASSERT_TRUE(reply.ended) << reply.error->message;
+        EXPECT_EQ(reply.text, TokenEngine::answer(as_bytes(body), 200));
+        network_.interfere(nullptr);
+        clock_.run_for(60s);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Evils, HostileRelay, testing::Values(Evil::change, Evil::drop, Evil::repeat, Evil::replay, Evil::delay));
+
+TEST_F(Overlay, ADeadModelNodeIsPassedOver) {
+    make(60, 3);
+    for (int i = 0; i < 2; ++i) network_.kill(models_[i]->id);
+    for (int i = 0; i < 10; ++i) {
+        auto& reply = ask(prompt);
+        Time before = clock_.now();
+        ASSERT_TRUE(finish(reply));
+        ASSERT_TRUE(reply.ended) << reply.error->message;
+        EXPECT_EQ(&serving(reply), models_[2].get());
+        EXPECT_LT(clock_.now() - before, 3s);
+    }
+}
+
+TEST_F(Overlay, AModelNodeThatFallsSilentIsPassedOver) {
+    make(60, 2);
+    NodeId silent = models_[0]->id;
+    network_.interfere([silent](const Frame& frame) -> std::vector<std::pair<Duration, Bytes>> {
+        if (frame.from == silent) return {};
+        return {{Duration{}, frame.payload}};
+    });
+    for (int i = 0; i < 4; ++i) {
+        auto& reply = ask(prompt + std::to_string(i));
+        ASSERT_TRUE(finish(reply));
+        EXPECT_TRUE(reply.ended);
+    }
+}
+
+TEST_F(Overlay, AFullModelNodeIsPassedOverAndWhenAllAreFullTheClientLearnsIt) {
+    make(60, 2, {.tokens = 2000, .capacity = 1});
+    ask(prompt + "1");
+    ask(prompt + "2");
+    clock_.run_for(1s);
+    auto& third = ask(prompt + "3");
+    ASSERT_TRUE(finish(third, 5s));
+    ASSERT_TRUE(third.head);
+    EXPECT_EQ(third.head->status, 503u);
+}
+
+TEST_F(Overlay, HangingUpStopsTheEngine) {
+    make(60, 1, {.tokens = 100000});
+    auto& reply = ask(prompt);
+    clock_.run_for(1s);
+    EXPECT_EQ(models_[0]->engine.running(), 1u);
+    reply.exchange.reset();
+    network_.rearm(asker().id);
+    clock_.run_for(1s);
+    EXPECT_EQ(models_[0]->engine.running(), 0u);
+    EXPECT_EQ(models_[0]->node.server().exchanges(), 0u);
+}
+
+TEST_F(Overlay, AnAskerThatDiesStopsTheEngineToo) {
+    make(60, 1, {.tokens = 100000});
+    ask(prompt);
+    clock_.run_for(1s);
+    network_.kill(asker().id);
+    clock_.run_for(20s);
+    EXPECT_EQ(models_[0]->engine.running(), 0u);
+}
+
+TEST_F(Overlay, AConversationStaysWithItsModelNode) {
+    make(60, 3);
+    std::string messages = R"({"role":"user","content":"hello"})";
+    NodeId first;
+    for (int turn = 0; turn < 6; ++turn) {
+        auto& reply = ask(R"({"model":"m","messages":[)" + messages + "]}");
+        ASSERT_TRUE(finish(reply));
+        if (turn == 0) first = serving(reply).id;
+        EXPECT_EQ(serving(reply).id, first);
+        messages += R"(,{"role":"assistant","content":"x"},{"role":"user","content":"again )" + std::to_string(turn) + R"("})";
+    }
+}
+
+TEST_F(Overlay, ManyRequestsAtOnceAreEachAnsweredRight) {
+    make(60, 3, {.tokens = 30, .capacity = 32});
+    std::vector<Reply*> all;
+    for (int i = 0; i < 64; ++i) all.push_back(&ask(prompt + std::to_string(i)));
+    for (int i = 0; i < 64; ++i) {
+        ASSERT_TRUE(finish(*all[i]));
+        EXPECT_EQ(all[i]->text, TokenEngine::answer(as_bytes(prompt + std::to_string(i)), 30));
+    }
+}
+
+TEST_F(Overlay, UnknownModelsAreNamedAtOnce) {
+    make(30, 1);
+    auto& reply = ask(prompt, "gpt-9");
+    ASSERT_TRUE(reply.error);
+    EXPECT_EQ(reply.error->code, ErrorCode::not_found);
+    EXPECT_NE(reply.error->message.find("there are: m"), std::string::npos);
+}
+
+TEST_F(Overlay, NothingReadableAndNothingEqualPassesARelay) {
+    make(60, 2);
+    std::map<NodeId, std::set<Bytes>> received, sent;
+    std::set<NodeId> first_hops;
+    for (const auto& path : paths()) first_hops.insert(path.relays.front());
+    bool leaked = false;
+    auto contains = [](const Bytes& bytes, ByteView what) { return std::search(bytes.begin(), bytes.end(), what.begin(), what.end()) != bytes.end(); };
+    network_.tap([&](Time, const Frame& frame) {
+        // 24 bytes in a row are enough to know a message again.
+        leaked |= contains(frame.payload, as_bytes(prompt.substr(10, 24))) || contains(frame.payload, as_bytes("token-"));
+        leaked |= contains(frame.payload, asker().id.bytes());
+        if (frame.type != wire::FrameType::path_cell) return;
+        Bytes body = to_bytes(ByteView(frame.payload).subspan(PathId::size));
+        received[frame.to].insert(body);
+        sent[frame.from].insert(body);
+    });
+    auto& reply = ask(prompt);
+    ASSERT_TRUE(finish(reply));
+    ASSERT_TRUE(reply.ended);
+    EXPECT_FALSE(leaked);
+    std::size_t compared = 0;
+    for (auto& [node, bodies] : received)
+        for (const Bytes& body : bodies) {
+            EXPECT_FALSE(sent[node].contains(body));
+            ++compared;
+        }
+    EXPECT_GT(compared, 300u);
+}
+
+}  // namespace
+}  // namespace planetserve::node

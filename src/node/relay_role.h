@@ -1,0 +1,34 @@
+// What a user node does for others: relays their paths and is the proxy of some (docs/protocols/paths.md).
+#pragma once
+
+#include "onion/proxy.h"
+#include "onion/relay.h"
+
+namespace planetserve::node {
+
+class RelayRole {
+public:
+    RelayRole(const NodeId& self, const crypto::AgreementKey& onion_key, onion::RelayLimits relay_limits, onion::ProxyLimits proxy_limits,
+              wire::FrameSender& sender, Random& random, const Clock& clock)
+        : clock_(clock), relay_(self, onion_key, relay_limits, sender, random), proxy_(relay_, proxy_limits, sender) {}
+
+    // False for a frame that is none of a relay's business.
+    bool on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload);
+    void on_link_down(const NodeId& peer) {
+        relay_.on_link_down(peer);
+        proxy_.on_link_down(peer);
+    }
+    void on_drained(const NodeId& peer) { proxy_.on_drained(peer); }
+    void on_timer() { relay_.on_timer(clock_.now()); }
+    Time next_timer() const { return relay_.next_timer(); }
+
+    const onion::Relay& relay() const { return relay_; }
+    const onion::Proxy& proxy() const { return proxy_; }
+
+private:
+    const Clock& clock_;
+    onion::Relay relay_;
+    onion::Proxy proxy_;
+};
+
+}  // namespace planetserve::node

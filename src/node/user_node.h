@@ -1,0 +1,42 @@
+// A user node: asks for its owner, relays for others. Pure: frames, losses of links, directory lists and the time go in; frames
+// go out through the FrameSender, answers through the Service. Not thread-safe.
+#pragma once
+
+#include "crypto/identity.h"
+#include "node/asker.h"
+#include "node/relay_role.h"
+
+namespace planetserve::node {
+
+struct UserNodeOptions {
+    onion::PoolOptions pool;
+    AskerOptions asker;
+    onion::RelayLimits relay;
+    onion::ProxyLimits proxy;
+};
+
+class UserNode {
+public:
+    UserNode(const crypto::NodeKeys& keys, UserNodeOptions options, wire::FrameSender& sender, Random& random, const Clock& clock)
+        : clock_(clock), asker_(keys.identity.id(), options.pool, options.asker, sender, random, clock),
+          relay_(keys.identity.id(), keys.onion, options.relay, options.proxy, sender, random, clock) {}
+
+    // The overlay as a service, for the owner's API.
+    Asker& asker() { return asker_; }
+    const Asker& asker() const { return asker_; }
+    const RelayRole& relay() const { return relay_; }
+
+    // False for a frame that is none of a user node's business.
+    bool on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload);
+    void on_link_down(const NodeId& peer);
+    void on_drained(const NodeId& peer) { relay_.on_drained(peer); }
+    void on_timer();
+    Time next_timer() const { return std::min(asker_.next_timer(), relay_.next_timer()); }
+
+private:
+    const Clock& clock_;
+    Asker asker_;
+    RelayRole relay_;
+};
+
+}  // namespace planetserve::node
