@@ -1,0 +1,27 @@
+// TLS 1.3 for links: certificates that hold a node's Ed25519 identity, and nothing else that is looked at.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+
+#include "crypto/identity.h"
+
+namespace planetserve::adapters {
+
+struct FreeSslContext {
+    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+using SslContext = std::unique_ptr<SSL_CTX, FreeSslContext>;
+
+// A context for both ends of links of this identity: TLS 1.3 only, a certificate demanded from the peer, no session tickets.
+// Throws std::runtime_error when OpenSSL cannot do it.
+SslContext make_link_context(const crypto::Identity& identity);
+
+// The id that the peer proved in the handshake; empty when its certificate does not hold an Ed25519 key.
+std::optional<NodeId> peer_id(SSL* ssl);
+
+// What OpenSSL says went wrong last, for people.
+std::string tls_error();
+
+}  // namespace planetserve::adapters

@@ -1,0 +1,94 @@
+// One TLS connection to another node: handshake, hello, frames in and out, keep-alive. Owned by the LinkManager.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+
+#include "adapters/links/certificate.h"
+#include "adapters/links/link_options.h"
+#include "wire/frame_reader.h"
+#include "wire/hello.h"
+
+namespace planetserve::adapters {
+
+class Link;
+
+// What a link tells its manager. After on_link_closed nothing more comes.
+class LinkOwner {
+public:
+    virtual ~LinkOwner() = default;
+    // The peer proved this id and sent an acceptable hello. An error refuses the link; the peer is told.
+    virtual Status on_link_ready(Link& link) = 0;
+    virtual void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) = 0;
+    virtual void on_link_drained(Link& link) = 0;
+    virtual void on_link_closed(Link& link, const Error& why) = 0;
+};
+
+class Link : public std::enable_shared_from_this<Link> {
+public:
+    using Socket = boost::asio::ip::tcp::socket;
+    enum class Side { dialed, accepted };
+
+    Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> expected, const wire::Hello& hello, const LinkOptions& options,
+         LinkOwner& owner);
+    ~Link();
+
+    void start(Time now);
+    // REQUIRES: ready(). Adds a frame to what is to be written; it goes out when the events at hand were dealt with.
+    void write(wire::FrameType type, std::initializer_list<ByteView> parts);
+    // Tells the peer why, then closes. No event follows.
+    void close(const Error& why);
+    // Closes without a word and without an event.
+    void abandon();
+    // Deadlines, keep-alive, idle close. Call every second or so.
+    void on_timer(Time now);
+
+    const NodeId& peer() const { return *peer_; }
+    bool has_peer() const { return peer_.has_value(); }
+    const wire::Hello& peer_hello() const { return peer_hello_; }
+    Side side() const { return side_; }
+    bool ready() const { return state_ == State::ready; }
+    std::size_t queued() const { return out_.size() - written_; }
+    const LinkCounters& counters() const { return counters_; }
+
+private:
+    enum class State { handshake, hello, ready, closed };
+
+    void handshake();
+    void wait_readable();
+    void wait_writable();
+    void read();
+    void flush();
+    void append(wire::FrameType type, std::initializer_list<ByteView> parts);
+    bool on_frame(wire::FrameType type, MutableByteView payload);
+    void on_hello(ByteView payload);
+    void fail_with(Error why);
+    void shut();
+
+    Socket socket_;
+    SSL* ssl_;
+    Side side_;
+    std::optional<NodeId> expected_;
+    wire::Hello hello_;
+    const LinkOptions& options_;
+    LinkOwner& owner_;
+    State state_ = State::handshake;
+    std::optional<NodeId> peer_;
+    wire::Hello peer_hello_;
+    wire::FrameReader reader_;
+    Bytes out_;
+    std::size_t written_ = 0;
+    bool flush_posted_ = false;
+    bool waiting_readable_ = false;
+    bool waiting_writable_ = false;
+    bool above_high_water_ = false;
+    Time now_{};  // of the last timer: coarse, and enough for keep-alive
+    Time started_{};
+    Time heard_at_{};
+    Time used_at_{};
+    std::optional<Time> pinged_at_;
+    std::size_t read_budget_;
+    LinkCounters counters_;
+};
+
+}  // namespace planetserve::adapters

@@ -1,0 +1,97 @@
+// All links of a node: one connection to each peer, made when first needed, kept while used (docs/protocols/links.md).
+//
+// Everything happens on the thread that runs the io_context. send never calls an event.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "adapters/links/link.h"
+#include "base/endpoint.h"
+#include "base/random.h"
+
+namespace planetserve::adapters {
+
+class LinkEvents {
+public:
+    virtual ~LinkEvents() = default;
+    virtual void on_link_up(const NodeId& peer, const wire::Hello& hello) = 0;
+    // Also when dialling fails; what was queued is lost.
+    virtual void on_link_down(const NodeId& peer, const Error& why) = 0;
+    // The payload may be changed in place, and is valid during the call.
+    virtual void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) = 0;
+    // The peer's queue, which was above the high-water mark, has room.
+    virtual void on_drained(const NodeId& peer) = 0;
+};
+
+class LinkManager final : public wire::FrameSender, private LinkOwner {
+public:
+    using Resolver = std::function<std::vector<Endpoint>(const NodeId&)>;
+
+    // The identity's node speaks with this hello. The resolver gives the addresses of a node, none when it is not known.
+    LinkManager(boost::asio::io_context& context, const crypto::Identity& identity, wire::Hello hello, LinkOptions options, LinkEvents& events,
+                Resolver resolver, Random& random, const Clock& clock);
+    ~LinkManager() override;
+
+    // Accepts links; returns the address with the real port where 0 was asked.
+    Result<Endpoint> listen(const Endpoint& endpoint);
+    Status send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) override;
+    std::size_t queued_bytes(const NodeId& to) const override;
+    // Says goodbye to all and stops.
+    void shut_down();
+
+    std::size_t links() const;
+    // Sums over all links there were.
+    LinkCounters counters() const;
+
+private:
+    struct Dial;
+    struct Peer {
+        std::shared_ptr<Link> link;    // ready
+        std::shared_ptr<Dial> dial;    // under way
+        std::shared_ptr<Link> dialed;  // connected, not yet ready
+        Bytes waiting;                 // frames for when the link is ready
+        std::size_t waiting_frames = 0;
+        Duration backoff{};
+        Time not_before{};
+        // The peer was told to use the connection it will dial; ours is given up.
+        std::optional<Time> expecting_until;
+    };
+
+    Status on_link_ready(Link& link) override;
+    void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) override;
+    void on_link_drained(Link& link) override;
+    void on_link_closed(Link& link, const Error& why) override;
+
+    void accept();
+    void dial(const NodeId& id, Peer& peer, std::vector<Endpoint> endpoints);
+    void resolve_next(const std::shared_ptr<Dial>& dial);
+    void connect(const std::shared_ptr<Dial>& dial, boost::asio::ip::tcp::resolver::results_type results);
+    void dial_failed(const NodeId& id, const Error& why);
+    void give_up(const NodeId& id, Peer& peer, const Error& why);
+    void on_timer();
+    void arm_timer();
+
+    boost::asio::io_context& context_;
+    NodeId self_;
+    SslContext ssl_context_;
+    wire::Hello hello_;
+    LinkOptions options_;
+    LinkEvents& events_;
+    Resolver resolver_;
+    Random& random_;
+    const Clock& clock_;
+    boost::asio::ip::tcp::acceptor acceptor_;
+    boost::asio::steady_timer timer_;
+    std::unordered_map<NodeId, Peer, IdHash> peers_;
+    std::unordered_map<Link*, std::shared_ptr<Link>> handshakes_;  // accepted, not yet ready
+    LinkCounters past_;
+    bool stopped_ = false;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace planetserve::adapters

@@ -1,0 +1,48 @@
+// Cuts a stream of bytes into frames, in place.
+#pragma once
+
+#include <algorithm>
+
+#include "wire/frame.h"
+
+namespace planetserve::wire {
+
+class FrameReader {
+public:
+    // Room for bytes to be read into. Grows only as a frame whose header was accepted needs it.
+    MutableByteView room(std::size_t at_least);
+    void filled(std::size_t bytes) { end_ += bytes; }
+
+    // Calls on_frame(type, payload) for each whole frame; the payload may be changed in place and is valid during the call.
+    // Stops early when on_frame returns false. Fails at a header that is not acceptable; the stream cannot go on then.
+    template <typename OnFrame>
+    Status take(OnFrame&& on_frame) {
+        while (end_ - begin_ >= frame_header_size) {
+            auto header = parse_frame_header(ByteView(buffer_).subspan(begin_));
+            if (!header) return std::unexpected(header.error());
+            needed_ = frame_header_size + header->payload_size;
+            if (end_ - begin_ < needed_) break;
+            MutableByteView payload = MutableByteView(buffer_).subspan(begin_ + frame_header_size, header->payload_size);
+            begin_ += needed_;
+            needed_ = frame_header_size;
+            if (!on_frame(header->type, payload)) break;
+        }
+        compact();
+        return {};
+    }
+
+    std::size_t buffered() const { return end_ - begin_; }
+    std::size_t capacity() const { return buffer_.capacity(); }
+    // Gives memory back while nothing is buffered.
+    void release();
+
+private:
+    void compact();
+
+    Bytes buffer_;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+    std::size_t needed_ = frame_header_size;
+};
+
+}  // namespace planetserve::wire

@@ -1,0 +1,53 @@
+#include "wire/hello.h"
+
+#include <algorithm>
+
+namespace planetserve::wire {
+
+namespace {
+
+constexpr std::size_t maximum_software = 64;
+
+}  // namespace
+
+Bytes encode(const Hello& hello) {
+    Bytes bytes;
+    ByteWriter writer(bytes);
+    writer.u16(hello.version);
+    writer.u16(hello.oldest_compatible);
+    writer.bytes(hello.network.bytes());
+    writer.u8(static_cast<std::uint8_t>(hello.role));
+    std::string software = hello.software.substr(0, maximum_software);
+    writer.u8(static_cast<std::uint8_t>(software.size()));
+    writer.bytes(as_bytes(software));
+    return bytes;
+}
+
+// Later versions may append fields, so what follows is ignored.
+Result<Hello> parse_hello(ByteView bytes) {
+    ByteReader reader(bytes);
+    Hello hello;
+    hello.version = reader.u16();
+    hello.oldest_compatible = reader.u16();
+    hello.network.value = reader.array<32>();
+    std::uint8_t role = reader.u8();
+    std::uint8_t size = reader.u8();
+    hello.software = to_string(reader.bytes(size));
+    bool printable = std::all_of(hello.software.begin(), hello.software.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+    if (!reader.ok() || role < 1 || role > 3 || size > maximum_software || !printable || hello.oldest_compatible > hello.version)
+        return fail(ErrorCode::malformed, "a hello that does not parse");
+    hello.role = static_cast<Role>(role);
+    return hello;
+}
+
+Status check_compatible(const Hello& own, const Hello& other) {
+    if (other.network != own.network)
+        return fail(ErrorCode::permission_denied, "the other node is of network " + other.network.brief() + ", this one of " + own.network.brief() +
+                                                      "; both need the same genesis file");
+    if (other.version < own.oldest_compatible || own.version < other.oldest_compatible)
+        return fail(ErrorCode::permission_denied, "the other node speaks protocol version " + std::to_string(other.version) + " (" + other.software +
+                                                      "), this one " + std::to_string(own.version) + "; update the older one");
+    return {};
+}
+
+}  // namespace planetserve::wire

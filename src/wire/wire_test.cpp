@@ -1,0 +1,70 @@
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "wire/cell.h"
+#include "wire/frame_reader.h"
+#include "wire/hello.h"
+
+namespace planetserve::wire {
+namespace {
+
+TEST(Hello, RoundTripsAndSaysWhatDiffers) {
+    Hello own;
+    own.network.value[0] = 1;
+    own.software = "planetserve 0.1.0";
+    auto parsed = parse_hello(encode(own));
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->software, own.software);
+    EXPECT_TRUE(check_compatible(own, *parsed));
+    Hello other = own;
+    other.network.value[0] = 2;
+    EXPECT_NE(check_compatible(own, other).error().message.find("genesis"), std::string::npos);
+    other = own;
+    other.version = other.oldest_compatible = 9;
+    EXPECT_NE(check_compatible(own, other).error().message.find("version 9"), std::string::npos);
+    EXPECT_FALSE(parse_hello(Bytes(10)));
+}
+
+TEST(FrameReader, CutsWhateverWayTheBytesCome) {
+    SeededRandom random(1);
+    Bytes stream;
+    std::vector<Bytes> sent;
+    for (std::size_t size : {std::size_t{8}, std::size_t{9}, std::size_t{70000}, std::size_t{8}, std::size_t{1} << 20}) {
+        Bytes payload(size);
+        random.fill(payload);
+        append_frame_header(stream, FrameType::call_request, size);
+        append(stream, payload);
+        sent.push_back(payload);
+    }
+    FrameReader reader;
+    std::vector<Bytes> got;
+    for (std::size_t at = 0; at < stream.size();) {
+        std::size_t size = std::min<std::size_t>(stream.size() - at, 1 + random.below(30000));
+        auto room = reader.room(size);
+        std::copy_n(stream.begin() + static_cast<std::ptrdiff_t>(at), size, room.begin());
+        reader.filled(size);
+        at += size;
+        ASSERT_TRUE(reader.take([&](FrameType type, MutableByteView payload) {
+            EXPECT_EQ(type, FrameType::call_request);
+            got.push_back(to_bytes(payload));
+            return true;
+        }));
+    }
+    EXPECT_EQ(got, sent);
+    reader.release();
+    EXPECT_EQ(reader.capacity(), 0u);
+}
+
+TEST(Frames, SizesOutsideTheirTypesLimitsAreRefusedFromTheHeader) {
+    Bytes header;
+    append_frame_header(header, FrameType::path_cell, cell_size);
+    EXPECT_FALSE(parse_frame_header(header));
+    header.clear();
+    append_frame_header(header, FrameType::path_cell, PathId::size + cell_size);
+    EXPECT_TRUE(parse_frame_header(header));
+    EXPECT_FALSE(parse_frame_header(Bytes{99, 0, 0, 8}));
+    EXPECT_FALSE(parse_frame_header(Bytes{48, 0xff, 0xff, 0xff}));
+}
+
+}  // namespace
+}  // namespace planetserve::wire
