@@ -1,0 +1,188 @@
+// A directory client against the embedded engine and hostile imitations of it.
+
+#include <gtest/gtest.h>
+
+#include "committee/directory_client.h"
+#include "committee/directory_server.h"
+
+namespace planetserve::committee {
+namespace {
+
+struct TestClock final : Clock {
+    Time now() const override { return time; }
+    UnixTime unix_now() const override { return {2'000'000 + std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count()}; }
+    Time time{1s};
+};
+
+struct MemoryStore final : Store {
+    Result<std::optional<StoredState>> load(const wire::NetworkId&) override { return stored; }
+    Status save(const wire::NetworkId&, std::int64_t height, UnixTime time, const crypto::Digest& app_hash, const Changes& changes) override {
+        if (!stored) stored.emplace();
+        stored->height = height;
+        stored->time = time;
+        stored->app_hash = app_hash;
+        for (const auto& [id, value] : changes) {
+            if (value)
+                stored->entries[id] = *value;
+            else
+                stored->entries.erase(id);
+        }
+        return {};
+    }
+    std::optional<StoredState> stored;
+};
+
+class Directory : public testing::Test, public wire::FrameSender {
+protected:
+    Directory() : validator_(crypto::Identity::generate(random_)) {
+        genesis_ = {"test", UnixTime{1}, {{"v", validator_.id(), 1, {"127.0.0.1", 1}}}, {}};
+        reopen();
+    }
+    void reopen() {
+        engine_ = std::move(EmbeddedEngine::open(genesis_, validator_, store_).value());
+        server_ = std::make_unique<DirectoryServer>(*engine_);
+    }
+    struct Node {
+        Node(Directory& test, const Genesis& genesis)
+            : identity(crypto::Identity::generate(test.random_)),
+              client(genesis, identity, {}, test, test.random_, test.clock_, [this](const DirectoryList& list) { seen = list.entries.size(); }, [] { return Load{1, 2, 3}; }) {}
+        void register_as_user() {
+            client.set_descriptor({identity.id(), wire::Role::user, {identity.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "test"});
+        }
+        crypto::Identity identity;
+        DirectoryClient client;
+        std::size_t seen = 0;
+    };
+
+    Status send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) override {
+        EXPECT_EQ(type, wire::FrameType::call_request);
+        if (down) return fail(ErrorCode::unavailable, "down");
+        Bytes payload;
+        for (ByteView part : parts) append(payload, part);
+        if (auto answer = server_->on_call(payload, clock_.unix_now())) answers_.emplace_back(to, std::move(*answer));
+        return {};
+    }
+    std::size_t queued_bytes(const NodeId&) const override { return 0; }
+
+    void run(Node& node, Duration duration) {
+        for (Time end = clock_.time + duration; clock_.time < end; clock_.time += 50ms) {
+            node.client.on_timer();
+            auto answers = std::exchange(answers_, {});
+            for (auto& [from, answer] : answers) {
+                if (tamper) tamper(answer);
+                node.client.on_response(from, answer);
+            }
+            ASSERT_TRUE(engine_->tick(clock_.unix_now()));
+        }
+    }
+
+    SeededRandom random_{3};
+    TestClock clock_;
+    crypto::Identity validator_;
+    Genesis genesis_;
+    MemoryStore store_;
+    std::unique_ptr<EmbeddedEngine> engine_;
+    std::unique_ptr<DirectoryServer> server_;
+    std::vector<std::pair<NodeId, Bytes>> answers_;
+    std::function<void(Bytes&)> tamper;
+    bool down = false;
+};
+
+TEST_F(Directory, ANodeRegistersIsListedAndKeepsItsLease) {
+    Node node(*this, genesis_);
+    node.register_as_user();
+    run(node, 10s);
+    EXPECT_TRUE(node.client.registered());
+    ASSERT_EQ(node.seen, 1u);
+    run(node, 120s);
+    EXPECT_TRUE(node.client.list()->entries.at(node.identity.id()).descriptor);
+    EXPECT_EQ(node.client.list()->entries.at(node.identity.id()).load, (Load{1, 2, 3}));
+    EXPECT_TRUE(node.client.problem().empty());
+}
+
+TEST_F(Directory, SurvivesARestartOfTheVerifierWithItsRegistry) {
+    Node node(*this, genesis_);
+    node.register_as_user();
+    run(node, 10s);
+    auto hash = engine_->registry().app_hash();
+    down = true;
+    run(node, 20s);
+    EXPECT_FALSE(node.client.problem().empty());
+    EXPECT_EQ(node.client.list()->entries.size(), 1u) << "the list in hand stays";
+    reopen();
+    EXPECT_EQ(engine_->registry().entries().size(), 1u);
+    EXPECT_TRUE(engine_->registry().app_hash() == hash || engine_->registry().height() > 1);
+    down = false;
+    run(node, 20s);
+    EXPECT_TRUE(node.client.problem().empty()) << node.client.problem();
+    EXPECT_TRUE(node.client.registered());
+}
+
+TEST_F(Directory, ForgedListsAreRefused) {
+    Node node(*this, genesis_);
+    node.register_as_user();
+    run(node, 10s);
+    auto before = node.client.list()->header.height;
+    tamper = [this](Bytes& answer) { answer[8 + random_.below(answer.size() - 8)] ^= static_cast<std::uint8_t>(1 + random_.below(255)); };
+    for (int i = 0; i < 50; ++i) {
+        Node other(*this, genesis_);
+        run(other, 1s);
+        if (!other.client.list()) continue;
+        EXPECT_EQ(other.client.list()->header.app_hash, engine_->registry().app_hash());
+    }
+    EXPECT_GE(node.client.list()->header.height, before);
+}
+
+TEST_F(Directory, AnotherValidatorsSignatureDoesNotCount) {
+    Genesis other = genesis_;
+    other.validators[0].id = crypto::Identity::generate(random_).id();
+    Node node(*this, other);
+    run(node, 5s);
+    EXPECT_FALSE(node.client.list());
+    EXPECT_NE(node.client.problem().find("voting power"), std::string::npos) << node.client.problem();
+}
+
+TEST_F(Directory, TwoThirdsExactlyAreNotEnough) {
+    std::vector<crypto::Identity> three;
+    Genesis genesis{"t", UnixTime{1}, {}, {}};
+    for (int i = 0; i < 3; ++i) {
+        three.push_back(crypto::Identity::generate(random_));
+        genesis.validators.push_back({"v", three.back().id(), 1, {"127.0.0.1", 1}});
+    }
+    StateHeader header{5, UnixTime{9}, {}, {}};
+    auto network = genesis.network();
+    for (int i = 0; i < 2; ++i) header.signatures.push_back(sign_header(header, network, three[i]));
+    EXPECT_FALSE(verify_header(header, genesis, network));
+    header.signatures.push_back(header.signatures[0]);
+    EXPECT_FALSE(verify_header(header, genesis, network)) << "one validator twice";
+    header.signatures.push_back(sign_header(header, network, three[2]));
+    EXPECT_TRUE(verify_header(header, genesis, network));
+    header.height = 6;
+    EXPECT_FALSE(verify_header(header, genesis, network));
+}
+
+TEST_F(Directory, AKeptListIsAdoptedOnlyWhenItWasSigned) {
+    Node node(*this, genesis_);
+    node.register_as_user();
+    run(node, 10s);
+    Bytes kept = node.client.keep();
+    Node later(*this, genesis_);
+    ASSERT_TRUE(later.client.adopt(kept));
+    EXPECT_EQ(later.seen, 1u);
+    kept[kept.size() / 2] ^= 1;
+    Node victim(*this, genesis_);
+    EXPECT_FALSE(victim.client.adopt(kept));
+}
+
+TEST_F(Directory, RubbishGetsAnErrorNotACrash) {
+    for (int i = 0; i < 2000; ++i) {
+        Bytes payload(random_.below(100));
+        random_.fill(payload);
+        auto answer = server_->on_call(payload, clock_.unix_now());
+        EXPECT_EQ(answer.has_value(), payload.size() >= 8);
+    }
+    EXPECT_TRUE(engine_->registry().entries().empty());
+}
+
+}  // namespace
+}  // namespace planetserve::committee

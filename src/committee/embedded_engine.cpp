@@ -1,0 +1,64 @@
+#include "committee/embedded_engine.h"
+
+namespace planetserve::committee {
+
+namespace {
+
+constexpr std::size_t maximum_pending = 8192;
+constexpr auto sign_again_after = std::chrono::milliseconds(1000);
+
+}  // namespace
+
+Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(const Genesis& genesis, const crypto::Identity& identity, Store& store) {
+    if (genesis.validators.size() != 1 || genesis.validators[0].id != identity.id())
+        return fail(ErrorCode::invalid_argument, "the genesis must name this node, " + identity.id().hex() + ", as its only validator");
+    std::unique_ptr<EmbeddedEngine> engine(new EmbeddedEngine(genesis, identity, store));
+    auto stored = store.load(engine->network_);
+    if (!stored) return std::unexpected(stored.error());
+    if (*stored) {
+        if (auto restored = engine->registry_.restore((*stored)->entries, (*stored)->height, (*stored)->time); !restored)
+            return std::unexpected(restored.error());
+        if (engine->registry_.app_hash() != (*stored)->app_hash)
+            return fail(ErrorCode::malformed, "the stored registry does not have the hash that was stored with it; restore it from a backup, or move "
+                                              "it away to begin anew (nodes register again by themselves)");
+    }
+    return engine;
+}
+
+Status EmbeddedEngine::submit(ByteView bytes, UnixTime now) {
+    if (pending_.size() >= maximum_pending) return fail(ErrorCode::exhausted, "too many transactions wait for a block; try again shortly");
+    auto transaction = parse_transaction(bytes);
+    if (!transaction) return std::unexpected(transaction.error());
+    if (auto checked = registry_.check(*transaction, now); !checked) return checked;
+    pending_.push_back(std::move(*transaction));
+    return {};
+}
+
+Status EmbeddedEngine::tick(UnixTime now) {
+    auto expiry = registry_.next_expiry();
+    if (pending_.empty() && (!expiry || *expiry > now)) return {};
+    registry_.begin_block(registry_.height() + 1, now);
+    // What became wrong since it was admitted (a second one of the same sender) has no effect.
+    for (const Transaction& transaction : pending_) (void)registry_.apply(transaction);
+    pending_.clear();
+    Changes changes = registry_.commit();
+    state_current_ = false;
+    return store_.save(network_, registry_.height(), registry_.time(), registry_.app_hash(), changes);
+}
+
+const StateHeader& EmbeddedEngine::header(UnixTime now) {
+    bool current = header_.height == registry_.height() && header_.app_hash == registry_.app_hash() && !header_.signatures.empty();
+    if (!current || now - header_.time >= sign_again_after) {
+        header_ = {registry_.height(), std::max(now, registry_.time()), registry_.app_hash(), {}};
+        header_.signatures.push_back(sign_header(header_, network_, identity_));
+    }
+    return header_;
+}
+
+const Bytes& EmbeddedEngine::state() {
+    if (!state_current_) state_ = registry_.serialise();
+    state_current_ = true;
+    return state_;
+}
+
+}  // namespace planetserve::committee

@@ -1,0 +1,143 @@
+#include "committee/genesis.h"
+
+#include <boost/json.hpp>
+#include <algorithm>
+#include <set>
+
+#include "crypto/hash.h"
+
+namespace planetserve::committee {
+
+namespace json = boost::json;
+
+namespace {
+
+std::unexpected<Error> wrong(const std::string& what) { return fail(ErrorCode::malformed, "genesis: " + what); }
+
+Status known_keys(const json::object& object, const std::string& where, const std::set<std::string>& known) {
+    for (const auto& item : object) {
+        if (known.contains(std::string(item.key()))) continue;
+        std::string list;
+        for (const std::string& key : known) list += (list.empty() ? "" : ", ") + key;
+        return wrong("unknown key '" + where + std::string(item.key()) + "'; there are: " + list);
+    }
+    return {};
+}
+
+Result<std::string> text_at(const json::object& object, const char* key, const std::string& where) {
+    const auto* value = object.if_contains(key);
+    if (value == nullptr || !value->is_string() || value->as_string().size() > 1024) return wrong("'" + where + key + "' must be a text");
+    return std::string(value->as_string());
+}
+
+Result<std::int64_t> number_at(const json::object& object, const char* key, const std::string& where, std::int64_t least, std::int64_t most) {
+    const auto* value = object.if_contains(key);
+    boost::system::error_code error;
+    std::int64_t number = value == nullptr || !value->is_number() ? 0 : value->to_number<std::int64_t>(error);
+    if (value == nullptr || !value->is_number() || error || number < least || number > most)
+        return wrong("'" + where + key + "' must be a whole number, " + std::to_string(least) + " to " + std::to_string(most));
+    return number;
+}
+
+Result<GenesisValidator> parse_validator(const json::value& value) {
+    if (!value.is_object()) return wrong("'validators' must be a list of objects");
+    const auto& object = value.as_object();
+    if (auto known = known_keys(object, "validators.", {"name", "public_key", "power", "address"}); !known) return std::unexpected(known.error());
+    auto name = text_at(object, "name", "validators.");
+    auto key = text_at(object, "public_key", "validators.");
+    auto power = number_at(object, "power", "validators.", 1, 1'000'000'000);
+    auto address = text_at(object, "address", "validators.");
+    for (const auto* field : {&name, &key, &address})
+        if (!*field) return std::unexpected(field->error());
+    if (!power) return std::unexpected(power.error());
+    auto id = NodeId::from_hex(*key);
+    if (!id) return wrong("'validators.public_key' must be 64 hex digits");
+    auto endpoint = Endpoint::parse(*address);
+    if (!endpoint) return wrong("'validators.address': " + endpoint.error().message);
+    return GenesisValidator{*name, *id, static_cast<std::uint64_t>(*power), *endpoint};
+}
+
+Result<Parameters> parse_parameters(const json::value* value) {
+    Parameters parameters;
+    if (value == nullptr) return parameters;
+    if (!value->is_object()) return wrong("'parameters' must be an object");
+    const auto& object = value->as_object();
+    if (auto known = known_keys(object, "parameters.", {"lease_ms", "clock_tolerance_ms", "update_interval_ms", "maximum_nodes"}); !known)
+        return std::unexpected(known.error());
+    auto read = [&](const char* key, auto& target, std::int64_t least, std::int64_t most) -> Status {
+        if (!object.contains(key)) return {};
+        auto number = number_at(object, key, "parameters.", least, most);
+        if (!number) return std::unexpected(number.error());
+        target = static_cast<std::remove_reference_t<decltype(target)>>(*number);
+        return {};
+    };
+    for (const Status& status : {read("lease_ms", parameters.lease_ms, 1000, 86'400'000),
+                                 read("clock_tolerance_ms", parameters.clock_tolerance_ms, 1000, 86'400'000),
+                                 read("update_interval_ms", parameters.update_interval_ms, 0, 60'000),
+                                 read("maximum_nodes", parameters.maximum_nodes, 1, 10'000'000)})
+        if (!status) return std::unexpected(status.error());
+    return parameters;
+}
+
+}  // namespace
+
+wire::NetworkId Genesis::network() const { return {crypto::sha256(as_bytes(to_json()))}; }
+
+std::uint64_t Genesis::total_power() const {
+    std::uint64_t total = 0;
+    for (const auto& validator : validators) total += validator.power;
+    return total;
+}
+
+const GenesisValidator* Genesis::find(const NodeId& id) const {
+    auto found = std::find_if(validators.begin(), validators.end(), [&](const auto& validator) { return validator.id == id; });
+    return found == validators.end() ? nullptr : &*found;
+}
+
+std::string Genesis::to_json() const {
+    json::array list;
+    for (const auto& validator : validators)
+        list.push_back(json::object{{"name", validator.name},
+                                    {"public_key", validator.id.hex()},
+                                    {"power", validator.power},
+                                    {"address", validator.address.to_string()}});
+    json::object object{{"chain_id", chain_id},
+                        {"genesis_time_ms", time.milliseconds},
+                        {"validators", list},
+                        {"parameters", json::object{{"lease_ms", parameters.lease_ms},
+                                                    {"clock_tolerance_ms", parameters.clock_tolerance_ms},
+                                                    {"update_interval_ms", parameters.update_interval_ms},
+                                                    {"maximum_nodes", parameters.maximum_nodes}}}};
+    return json::serialize(object);
+}
+
+Result<Genesis> Genesis::parse(std::string_view text) {
+    boost::system::error_code error;
+    json::value value = json::parse(json::string_view(text.data(), text.size()), error);
+    if (error || !value.is_object()) return wrong(error ? "is not JSON: " + error.message() : "must be an object");
+    const auto& object = value.as_object();
+    if (auto known = known_keys(object, "", {"chain_id", "genesis_time_ms", "validators", "parameters"}); !known)
+        return std::unexpected(known.error());
+    Genesis genesis;
+    auto chain = text_at(object, "chain_id", "");
+    if (!chain || chain->empty() || chain->size() > 50) return wrong("'chain_id' must be a text of 1 to 50 characters");
+    auto time = number_at(object, "genesis_time_ms", "", 0, 10'000'000'000'000);
+    if (!time) return std::unexpected(time.error());
+    const auto* list = object.if_contains("validators");
+    if (list == nullptr || !list->is_array() || list->as_array().empty() || list->as_array().size() > 1000)
+        return wrong("'validators' must be a list of 1 to 1,000");
+    genesis.chain_id = *chain;
+    genesis.time = UnixTime{*time};
+    for (const auto& item : list->as_array()) {
+        auto validator = parse_validator(item);
+        if (!validator) return std::unexpected(validator.error());
+        if (genesis.find(validator->id) != nullptr) return wrong("two validators have the public key " + validator->id.hex());
+        genesis.validators.push_back(std::move(*validator));
+    }
+    auto parameters = parse_parameters(object.if_contains("parameters"));
+    if (!parameters) return std::unexpected(parameters.error());
+    genesis.parameters = *parameters;
+    return genesis;
+}
+
+}  // namespace planetserve::committee

@@ -1,0 +1,45 @@
+// The genesis: all that a node must be given to join a network (docs/protocols/registry.md). A JSON file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "wire/hello.h"
+
+namespace planetserve::committee {
+
+struct GenesisValidator {
+    std::string name;
+    NodeId id;  // its Ed25519 key
+    std::uint64_t power = 1;
+    Endpoint address;
+};
+
+struct Parameters {
+    std::int64_t lease_ms = 30'000;        // an entry lives this long without a renewal
+    std::int64_t clock_tolerance_ms = 300'000;
+    std::int64_t update_interval_ms = 500;  // of one node, at least
+    std::uint64_t maximum_nodes = 200'000;
+    bool operator==(const Parameters&) const = default;
+};
+
+struct Genesis {
+    std::string chain_id;
+    UnixTime time;
+    std::vector<GenesisValidator> validators;
+    Parameters parameters;
+
+    // What links of this network name in their hello: SHA-256 of the canonical form.
+    wire::NetworkId network() const;
+    std::uint64_t total_power() const;
+    const GenesisValidator* find(const NodeId& id) const;
+    // Canonical: one line, keys in a fixed order.
+    std::string to_json() const;
+    // Refuses unknown keys by name, no validators, no power, two validators with one key.
+    static Result<Genesis> parse(std::string_view json);
+};
+
+}  // namespace planetserve::committee

@@ -1,0 +1,35 @@
+// What proves a state to a client: a header that validators with more than 2/3 of the voting power signed
+// (docs/protocols/registry.md). The app hash follows from the list itself, so a list with its header needs no other proof.
+#pragma once
+
+#include <vector>
+
+#include "committee/genesis.h"
+#include "crypto/hash.h"
+#include "crypto/identity.h"
+
+namespace planetserve::committee {
+
+struct HeaderSignature {
+    NodeId validator;
+    crypto::Signature signature;
+};
+
+struct StateHeader {
+    std::int64_t height = 0;
+    UnixTime time;
+    crypto::Digest app_hash{};
+    std::vector<HeaderSignature> signatures;
+};
+
+HeaderSignature sign_header(const StateHeader& header, const wire::NetworkId& network, const crypto::Identity& validator);
+// More than 2/3 of the genesis voting power signed this header; each validator counts once.
+Status verify_header(const StateHeader& header, const Genesis& genesis, const wire::NetworkId& network);
+
+namespace proto {
+class StateHeader;
+}
+void to_proto(const StateHeader& header, proto::StateHeader& out);
+Result<StateHeader> from_proto(const proto::StateHeader& message);
+
+}  // namespace planetserve::committee

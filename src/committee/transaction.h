@@ -1,0 +1,32 @@
+// Transactions: what nodes ask of the registry, each signed by its sender (docs/protocols/registry.md).
+#pragma once
+
+#include <variant>
+
+#include "committee/descriptor.h"
+#include "crypto/identity.h"
+
+namespace planetserve::committee {
+
+inline constexpr std::size_t maximum_transaction_size = 16 * 1024;
+
+struct Register {
+    NodeDescriptor descriptor;  // its id is the sender
+};
+struct Renew {
+    Load load;
+};
+struct Deregister {};
+
+struct Transaction {
+    wire::NetworkId network;
+    NodeId sender;
+    std::uint64_t sequence = 0;  // milliseconds since 1970, later than any before it
+    std::variant<Register, Renew, Deregister> body;
+};
+
+Bytes sign(const Transaction& transaction, const crypto::Identity& identity);
+// Parses, checks every limit, and verifies the signature.
+Result<Transaction> parse_transaction(ByteView bytes);
+
+}  // namespace planetserve::committee
