@@ -1,0 +1,32 @@
+// The registry on disk, in SQLite: a committee::Store whose blocks are transactions of the database.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "committee/embedded_engine.h"
+
+struct sqlite3;
+
+namespace planetserve::adapters {
+
+class SqliteStore final : public committee::Store {
+public:
+    // Opens or creates the file. Fails for a file of a later version or that is no database, saying what to do.
+    static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& file);
+    ~SqliteStore() override;
+
+    Result<std::optional<committee::StoredState>> load(const wire::NetworkId& network) override;
+    Status save(const wire::NetworkId& network, std::int64_t height, UnixTime time, const crypto::Digest& app_hash,
+                const committee::Changes& changes) override;
+
+private:
+    SqliteStore(sqlite3* database, std::string file) : database_(database), file_(std::move(file)) {}
+    Status run(const char* sql);
+    Error error(const std::string& doing) const;
+
+    sqlite3* database_;
+    std::string file_;
+};
+
+}  // namespace planetserve::adapters

@@ -1,0 +1,84 @@
+#include "adapters/storage/sqlite_store.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/random.h"
+
+namespace planetserve::adapters {
+namespace {
+
+class SqliteStoreTest : public testing::Test {
+protected:
+    void SetUp() override {
+        std::string pattern = (std::filesystem::temp_directory_path() / "planetserve-store-XXXXXX").string();
+        ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+        directory_ = pattern;
+        network_.value[0] = 1;
+    }
+    void TearDown() override { std::filesystem::remove_all(directory_); }
+    std::filesystem::path file() const { return directory_ / "registry.sqlite"; }
+    static NodeId node(std::uint8_t number) {
+        NodeId id;
+        id.value[0] = number;
+        return id;
+    }
+
+    std::filesystem::path directory_;
+    wire::NetworkId network_;
+};
+
+TEST_F(SqliteStoreTest, KeepsWhatWasSaved) {
+    {
+        auto store = SqliteStore::open(file());
+        ASSERT_TRUE(store) << store.error().message;
+        EXPECT_FALSE(*(*store)->load(network_));
+        ASSERT_TRUE((*store)->save(network_, 1, {10}, {1}, {{node(1), Bytes{1}}, {node(2), Bytes{2, 2}}}));
+        ASSERT_TRUE((*store)->save(network_, 2, {20}, {2}, {{node(1), std::nullopt}, {node(3), Bytes{}}}));
+    }
+    auto store = SqliteStore::open(file());
+    auto state = (*store)->load(network_);
+    ASSERT_TRUE(state && *state);
+    EXPECT_EQ((*state)->height, 2);
+    EXPECT_EQ((*state)->app_hash, crypto::Digest{2});
+    EXPECT_EQ((*state)->entries, (std::map<NodeId, Bytes>{{node(2), Bytes{2, 2}}, {node(3), Bytes{}}}));
+    wire::NetworkId other;
+    EXPECT_NE((*store)->load(other).error().message.find("another network"), std::string::npos);
+}
+
+TEST_F(SqliteStoreTest, AKilledWriterLeavesAWholeBlock) {
+    for (int round = 0; round < 5; ++round) {
+        pid_t child = fork();
+        if (child == 0) {
+            auto store = SqliteStore::open(file());
+            for (std::int64_t height = 1;; ++height) {
+                committee::Changes changes;
+                for (int i = 0; i < 50; ++i) changes.emplace(node(static_cast<std::uint8_t>(i)), Bytes{static_cast<std::uint8_t>(height)});
+                if (!(*store)->save(network_, height, {height}, {static_cast<std::uint8_t>(height)}, changes)) _exit(1);
+            }
+        }
+        usleep(100'000 + 30'000 * static_cast<unsigned>(round));
+        kill(child, SIGKILL);
+        waitpid(child, nullptr, 0);
+        auto store = SqliteStore::open(file());
+        ASSERT_TRUE(store) << store.error().message;
+        auto state = (*store)->load(network_);
+        ASSERT_TRUE(state && *state);
+        EXPECT_EQ((*state)->entries.size(), 50u);
+        for (const auto& [id, value] : (*state)->entries) EXPECT_EQ(value, Bytes{(*state)->app_hash[0]}) << "entries of two blocks";
+    }
+}
+
+TEST_F(SqliteStoreTest, RefusesWhatItCannotRead) {
+    std::ofstream(file()) << std::string(5000, 'x');
+    auto store = SqliteStore::open(file());
+    ASSERT_FALSE(store);
+    EXPECT_NE(store.error().message.find(file().string()), std::string::npos);
+}
+
+}  // namespace
+}  // namespace planetserve::adapters
