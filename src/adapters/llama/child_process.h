@@ -1,0 +1,48 @@
+// A program run as a child which does not outlive this process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace planetserve::adapters {
+
+// Used on the io_context's thread. The kernel kills the child when the thread that started it ends, however it ends; so
+// the thread that runs the io_context must be the one that starts it.
+class ChildProcess {
+public:
+    // Runs argv[0], a path, with no standard input, its output appended to the log, no other descriptor, in a process
+    // group of its own. The handler is told "exited with status 1" or "was killed by signal 9" once it ended; not when
+    // this object is destroyed before.
+    static Result<std::unique_ptr<ChildProcess>> start(boost::asio::io_context& context,
+                                                       const std::vector<std::string>& argv,
+                                                       const std::filesystem::path& log,
+                                                       std::function<void(std::string)> on_exit);
+    // Kills it and waits for the kernel to have done so.
+    ~ChildProcess();
+    ChildProcess(const ChildProcess&) = delete;
+    ChildProcess& operator=(const ChildProcess&) = delete;
+
+    pid_t pid() const { return pid_; }
+    void signal(int number);
+
+private:
+    ChildProcess(boost::asio::io_context& context, pid_t pid, int descriptor, std::function<void(std::string)> on_exit);
+    void wait();
+
+    pid_t pid_;
+    bool reaped_ = false;
+    boost::asio::posix::stream_descriptor ended_;  // a pidfd: readable when the child ended
+    std::function<void(std::string)> on_exit_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace planetserve::adapters

@@ -1,0 +1,27 @@
+// Where an OpenAI-compatible server is.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace planetserve::adapters {
+
+struct HttpTarget {
+    enum class Kind { unix_socket, http, https };
+
+    Kind kind = Kind::http;
+    std::string host;    // the path of a unix socket, or a host name or address
+    std::string port;    // empty for a unix socket
+    std::string prefix;  // what goes before a request's path: "/openai", or nothing
+
+    // The value of the Host header.
+    std::string authority() const;
+
+    // "http://host:port", "https://host/prefix", "unix:PATH" or an absolute PATH. A trailing "/v1", as people write
+    // base URLs, is dropped: the paths of requests begin with it.
+    static Result<HttpTarget> parse(std::string_view text);
+};
+
+}  // namespace planetserve::adapters
