@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,7 +77,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(boost::asio::io_contex
         errno = exec_error;
         return system_error("running " + std::filesystem::path(argv.front()).filename().string());
     }
-    int descriptor = ::pidfd_open(pid, 0);
+    int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
     if (descriptor < 0) {
         auto error = system_error("watching a process");
         ::kill(pid, SIGKILL);
