@@ -1,0 +1,73 @@
+// The user's API: OpenAI's HTTP interface over a Service (docs/api.md).
+//
+// Everything happens on the thread that runs the io_context.
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "inference/service.h"
+
+namespace planetserve::adapters {
+
+struct ApiOptions {
+    Endpoint listen{"127.0.0.1", 0};
+    std::optional<std::string> api_key;  // demanded as a bearer token; needed on any address but the loopback
+    std::size_t maximum_body = 16 << 20;
+    std::size_t maximum_connections = 512;
+    Duration header_deadline = 10s;
+    Duration body_deadline = 60s;
+    Duration idle_deadline = 75s;   // between requests of one connection
+    Duration write_deadline = 120s;  // of a client that does not read
+    // A stream that says nothing for this long gets a comment, so that nothing between takes it for dead.
+    Duration keep_alive = 10s;
+};
+
+struct ServedModel {
+    std::string id;
+    std::int64_t created = 0;  // seconds since 1970
+    std::string owned_by;
+};
+
+// What the API tells of the node.
+class ApiState {
+public:
+    virtual ~ApiState() = default;
+    virtual std::vector<ServedModel> models() = 0;
+    virtual Status ready() = 0;  // or why not
+    virtual std::string status_json() = 0;
+};
+
+class HttpSession;
+struct ApiShared;
+
+class ApiServer {
+public:
+    // All but the options outlive the server.
+    ApiServer(boost::asio::io_context& context, ApiOptions options, inference::Service& service, ApiState& state, prometheus::Registry& metrics,
+              Random& random);
+    ~ApiServer();
+
+    // Starts accepting; gives the real port where 0 was asked. Refuses an address other than the loopback without an API key.
+    Result<Endpoint> listen();
+    // Stops accepting and ends every connection; requests under way are cancelled.
+    void shut_down();
+
+private:
+    void accept();
+
+    boost::asio::io_context& context_;
+    boost::asio::ip::tcp::acceptor acceptor_;
+    std::shared_ptr<ApiShared> shared_;
+};
+
+}  // namespace planetserve::adapters

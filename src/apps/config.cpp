@@ -1,0 +1,161 @@
+#include "apps/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <functional>
+#include <map>
+
+namespace planetserve::apps {
+
+namespace {
+
+using Setter = std::function<void(const YAML::Node&)>;
+using Keys = std::map<std::string, Setter>;
+
+template <typename T>
+Setter into(T& target) {
+    return [&target](const YAML::Node& node) { target = node.as<T>(); };
+}
+template <typename T>
+Setter into(std::optional<T>& target) {
+    return [&target](const YAML::Node& node) { target = node.as<T>(); };
+}
+Setter into(std::filesystem::path& target) {
+    return [&target](const YAML::Node& node) { target = node.as<std::string>(); };
+}
+Setter into(std::optional<std::filesystem::path>& target) {
+    return [&target](const YAML::Node& node) { target = node.as<std::string>(); };
+}
+template <typename T>
+Setter within(T& target, std::uint64_t least, std::uint64_t most) {
+    return [&target, least, most](const YAML::Node& node) {
+        auto value = node.as<std::uint64_t>();
+        if (value < least || value > most)
+            throw YAML::Exception(node.Mark(), "must be " + std::to_string(least) + " to " + std::to_string(most));
+        target = static_cast<T>(value);
+    };
+}
+
+// Applies the setters to a mapping; throws YAML::Exception naming the key.
+void read_mapping(const YAML::Node& node, const std::string& where, const Keys& keys) {
+    if (!node.IsMap()) throw YAML::Exception(node.Mark(), where + "must be a mapping of keys to values");
+    for (const auto& item : node) {
+        auto name = item.first.as<std::string>();
+        auto key = keys.find(name);
+        if (key == keys.end()) {
+            std::string known;
+            for (const auto& [other, setter] : keys) known += (known.empty() ? "" : ", ") + other;
+            throw YAML::Exception(item.first.Mark(), "unknown key '" + where + name + "'; there are: " + known);
+        }
+        try {
+            key->second(item.second);
+        } catch (const YAML::Exception& error) {
+            throw YAML::Exception(item.second.Mark(), "'" + where + name + "': " + error.msg);
+        }
+    }
+}
+
+Keys common_keys(CommonConfig& config) {
+    return {{"home", into(config.home)},
+            {"genesis", into(config.genesis)},
+            {"listen", into(config.listen)},
+            {"advertise",
+             [&config](const YAML::Node& node) {
+                 auto endpoint = Endpoint::parse(node.as<std::string>());
+                 if (!endpoint) throw YAML::Exception(node.Mark(), endpoint.error().message);
+                 config.advertise = *endpoint;
+             }},
+            {"log_level", into(config.log_level)},
+            {"operator", into(config.operator_name)}};
+}
+
+Keys model_keys(ServedModelConfig& model) {
+    return {{"name", into(model.name)},
+            {"catalogue", into(model.catalogue)},
+            {"file", into(model.file)},
+            {"url", into(model.url)},
+            {"sha256", into(model.sha256)},
+            {"upstream", into(model.upstream)},
+            {"upstream_key", into(model.upstream_key)},
+            {"slots", within(model.slots, 1, 1024)},
+            {"context", within(model.context, 128, 1 << 22)},
+            {"threads", within(model.threads, 0, 1024)},
+            {"cache_mib", within(model.cache_mib, 0, 1 << 20)},
+            {"queue", within(model.queue, 0, 10000)}};
+}
+
+void check_model(const ServedModelConfig& model) {
+    if (model.name.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "a model without a 'name'");
+    int sources = (model.catalogue ? 1 : 0) + (model.file ? 1 : 0) + (model.url ? 1 : 0) + (model.upstream ? 1 : 0);
+    if (sources != 1)
+        throw YAML::Exception(YAML::Mark::null_mark(), "model '" + model.name + "' needs exactly one of: catalogue, file, url, upstream");
+    if (model.url && !model.sha256)
+        throw YAML::Exception(YAML::Mark::null_mark(), "model '" + model.name + "' is fetched by URL and needs its sha256");
+}
+
+// Runs the reader on the file's document, then checks what every role needs.
+template <typename Config>
+Result<Config> load(const std::filesystem::path& file, const std::function<void(const YAML::Node&, Config&)>& read) {
+    Config config;
+    try {
+        read(YAML::LoadFile(file.string()), config);
+        if (config.common.home.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "the key 'home' is missing");
+        if (config.common.genesis.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "the key 'genesis' is missing");
+    } catch (const YAML::BadFile&) {
+        return fail(ErrorCode::io, "cannot read the configuration " + file.string());
+    } catch (const YAML::Exception& error) {
+        std::string line = error.mark.is_null() ? "" : ":" + std::to_string(error.mark.line + 1);
+        return fail(ErrorCode::invalid_argument, file.string() + line + ": " + error.msg);
+    }
+    return config;
+}
+
+}  // namespace
+
+Result<Endpoint> parse_listen(const std::string& text) {
+    if (!text.ends_with(":0")) return Endpoint::parse(text);
+    auto endpoint = Endpoint::parse(text.substr(0, text.size() - 1) + "1");
+    if (endpoint) endpoint->port = 0;
+    return endpoint;
+}
+
+Result<UserConfig> load_user_config(const std::filesystem::path& file) {
+    return load<UserConfig>(file, [](const YAML::Node& node, UserConfig& config) {
+        Keys api{{"listen", into(config.api_listen)}, {"key", into(config.api_key)}, {"max_body", within(config.api_max_body, 1, 1 << 30)}};
+        Keys paths{{"count", within(config.paths, 1, 32)},
+                   {"length", within(config.path_length, 1, 8)},
+                   {"lifetime_seconds", within(config.path_lifetime_seconds, 60, 3600)},
+                   {"n", within(config.n, 1, 32)},
+                   {"k", within(config.k, 1, 32)},
+                   {"entry_relays", within(config.entry_relays, 1, 64)}};
+        Keys keys = common_keys(config.common);
+        keys["api"] = [&](const YAML::Node& value) { read_mapping(value, "api.", api); };
+        keys["paths"] = [&](const YAML::Node& value) { read_mapping(value, "paths.", paths); };
+        read_mapping(node, "", keys);
+        if (config.k > config.n) throw YAML::Exception(YAML::Mark::null_mark(), "'paths.k' must not be more than 'paths.n'");
+        if (config.paths < config.n) throw YAML::Exception(YAML::Mark::null_mark(), "'paths.count' must be at least 'paths.n'");
+    });
+}
+
+Result<ModelConfig> load_model_config(const std::filesystem::path& file) {
+    return load<ModelConfig>(file, [](const YAML::Node& node, ModelConfig& config) {
+        Keys keys = common_keys(config.common);
+        keys["models"] = [&](const YAML::Node& list) {
+            if (!list.IsSequence()) throw YAML::Exception(list.Mark(), "must be a list");
+            for (const auto& item : list) {
+                ServedModelConfig model;
+                read_mapping(item, "models.", model_keys(model));
+                check_model(model);
+                config.models.push_back(std::move(model));
+            }
+        };
+        read_mapping(node, "", keys);
+        if (config.models.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "the key 'models' must name at least one model");
+    });
+}
+
+Result<VerifierConfig> load_verifier_config(const std::filesystem::path& file) {
+    return load<VerifierConfig>(file, [](const YAML::Node& node, VerifierConfig& config) { read_mapping(node, "", common_keys(config.common)); });
+}
+
+}  // namespace planetserve::apps

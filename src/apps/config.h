@@ -1,0 +1,72 @@
+// A node's configuration: one YAML file a role (configs/*.example.yaml). Every key is optional unless it says otherwise; a key that
+// does not exist is refused by name, with the ones that do.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/result.h"
+
+namespace planetserve::apps {
+
+struct CommonConfig {
+    std::filesystem::path home;     // required: the node's keys, caches and run file
+    std::filesystem::path genesis;  // required: which network to join
+    // Where links are accepted; 127.0.0.1:0 takes a free port. Links are authenticated, so any address is safe to listen on.
+    std::string listen = "127.0.0.1:0";
+    // The address others are told, when it is not the one listened on.
+    std::optional<Endpoint> advertise;
+    std::string log_level = "info";
+    std::string operator_name;  // relays of one operator never share a path
+};
+
+struct UserConfig {
+    CommonConfig common;
+    std::optional<std::string> api_listen;  // "127.0.0.1:8400"; no API without it
+    std::optional<std::string> api_key;
+    std::size_t api_max_body = 16 << 20;
+    std::size_t paths = 4;
+    std::size_t path_length = 3;
+    std::uint64_t path_lifetime_seconds = 600;
+    std::uint8_t n = 4;
+    std::uint8_t k = 3;
+    std::size_t entry_relays = 6;
+};
+
+struct ServedModelConfig {
+    std::string name;  // required
+    // One of these: a name from the catalogue, a GGUF file, a URL of one with its sha256, or an OpenAI-compatible server.
+    std::optional<std::string> catalogue;
+    std::optional<std::filesystem::path> file;
+    std::optional<std::string> url;
+    std::optional<std::string> sha256;
+    std::optional<std::string> upstream;
+    std::optional<std::string> upstream_key;
+    std::uint32_t slots = 4;       // requests at once
+    std::uint32_t context = 4096;  // tokens a slot
+    std::uint32_t threads = 0;     // 0: all cores
+    std::uint32_t cache_mib = 256;
+    std::uint32_t queue = 32;      // requests that wait for a slot
+};
+
+struct ModelConfig {
+    CommonConfig common;
+    std::vector<ServedModelConfig> models;  // at least one
+};
+
+struct VerifierConfig {
+    CommonConfig common;
+};
+
+// An address to listen on, where port 0 takes a free one.
+Result<Endpoint> parse_listen(const std::string& text);
+
+// Each reads the file; errors name the file, the key and what was expected.
+Result<UserConfig> load_user_config(const std::filesystem::path& file);
+Result<ModelConfig> load_model_config(const std::filesystem::path& file);
+Result<VerifierConfig> load_verifier_config(const std::filesystem::path& file);
+
+}  // namespace planetserve::apps

@@ -1,0 +1,11 @@
+// The file of a model that this machine's engine serves.
+#pragma once
+
+#include "apps/config.h"
+
+namespace planetserve::apps {
+
+// Finds or fetches it, and checks it against its sha256.
+Result<std::filesystem::path> model_file(const ServedModelConfig& model);
+
+}  // namespace planetserve::apps

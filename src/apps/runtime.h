@@ -1,0 +1,85 @@
+// What every role runs on: one thread with an event loop, links, the directory, timers, and an end in good order. A role gives the
+// runtime its handlers and is otherwise pure.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+
+#include "adapters/links/link_manager.h"
+#include "apps/config.h"
+#include "apps/network_home.h"
+#include "committee/directory_client.h"
+#include "crypto/random.h"
+
+namespace planetserve::apps {
+
+// The part of a node that takes frames and time.
+class RoleEvents {
+public:
+    virtual ~RoleEvents() = default;
+    virtual void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) = 0;
+    virtual void on_link_down(const NodeId& peer) = 0;
+    virtual void on_drained(const NodeId& peer) = 0;
+    virtual void on_timer() = 0;
+    virtual Time next_timer() const = 0;
+    virtual void on_list(const committee::DirectoryList& list) = 0;
+    virtual committee::Load load() const { return {}; }
+};
+
+class Runtime final : private adapters::LinkEvents {
+public:
+    // Reads the genesis and the keys, sets up logging. Throws std::runtime_error with what is wrong.
+    Runtime(const CommonConfig& config, wire::Role role);
+    ~Runtime() override;
+
+    boost::asio::io_context& context() { return context_; }
+    const crypto::NodeKeys& keys() const { return keys_; }
+    const committee::Genesis& genesis() const { return genesis_; }
+    const Clock& clock() const { return clock_; }
+    Random& random() { return random_; }
+    adapters::LinkManager& links() { return *links_; }
+    committee::DirectoryClient& directory() { return *directory_; }
+    const std::filesystem::path& home() const { return config_.home; }
+    // The address that others are told.
+    const Endpoint& address() const { return address_; }
+
+    // Starts listening, hands events to the role, and registers with the descriptor if one is given (its id, role, keys and address
+    // are filled in). The role outlives the runtime's run.
+    void attach(RoleEvents& role, std::optional<committee::NodeDescriptor> descriptor);
+    // Something happened outside a frame: timers are looked at again.
+    void rearm();
+    // Runs until SIGTERM or SIGINT, then calls on_stop and ends. Returns the exit code.
+    int run(const std::string& api, std::function<void()> on_stop);
+
+private:
+    void on_link_up(const NodeId& peer, const wire::Hello& hello) override;
+    void on_link_down(const NodeId& peer, const Error& why) override;
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override;
+    void on_drained(const NodeId& peer) override;
+    void take_list(const committee::DirectoryList& list);
+    void keep_list();
+    void arm_timer();
+    std::vector<Endpoint> resolve(const NodeId& id) const;
+
+    CommonConfig config_;
+    wire::Role role_kind_;
+    boost::asio::io_context context_{1};
+    SystemClock clock_;
+    crypto::SystemRandom random_;
+    crypto::NodeKeys keys_;
+    committee::Genesis genesis_;
+    std::unique_ptr<adapters::LinkManager> links_;
+    std::unique_ptr<committee::DirectoryClient> directory_;
+    Endpoint address_;
+    RoleEvents* role_ = nullptr;
+    std::unordered_map<NodeId, std::vector<Endpoint>, IdHash> addresses_;
+    boost::asio::steady_timer timer_{context_};
+    Time armed_ = Time::max();
+    bool rearm_posted_ = false;
+    std::optional<Time> kept_at_;
+};
+
+}  // namespace planetserve::apps

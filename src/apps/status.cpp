@@ -1,0 +1,77 @@
+// `planetserve status`: what runs, and what the API's node sees of the network.
+
+#include <boost/json.hpp>
+#include <iomanip>
+#include <iostream>
+
+#include "apps/commands.h"
+#include "apps/http_client.h"
+#include "apps/network_home.h"
+#include "apps/overview.h"
+#include "apps/terminal.h"
+
+namespace planetserve::apps {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string text(const json::value* value) { return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string(); }
+std::string brief(const std::string& id) { return id.substr(0, 8); }
+
+void print_nodes(const json::object& all) {
+    std::cout << bold("nodes") << "\n";
+    for (const auto& item : all.at("nodes").as_array()) {
+        const auto& node = item.as_object();
+        std::string state = text(node.if_contains("state"));
+        std::cout << "  " << std::left << std::setw(12) << text(node.if_contains("name")) << std::setw(10) << brief(text(node.if_contains("id")))
+                  << (state == "running" ? green(state) : red(state)) << "  " << text(node.if_contains("address")) << "\n";
+    }
+}
+
+void print_models(const json::object& all) {
+    std::cout << bold("models") << "\n";
+    for (const auto& item : all.at("model_nodes").as_array()) {
+        const auto& node = item.as_object();
+        std::cout << "  " << brief(text(node.if_contains("id"))) << "  ";
+        bool first = true;
+        for (const auto& model : node.at("models").as_array()) {
+            std::cout << (first ? "" : ", ") << std::string(model.as_string());
+            first = false;
+        }
+        std::cout << "  " << node.at("running") << " running, " << node.at("queued") << " queued, of " << node.at("capacity") << "\n";
+    }
+}
+
+void print_paths(const json::object& all) {
+    std::cout << bold("paths") << "\n";
+    for (const auto& item : all.at("paths").as_array()) {
+        const auto& path = item.as_object();
+        std::cout << "  " << std::setw(4) << std::left << json::serialize(path.at("number")) << std::setw(9) << text(path.if_contains("state")) << "you";
+        for (const auto& relay : path.at("relays").as_array()) std::cout << " > " << brief(std::string(relay.as_string()));
+        std::cout << "  " << json::serialize(path.at("round_trip_ms")) << " ms";
+        if (path.at("shares_relays").as_bool()) std::cout << red("  shares a relay with another path");
+        std::cout << "\n";
+    }
+}
+
+}  // namespace
+
+int status(const std::filesystem::path& path, bool as_json) {
+    NetworkHome home(std::filesystem::absolute(path));
+    auto all = overview(home);
+    if (!all) return error_exit(all.error().message);
+    if (as_json) {
+        std::cout << json::serialize(*all) << "\n";
+        return 0;
+    }
+    std::string reason = text(all->if_contains("reason"));
+    std::cout << bold("API") << "  " << text(all->if_contains("api")) << "  "
+              << (all->at("ready").as_bool() ? green("ready") : red(reason.empty() ? "not ready" : reason)) << "\n";
+    print_nodes(*all);
+    print_models(*all);
+    print_paths(*all);
+    return 0;
+}
+
+}  // namespace planetserve::apps
