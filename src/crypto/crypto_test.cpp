@@ -31,6 +31,14 @@ TEST(Sha256, PartsAreTheirConcatenation) {
     EXPECT_EQ(sha256({as_bytes("a"), as_bytes("bc")}), sha256(as_bytes("abc")));
 }
 
+TEST(Sha256, PiecesAreTheirConcatenation) {
+    Sha256 hash;
+    for (int round = 0; round < 2; ++round) {
+        for (std::string_view piece : {"a", "", "bc"}) hash.update(as_bytes(piece));
+        EXPECT_EQ(hash.finish(), sha256(as_bytes("abc")));
+    }
+}
+
 TEST(X25519, Rfc7748Section61) {
     auto alice =
         AgreementKey::from_secret(secret<32>("77076d0a7318a57d3c16c17251b26645df4c2f92ebc099b2af0aeb4f4b8c4e2a"));

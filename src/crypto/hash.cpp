@@ -58,6 +58,34 @@ Digest sha256(std::initializer_list<ByteView> parts) {
     return hash.finish();
 }
 
+struct Sha256::State {
+    struct Free {
+        void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+    };
+    std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+
+    void begin() {
+        if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1)
+            throw std::runtime_error("OpenSSL failed in SHA-256");
+    }
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) { state_->begin(); }
+Sha256::~Sha256() = default;
+
+void Sha256::update(ByteView data) {
+    if (EVP_DigestUpdate(state_->context.get(), data.data(), data.size()) != 1)
+        throw std::runtime_error("OpenSSL failed in SHA-256");
+}
+
+Digest Sha256::finish() {
+    Digest digest;
+    if (EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) != 1)
+        throw std::runtime_error("OpenSSL failed in SHA-256");
+    state_->begin();
+    return digest;
+}
+
 Digest hmac_sha256(ByteView key, ByteView data) { return hmac_sha256(key, {data}); }
 
 Digest hmac_sha256(ByteView key, std::initializer_list<ByteView> parts) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <initializer_list>
+#include <memory>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -15,6 +16,24 @@ using Digest = std::array<std::uint8_t, 32>;
 Digest sha256(ByteView data);
 // The digest of the parts' concatenation; parts are not delimited.
 Digest sha256(std::initializer_list<ByteView> parts);
+
+// A SHA-256 of data that comes in pieces, as of a large file.
+class Sha256 {
+public:
+    Sha256();
+    ~Sha256();
+    Sha256(const Sha256&) = delete;
+    Sha256& operator=(const Sha256&) = delete;
+
+    void update(ByteView data);
+    // The digest of all there was; begins anew.
+    Digest finish();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
 Digest hmac_sha256(ByteView key, ByteView data);
 // HMAC of the parts' concatenation; parts are not delimited.
 Digest hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
