@@ -60,7 +60,7 @@ Digest sha256(std::initializer_list<ByteView> parts) {
 
 struct Sha256::State {
     struct Free {
-        void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+        void operator()(EVP_MD_CTX* which) const { EVP_MD_CTX_free(which); }
     };
     std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
 

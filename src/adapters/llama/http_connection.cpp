@@ -24,7 +24,7 @@ asio::const_buffer buffer(ByteView bytes) { return {bytes.data(), bytes.size()};
 }  // namespace
 
 HttpConnection::HttpConnection(asio::io_context& context, const HttpTarget& target, asio::ssl::context* tls)
-    : context_(context), target_(target), socket_(context), resolver_(context) {
+    : target_(target), socket_(context), resolver_(context) {
     if (tls) tls_ = std::make_unique<asio::ssl::stream<Socket&>>(socket_, *tls);
 }
 

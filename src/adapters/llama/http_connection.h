@@ -41,7 +41,6 @@ private:
                      std::function<void(boost::system::error_code, std::string)> handler);
     void shake_hands(std::function<void(boost::system::error_code, std::string)> handler);
 
-    boost::asio::io_context& context_;
     const HttpTarget target_;
     Socket socket_;
     boost::asio::ip::tcp::resolver resolver_;
