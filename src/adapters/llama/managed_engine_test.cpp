@@ -144,6 +144,7 @@ struct RealEngineTest : ManagedEngineTest {
         options.log = folder.path / "e.log";
         options.slots = 2;
         options.context = 1024;
+        options.threads = 1;  // tests run beside each other
         options.cache_mib = 16;
         options.shortest_backoff = 100ms;
         if (!fs::exists(options.program)) GTEST_SKIP() << options.program << " is not there";
