@@ -36,11 +36,13 @@ void Network::kill(const NodeId& id) {
     if (peers.empty()) return;
     for (const NodeId& peer : peers.mapped()) {
         links_[peer].erase(id);
-        events_.after(delay_(id, peer), [this, peer, id] { with_host(peer, [&](Host& host) { host.on_link_down(id); }); });
+        events_.after(delay_(id, peer),
+                      [this, peer, id] { with_host(peer, [&](Host& host) { host.on_link_down(id); }); });
     }
 }
 
-Status Network::send(const NodeId& from, const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) {
+Status Network::send(const NodeId& from, const NodeId& to, wire::FrameType type,
+                     std::initializer_list<ByteView> parts) {
     Frame frame{from, to, type, {}};
     for (ByteView part : parts) append(frame.payload, part);
     auto limits = wire::payload_limits(static_cast<std::uint8_t>(type));
@@ -49,7 +51,8 @@ Status Network::send(const NodeId& from, const NodeId& to, wire::FrameType type,
     if (!hosts_.contains(from)) return fail(ErrorCode::unavailable, "the sender is dead");
     if (!hosts_.contains(to)) {
         // Dialling a dead node fails a little later, as it does over TCP.
-        events_.after(delay_(from, to), [this, from, to] { with_host(from, [&](Host& host) { host.on_link_down(to); }); });
+        events_.after(delay_(from, to),
+                      [this, from, to] { with_host(from, [&](Host& host) { host.on_link_down(to); }); });
         return {};
     }
     links_[from].insert(to);
@@ -62,7 +65,8 @@ Status Network::send(const NodeId& from, const NodeId& to, wire::FrameType type,
         deliver(std::move(frame), delay);
         return {};
     }
-    for (auto& [extra, payload] : interference_(frame)) deliver(Frame{from, to, type, std::move(payload)}, delay + extra);
+    for (auto& [extra, payload] : interference_(frame))
+        deliver(Frame{from, to, type, std::move(payload)}, delay + extra);
     return {};
 }
 

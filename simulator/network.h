@@ -1,7 +1,8 @@
-// A virtual network: carries the frames that nodes' own protocol code sends, with delays, losses of nodes, and interference.
+// A virtual network: carries the frames that nodes' own protocol code sends, with delays, losses of nodes, and
+// interference.
 //
-// A link between two nodes exists from the first frame either sends. Frames of one direction arrive in order, as over TCP. When a
-// node dies its neighbours learn of it one delay later; frames to it are lost.
+// A link between two nodes exists from the first frame either sends. Frames of one direction arrive in order, as over
+// TCP. When a node dies its neighbours learn of it one delay later; frames to it are lost.
 #pragma once
 
 #include <functional>
@@ -36,7 +37,8 @@ struct Frame {
 
 class Network {
 public:
-    // What a hostile node or a bad line does to a frame on its way: returns the copies to deliver, each with an extra delay.
+    // What a hostile node or a bad line does to a frame on its way: returns the copies to deliver, each with an extra
+    // delay.
     using Interference = std::function<std::vector<std::pair<Duration, Bytes>>(const Frame&)>;
     using Delay = std::function<Duration(const NodeId& from, const NodeId& to)>;
     using Tap = std::function<void(Time, const Frame&)>;

@@ -13,7 +13,8 @@ private:
     std::uint64_t number_;
 };
 
-Result<std::unique_ptr<inference::Exchange>> TokenEngine::start(inference::Request request, inference::ReplySink& sink) {
+Result<std::unique_ptr<inference::Exchange>> TokenEngine::start(inference::Request request,
+                                                                inference::ReplySink& sink) {
     std::uint64_t number = next_++;
     ++started_;
     bool full = running_.size() >= options_.capacity;

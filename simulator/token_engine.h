@@ -1,5 +1,5 @@
-// An engine in virtual time: answers with `tokens` pieces of text at a fixed rate, each a function of the request's body and its
-// place, so that the same request gets the same answer on every node.
+// An engine in virtual time: answers with `tokens` pieces of text at a fixed rate, each a function of the request's
+// body and its place, so that the same request gets the same answer on every node.
 #pragma once
 
 #include <functional>

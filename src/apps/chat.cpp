@@ -21,7 +21,8 @@ public:
 
     void add(std::string_view piece) {
         pending_.append(piece);
-        for (std::size_t end; (end = pending_.find('\n')) != std::string::npos; pending_.erase(0, end + 1)) line(pending_.substr(0, end));
+        for (std::size_t end; (end = pending_.find('\n')) != std::string::npos; pending_.erase(0, end + 1))
+            line(pending_.substr(0, end));
     }
     const std::string& error() const { return error_; }
     const std::string& text() const { return text_; }
@@ -39,7 +40,8 @@ private:
         const auto* choices = value.as_object().if_contains("choices");
         if (choices == nullptr || !choices->is_array() || choices->as_array().empty()) return;
         const auto* delta = choices->as_array()[0].as_object().if_contains("delta");
-        const auto* content = delta != nullptr && delta->is_object() ? delta->as_object().if_contains("content") : nullptr;
+        const auto* content =
+            delta != nullptr && delta->is_object() ? delta->as_object().if_contains("content") : nullptr;
         if (content == nullptr || !content->is_string()) return;
         std::string text(content->as_string());
         text_ += text;
@@ -68,7 +70,8 @@ std::string path_line(const json::object* status, const std::string& numbers, co
         std::string number = json::serialize(path.at("number"));
         if (("," + numbers + ",").find("," + number + ",") == std::string::npos) continue;
         text += "\n  " + number + ": you";
-        for (const auto& relay : path.at("relays").as_array()) text += " > " + std::string(relay.as_string()).substr(0, 8);
+        for (const auto& relay : path.at("relays").as_array())
+            text += " > " + std::string(relay.as_string()).substr(0, 8);
         text += " > " + model_node.substr(0, 8);
     }
     return text;
@@ -92,19 +95,24 @@ std::optional<std::string> ask(Session& session, const std::string& prompt, cons
                             }});
     std::cout << std::endl;
     if (!reply || reply->status != 200 || !reader.error().empty()) {
-        error_exit(!reply ? reply.error().message : !reader.error().empty() ? reader.error() : "status " + std::to_string(reply->status) + ": " + raw);
+        error_exit(!reply                    ? reply.error().message
+                   : !reader.error().empty() ? reader.error()
+                                             : "status " + std::to_string(reply->status) + ": " + raw);
         session.messages.pop_back();
         return std::nullopt;
     }
     session.messages.push_back(json::object{{"role", "assistant"}, {"content", reader.text()}});
     auto all = home == nullptr ? Result<json::object>(fail(ErrorCode::not_found, "")) : overview(*home);
     if (reply->headers.contains("x-planetserve-paths"))
-        std::cout << dim(path_line(all ? &*all : nullptr, reply->headers["x-planetserve-paths"], reply->headers["x-planetserve-model-node"])) << "\n";
+        std::cout << dim(path_line(all ? &*all : nullptr, reply->headers["x-planetserve-paths"],
+                                   reply->headers["x-planetserve-model-node"]))
+                  << "\n";
     return reader.text();
 }
 
 Result<std::string> first_model(const Session& session) {
-    auto reply = http_call({.url = session.api + "/models", .body = {}, .api_key = session.key, .timeout_seconds = 10, .on_body = {}});
+    auto reply = http_call(
+        {.url = session.api + "/models", .body = {}, .api_key = session.key, .timeout_seconds = 10, .on_body = {}});
     if (!reply) return std::unexpected(reply.error());
     boost::system::error_code failed;
     json::value value = json::parse(reply->body, failed);
@@ -123,7 +131,8 @@ int chat(const ChatOptions& options) {
     if (local) {
         auto all = overview(home);
         if (!all) return error_exit(all.error().message);
-        if (all->at("api_node").as_string().empty()) return error_exit("the network does not run; start it with: planetserve up --home " + home.path().string());
+        if (all->at("api_node").as_string().empty())
+            return error_exit("the network does not run; start it with: planetserve up --home " + home.path().string());
         session.api = std::string(all->at("api").as_string());
     }
     if (session.model.empty()) {
@@ -134,7 +143,8 @@ int chat(const ChatOptions& options) {
     const NetworkHome* known = local ? &home : nullptr;
     if (!options.prompt.empty()) return ask(session, options.prompt, known) ? 0 : 1;
     std::cout << dim("model " + session.model + "; an empty line or Ctrl-D ends") << "\n";
-    for (std::string line; std::cout << bold("> ") << std::flush && std::getline(std::cin, line) && !line.empty();) ask(session, line, known);
+    for (std::string line; std::cout << bold("> ") << std::flush && std::getline(std::cin, line) && !line.empty();)
+        ask(session, line, known);
     return 0;
 }
 

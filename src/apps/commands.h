@@ -1,5 +1,5 @@
-// The commands of the program, each in a file of its own. Each prints to standard output, its errors to standard error, and
-// returns the exit code: 0 done, 1 failed, 2 wrong usage.
+// The commands of the program, each in a file of its own. Each prints to standard output, its errors to standard error,
+// and returns the exit code: 0 done, 1 failed, 2 wrong usage.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,10 @@ struct UpOptions {
 
 struct ChatOptions {
     std::filesystem::path home;
-    std::string api;      // a base URL; the home's network without it
+    std::string api;  // a base URL; the home's network without it
     std::string api_key;
-    std::string model;    // the first that is served without it
-    std::string prompt;   // one question; a conversation on the terminal without it
+    std::string model;   // the first that is served without it
+    std::string prompt;  // one question; a conversation on the terminal without it
     std::optional<int> max_tokens;
 };
 

@@ -88,9 +88,11 @@ void check_model(const ServedModelConfig& model) {
     if (model.name.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "a model without a 'name'");
     int sources = (model.catalogue ? 1 : 0) + (model.file ? 1 : 0) + (model.url ? 1 : 0) + (model.upstream ? 1 : 0);
     if (sources != 1)
-        throw YAML::Exception(YAML::Mark::null_mark(), "model '" + model.name + "' needs exactly one of: catalogue, file, url, upstream");
+        throw YAML::Exception(YAML::Mark::null_mark(),
+                              "model '" + model.name + "' needs exactly one of: catalogue, file, url, upstream");
     if (model.url && !model.sha256)
-        throw YAML::Exception(YAML::Mark::null_mark(), "model '" + model.name + "' is fetched by URL and needs its sha256");
+        throw YAML::Exception(YAML::Mark::null_mark(),
+                              "model '" + model.name + "' is fetched by URL and needs its sha256");
 }
 
 // Runs the reader on the file's document, then checks what every role needs.
@@ -100,7 +102,8 @@ Result<Config> load(const std::filesystem::path& file, const std::function<void(
     try {
         read(YAML::LoadFile(file.string()), config);
         if (config.common.home.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "the key 'home' is missing");
-        if (config.common.genesis.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "the key 'genesis' is missing");
+        if (config.common.genesis.empty())
+            throw YAML::Exception(YAML::Mark::null_mark(), "the key 'genesis' is missing");
     } catch (const YAML::BadFile&) {
         return fail(ErrorCode::io, "cannot read the configuration " + file.string());
     } catch (const YAML::Exception& error) {
@@ -121,7 +124,9 @@ Result<Endpoint> parse_listen(const std::string& text) {
 
 Result<UserConfig> load_user_config(const std::filesystem::path& file) {
     return load<UserConfig>(file, [](const YAML::Node& node, UserConfig& config) {
-        Keys api{{"listen", into(config.api_listen)}, {"key", into(config.api_key)}, {"max_body", within(config.api_max_body, 1, 1 << 30)}};
+        Keys api{{"listen", into(config.api_listen)},
+                 {"key", into(config.api_key)},
+                 {"max_body", within(config.api_max_body, 1, 1 << 30)}};
         Keys paths{{"count", within(config.paths, 1, 32)},
                    {"length", within(config.path_length, 1, 8)},
                    {"lifetime_seconds", within(config.path_lifetime_seconds, 60, 3600)},
@@ -132,8 +137,10 @@ Result<UserConfig> load_user_config(const std::filesystem::path& file) {
         keys["api"] = [&](const YAML::Node& value) { read_mapping(value, "api.", api); };
         keys["paths"] = [&](const YAML::Node& value) { read_mapping(value, "paths.", paths); };
         read_mapping(node, "", keys);
-        if (config.k > config.n) throw YAML::Exception(YAML::Mark::null_mark(), "'paths.k' must not be more than 'paths.n'");
-        if (config.paths < config.n) throw YAML::Exception(YAML::Mark::null_mark(), "'paths.count' must be at least 'paths.n'");
+        if (config.k > config.n)
+            throw YAML::Exception(YAML::Mark::null_mark(), "'paths.k' must not be more than 'paths.n'");
+        if (config.paths < config.n)
+            throw YAML::Exception(YAML::Mark::null_mark(), "'paths.count' must be at least 'paths.n'");
     });
 }
 
@@ -150,12 +157,15 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& file) {
             }
         };
         read_mapping(node, "", keys);
-        if (config.models.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "the key 'models' must name at least one model");
+        if (config.models.empty())
+            throw YAML::Exception(YAML::Mark::null_mark(), "the key 'models' must name at least one model");
     });
 }
 
 Result<VerifierConfig> load_verifier_config(const std::filesystem::path& file) {
-    return load<VerifierConfig>(file, [](const YAML::Node& node, VerifierConfig& config) { read_mapping(node, "", common_keys(config.common)); });
+    return load<VerifierConfig>(file, [](const YAML::Node& node, VerifierConfig& config) {
+        read_mapping(node, "", common_keys(config.common));
+    });
 }
 
 }  // namespace planetserve::apps

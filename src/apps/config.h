@@ -1,5 +1,5 @@
-// A node's configuration: one YAML file a role (configs/*.example.yaml). Every key is optional unless it says otherwise; a key that
-// does not exist is refused by name, with the ones that do.
+// A node's configuration: one YAML file a role (configs/*.example.yaml). Every key is optional unless it says
+// otherwise; a key that does not exist is refused by name, with the ones that do.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,8 @@ namespace planetserve::apps {
 struct CommonConfig {
     std::filesystem::path home;     // required: the node's keys, caches and run file
     std::filesystem::path genesis;  // required: which network to join
-    // Where links are accepted; 127.0.0.1:0 takes a free port. Links are authenticated, so any address is safe to listen on.
+    // Where links are accepted; 127.0.0.1:0 takes a free port. Links are authenticated, so any address is safe to
+    // listen on.
     std::string listen = "127.0.0.1:0";
     // The address others are told, when it is not the one listened on.
     std::optional<Endpoint> advertise;
@@ -38,7 +39,8 @@ struct UserConfig {
 
 struct ServedModelConfig {
     std::string name;  // required
-    // One of these: a name from the catalogue, a GGUF file, a URL of one with its sha256, or an OpenAI-compatible server.
+    // One of these: a name from the catalogue, a GGUF file, a URL of one with its sha256, or an OpenAI-compatible
+    // server.
     std::optional<std::string> catalogue;
     std::optional<std::filesystem::path> file;
     std::optional<std::string> url;
@@ -49,7 +51,7 @@ struct ServedModelConfig {
     std::uint32_t context = 4096;  // tokens a slot
     std::uint32_t threads = 0;     // 0: all cores
     std::uint32_t cache_mib = 256;
-    std::uint32_t queue = 32;      // requests that wait for a slot
+    std::uint32_t queue = 32;  // requests that wait for a slot
 };
 
 struct ModelConfig {

@@ -38,7 +38,8 @@ void check_processes(const NetworkHome& home, const json::object& all, Findings&
             continue;
         }
         std::string name(node.at("name").as_string());
-        findings.bad(name + " does not run", "see " + home.log(name).string() + ", then: planetserve up --home " + home.path().string());
+        findings.bad(name + " does not run",
+                     "see " + home.log(name).string() + ", then: planetserve up --home " + home.path().string());
     }
     if (running == nodes.size()) findings.good("all " + std::to_string(running) + " nodes run");
 }
@@ -47,7 +48,8 @@ void check_directory(const json::object& all, Findings& findings) {
     const auto* directory = all.if_contains("directory");
     if (directory == nullptr) return findings.bad("the directory is unknown", "the node with the API must run first");
     const auto& object = directory->as_object();
-    std::string seen = json::serialize(object.at("users")) + " user nodes and " + json::serialize(object.at("model_nodes")) + " model nodes at height " +
+    std::string seen = json::serialize(object.at("users")) + " user nodes and " +
+                       json::serialize(object.at("model_nodes")) + " model nodes at height " +
                        json::serialize(object.at("height"));
     const auto* problem = object.if_contains("problem");
     if (problem != nullptr && !problem->as_string().empty())
@@ -70,14 +72,19 @@ void check_paths(const json::object& all, Findings& findings) {
     else
         findings.good(std::to_string(up) + " paths are up");
     if (shared > 0)
-        findings.bad(std::to_string(shared) + " paths share a relay", "four paths of three relays need 13 user nodes; start more for full anonymity");
+        findings.bad(std::to_string(shared) + " paths share a relay",
+                     "four paths of three relays need 13 user nodes; start more for full anonymity");
 }
 
 void check_answer(const std::string& api, const std::string& model, Findings& findings) {
     json::object body{{"model", model},
                       {"max_tokens", 8},
                       {"messages", json::array{json::object{{"role", "user"}, {"content", "Say hello."}}}}};
-    auto reply = http_call({.url = api + "/chat/completions", .body = json::serialize(body), .api_key = {}, .timeout_seconds = 60, .on_body = {}});
+    auto reply = http_call({.url = api + "/chat/completions",
+                            .body = json::serialize(body),
+                            .api_key = {},
+                            .timeout_seconds = 60,
+                            .on_body = {}});
     if (!reply) return findings.bad(model + ": " + reply.error().message, "see the log of the node with the API");
     boost::system::error_code error;
     json::value value = json::parse(reply->body, error);
@@ -85,8 +92,8 @@ void check_answer(const std::string& api, const std::string& model, Findings& fi
     if (reply->status != 200 || choices == nullptr)
         return findings.bad(model + ": status " + std::to_string(reply->status) + ": " + reply->body.substr(0, 300),
                             "see the logs of the model nodes that serve it");
-    findings.good(model + " answered, from model node " + reply->headers["x-planetserve-model-node"].substr(0, 8) + " over paths " +
-                  reply->headers["x-planetserve-paths"]);
+    findings.good(model + " answered, from model node " + reply->headers["x-planetserve-model-node"].substr(0, 8) +
+                  " over paths " + reply->headers["x-planetserve-paths"]);
 }
 
 }  // namespace
@@ -105,8 +112,10 @@ int doctor(const std::filesystem::path& path) {
     check_paths(*all, findings);
     if (all->at("models").as_array().empty())
         findings.bad("no model is served", "see the logs of the model nodes in " + home.path().string());
-    for (const auto& model : all->at("models").as_array()) check_answer(std::string(all->at("api").as_string()), std::string(model.as_string()), findings);
-    std::cout << (findings.bad_count() == 0 ? "Everything works.\n" : std::to_string(findings.bad_count()) + " things are wrong.\n");
+    for (const auto& model : all->at("models").as_array())
+        check_answer(std::string(all->at("api").as_string()), std::string(model.as_string()), findings);
+    std::cout << (findings.bad_count() == 0 ? "Everything works.\n"
+                                            : std::to_string(findings.bad_count()) + " things are wrong.\n");
     return findings.bad_count() == 0 ? 0 : 1;
 }
 

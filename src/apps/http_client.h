@@ -17,8 +17,8 @@ struct HttpReply {
 
 struct HttpCall {
     std::string url;
-    std::string body;                     // sent by POST when not empty
-    std::string api_key;                  // sent as a bearer token when not empty
+    std::string body;     // sent by POST when not empty
+    std::string api_key;  // sent as a bearer token when not empty
     long timeout_seconds = 30;
     std::function<bool(std::string_view)> on_body;  // pieces as they come; false hangs up
 };

@@ -13,16 +13,19 @@ using namespace planetserve;
 
 int main(int argc, char** argv) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    CLI::App app{"PlanetServe: an open overlay network on which independent people serve language models together.\n\n"
-                 "  planetserve up                 start a network on this machine and say how to use it\n"
-                 "  planetserve chat \"Hello!\"      ask it something\n"
-                 "  planetserve doctor             find out what is wrong\n"};
+    CLI::App app{
+        "PlanetServe: an open overlay network on which independent people serve language models together.\n\n"
+        "  planetserve up                 start a network on this machine and say how to use it\n"
+        "  planetserve chat \"Hello!\"      ask it something\n"
+        "  planetserve doctor             find out what is wrong\n"};
     app.set_version_flag("--version", std::string("planetserve ") + apps::version);
     app.require_subcommand(1);
     app.fallthrough(false);
 
     std::string home = apps::NetworkHome::default_path().string();
-    auto with_home = [&](CLI::App* verb) { verb->add_option("--home", home, "the network's directory")->capture_default_str(); };
+    auto with_home = [&](CLI::App* verb) {
+        verb->add_option("--home", home, "the network's directory")->capture_default_str();
+    };
     int code = 0;
 
     apps::UpOptions up_options;
@@ -31,7 +34,8 @@ int main(int argc, char** argv) {
     up->add_option("--users", up_options.users, "user nodes, which relay (default 16)")->check(CLI::Range(1, 256));
     up->add_option("--models", up_options.models, "model nodes (default 3)")->check(CLI::Range(1, 64));
     up->add_option("--verifiers", up_options.verifiers, "verification nodes (default 1)")->check(CLI::Range(1, 16));
-    up->add_option("--port", up_options.port, "port of the API on 127.0.0.1 (default 8400, or the next that is free)")->check(CLI::Range(1, 65535));
+    up->add_option("--port", up_options.port, "port of the API on 127.0.0.1 (default 8400, or the next that is free)")
+        ->check(CLI::Range(1, 65535));
     up->callback([&] {
         up_options.home = home;
         code = apps::up(up_options, argv[0]);

@@ -1,19 +1,26 @@
 #include "apps/model_file.h"
 
-#include <yaml-cpp/yaml.h>
+#include <spdlog/spdlog.h>
 
-#include <cstdlib>
+#include <optional>
+
+#include "adapters/llama/model_store.h"
 
 namespace planetserve::apps {
 
 Result<std::filesystem::path> model_file(const ServedModelConfig& model) {
-    if (model.file) return *model.file;
-    const char* catalogue = std::getenv("PLANETSERVE_CATALOGUE");
-    const char* models = std::getenv("PLANETSERVE_MODELS");
-    if (catalogue == nullptr || models == nullptr) return fail(ErrorCode::not_found, "PLANETSERVE_CATALOGUE and PLANETSERVE_MODELS are not set");
-    for (const auto& item : YAML::LoadFile(catalogue)["models"])
-        if (item["name"].as<std::string>() == model.catalogue) return std::filesystem::path(models) / item["file"].as<std::string>();
-    return fail(ErrorCode::not_found, "no such model");
+    auto store = adapters::ModelStore::from_environment();
+    std::optional<std::uint64_t> told;
+    auto progress = [&](std::uint64_t have, std::uint64_t all) {
+        std::uint64_t percent = all == 0 ? 0 : have * 100 / all;
+        if (told && percent < *told + 10) return true;
+        told = percent;
+        spdlog::info("model {}: {} of {} MiB", model.name, have >> 20, all >> 20);
+        return true;
+    };
+    auto verified = store.resolve({model.catalogue, model.file, model.url, model.sha256}, progress);
+    if (!verified) return std::unexpected(verified.error());
+    return verified->file;
 }
 
 }  // namespace planetserve::apps

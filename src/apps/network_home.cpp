@@ -46,7 +46,8 @@ std::uint64_t start_time(pid_t pid) {
 
 fs::path NetworkHome::default_path() {
     if (const char* home = std::getenv("PLANETSERVE_HOME")) return home;
-    if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != 0) return fs::path(data) / "planetserve" / "network";
+    if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != 0)
+        return fs::path(data) / "planetserve" / "network";
     const char* user = std::getenv("HOME");
     return fs::path(user == nullptr ? "." : user) / ".local" / "share" / "planetserve" / "network";
 }
@@ -56,22 +57,27 @@ bool NetworkHome::exists() const { return fs::exists(path_ / "network.json"); }
 Result<NetworkFile> NetworkHome::load() const {
     auto text = read_file(path_ / "network.json");
     if (!text)
-        return fail(ErrorCode::not_found, "there is no network in " + path_.string() + "; start one with: planetserve up --home " + path_.string());
+        return fail(ErrorCode::not_found, "there is no network in " + path_.string() +
+                                              "; start one with: planetserve up --home " + path_.string());
     boost::system::error_code error;
     auto value = json::parse(*text, error);
     if (error || !value.is_object() || !value.as_object().contains("nodes") || !value.as_object()["nodes"].is_array())
-        return fail(ErrorCode::malformed, (path_ / "network.json").string() + " does not parse; move " + path_.string() + " away and run up again");
+        return fail(ErrorCode::malformed, (path_ / "network.json").string() + " does not parse; move " +
+                                              path_.string() + " away and run up again");
     NetworkFile network;
     network.api_port = static_cast<std::uint16_t>(number_of(value.as_object(), "api_port"));
     for (const auto& item : value.as_object()["nodes"].as_array())
-        if (item.is_object()) network.nodes.push_back({text_of(item.as_object(), "name"), text_of(item.as_object(), "role")});
+        if (item.is_object())
+            network.nodes.push_back({text_of(item.as_object(), "name"), text_of(item.as_object(), "role")});
     return network;
 }
 
 Status NetworkHome::save(const NetworkFile& network) const {
     json::array nodes;
-    for (const NetworkNode& node : network.nodes) nodes.push_back(json::object{{"name", node.name}, {"role", node.role}});
-    return write_file(path_ / "network.json", json::serialize(json::object{{"api_port", network.api_port}, {"nodes", nodes}}) + "\n");
+    for (const NetworkNode& node : network.nodes)
+        nodes.push_back(json::object{{"name", node.name}, {"role", node.role}});
+    return write_file(path_ / "network.json",
+                      json::serialize(json::object{{"api_port", network.api_port}, {"nodes", nodes}}) + "\n");
 }
 
 std::optional<RunFile> running_node(const fs::path& node_home) {
@@ -81,8 +87,12 @@ std::optional<RunFile> running_node(const fs::path& node_home) {
     auto value = json::parse(*text, error);
     if (error || !value.is_object()) return std::nullopt;
     const auto& object = value.as_object();
-    RunFile run{static_cast<pid_t>(number_of(object, "pid")), static_cast<std::uint64_t>(number_of(object, "started")), text_of(object, "id"),
-                text_of(object, "role"), text_of(object, "address"), text_of(object, "api")};
+    RunFile run{static_cast<pid_t>(number_of(object, "pid")),
+                static_cast<std::uint64_t>(number_of(object, "started")),
+                text_of(object, "id"),
+                text_of(object, "role"),
+                text_of(object, "address"),
+                text_of(object, "api")};
     if (run.pid <= 0 || start_time(run.pid) != run.started) return std::nullopt;
     return run;
 }
@@ -90,7 +100,8 @@ std::optional<RunFile> running_node(const fs::path& node_home) {
 Status write_run_file(const fs::path& node_home, RunFile run) {
     run.pid = getpid();
     run.started = start_time(run.pid);
-    json::object object{{"pid", run.pid}, {"started", run.started}, {"id", run.id}, {"role", run.role}, {"address", run.address}, {"api", run.api}};
+    json::object object{{"pid", run.pid},   {"started", run.started}, {"id", run.id},
+                        {"role", run.role}, {"address", run.address}, {"api", run.api}};
     return write_file(node_home / "run.json", json::serialize(object) + "\n");
 }
 
@@ -119,7 +130,8 @@ Result<std::string> read_file(const fs::path& file, std::size_t maximum) {
     std::string text(maximum + 1, 0);
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
-    if (text.size() > maximum) return fail(ErrorCode::exhausted, file.string() + " is larger than " + std::to_string(maximum) + " bytes");
+    if (text.size() > maximum)
+        return fail(ErrorCode::exhausted, file.string() + " is larger than " + std::to_string(maximum) + " bytes");
     return text;
 }
 

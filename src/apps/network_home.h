@@ -1,5 +1,5 @@
-// The directory in which `planetserve up` keeps a network of this machine: its genesis, a folder for each node with configuration,
-// keys and log, and network.json, which says what belongs to it.
+// The directory in which `planetserve up` keeps a network of this machine: its genesis, a folder for each node with
+// configuration, keys and log, and network.json, which says what belongs to it.
 #pragma once
 
 #include <sys/types.h>
@@ -26,7 +26,8 @@ struct NetworkFile {
 // What a running node says of itself in its home (run.json), so that others on the machine find it.
 struct RunFile {
     pid_t pid = 0;
-    std::uint64_t started = 0;  // the process's start time as the kernel counts it, so that a reused pid is not taken for it
+    std::uint64_t started =
+        0;  // the process's start time as the kernel counts it, so that a reused pid is not taken for it
     std::string id;
     std::string role;
     std::string address;

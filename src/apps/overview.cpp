@@ -18,7 +18,9 @@ Result<json::object> overview(const NetworkHome& home) {
     std::string api;
     for (const NetworkNode& node : network->nodes) {
         auto run = running_node(home.node(node.name));
-        json::object item{{"id", ""}, {"name", node.name}, {"role", node.role}, {"state", run ? "running" : "stopped"}, {"address", ""}, {"pid", nullptr}};
+        json::object item{{"id", ""},          {"name", node.name},
+                          {"role", node.role}, {"state", run ? "running" : "stopped"},
+                          {"address", ""},     {"pid", nullptr}};
         if (run) {
             item["id"] = run->id;
             item["address"] = run->address;
@@ -34,7 +36,8 @@ Result<json::object> overview(const NetworkHome& home) {
     all["nodes"] = std::move(nodes);
     for (const char* name : {"models", "model_nodes", "paths"}) all[name] = json::array();
     if (api.empty()) return all;
-    auto reply = http_call({.url = api + "/planetserve/status", .body = {}, .api_key = {}, .timeout_seconds = 5, .on_body = {}});
+    auto reply =
+        http_call({.url = api + "/planetserve/status", .body = {}, .api_key = {}, .timeout_seconds = 5, .on_body = {}});
     boost::system::error_code error;
     json::value seen = reply && reply->status == 200 ? json::parse(reply->body, error) : json::value();
     if (error || !seen.is_object()) {

@@ -1,5 +1,5 @@
-// A network of this machine as one JSON object: what its home says, whether the processes run, and what the node with the API sees.
-// Keys: api, api_node, ready, reason, models, nodes, model_nodes, paths, directory, requests, relay.
+// A network of this machine as one JSON object: what its home says, whether the processes run, and what the node with
+// the API sees. Keys: api, api_node, ready, reason, models, nodes, model_nodes, paths, directory, requests, relay.
 #pragma once
 
 #include <boost/json.hpp>

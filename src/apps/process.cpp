@@ -73,7 +73,8 @@ int bind_loopback(std::uint16_t port) {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(descriptor, 1) == 0) return descriptor;
+    if (bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(descriptor, 1) == 0)
+        return descriptor;
     close(descriptor);
     return -1;
 }
@@ -88,7 +89,8 @@ bool port_is_free(std::uint16_t port) {
 
 Result<std::uint16_t> free_port() {
     int descriptor = bind_loopback(0);
-    if (descriptor < 0) return fail(ErrorCode::io, std::string("no port on 127.0.0.1 is free: ") + std::strerror(errno));
+    if (descriptor < 0)
+        return fail(ErrorCode::io, std::string("no port on 127.0.0.1 is free: ") + std::strerror(errno));
     sockaddr_in address{};
     socklen_t size = sizeof address;
     getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size);

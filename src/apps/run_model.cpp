@@ -21,16 +21,21 @@ namespace {
 
 Result<std::filesystem::path> engine_program() {
     const char* directory = std::getenv("PLANETSERVE_ENGINE");
-    std::filesystem::path program = std::filesystem::path(directory == nullptr ? "" : directory) / "bin" / "llama-server";
+    std::filesystem::path program =
+        std::filesystem::path(directory == nullptr ? "" : directory) / "bin" / "llama-server";
     if (directory == nullptr || !std::filesystem::exists(program))
-        return fail(ErrorCode::not_found, "llama-server is not built; run ./planetserve model, which builds it, or set PLANETSERVE_ENGINE to its directory");
+        return fail(ErrorCode::not_found,
+                    "llama-server is not built; run ./planetserve model, which builds it, or set PLANETSERVE_ENGINE to "
+                    "its directory");
     return program;
 }
 
 class ModelRole final : public RoleEvents {
 public:
     ModelRole(Runtime& runtime)
-        : runtime_(runtime), router_([&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); }, runtime.clock()),
+        : runtime_(runtime),
+          router_([&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); },
+                  runtime.clock()),
           node_(runtime.keys(), {}, runtime.links(), router_, runtime.random(), runtime.clock()) {}
 
     // Starts what serves the model, and adds it to the descriptor.
@@ -38,12 +43,15 @@ public:
         auto service = config.upstream ? upstream(config) : managed(config);
         if (!service) return std::unexpected(service.error());
         router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
-        descriptor.models.push_back({config.name, config.context, config.upstream ? "upstream" : "llama.cpp", !config.upstream, {}});
+        descriptor.models.push_back(
+            {config.name, config.context, config.upstream ? "upstream" : "llama.cpp", !config.upstream, {}});
         descriptor.capacity += config.slots;
         return {};
     }
 
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override { node_.on_frame(from, type, payload); }
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
+        node_.on_frame(from, type, payload);
+    }
     void on_link_down(const NodeId& peer) override { node_.on_link_down(peer); }
     void on_drained(const NodeId& peer) override { node_.on_drained(peer); }
     void on_timer() override {
@@ -56,8 +64,11 @@ public:
     void on_list(const committee::DirectoryList&) override {}
     committee::Load load() const override {
         auto all = router_.stats().all;
-        auto latency = all.average_service ? std::chrono::duration_cast<std::chrono::milliseconds>(*all.average_service).count() : 0;
-        return {static_cast<std::uint32_t>(all.running), static_cast<std::uint32_t>(all.queued), static_cast<std::uint32_t>(latency)};
+        auto latency = all.average_service
+                           ? std::chrono::duration_cast<std::chrono::milliseconds>(*all.average_service).count()
+                           : 0;
+        return {static_cast<std::uint32_t>(all.running), static_cast<std::uint32_t>(all.queued),
+                static_cast<std::uint32_t>(latency)};
     }
 
     bool engines_ready() const {
@@ -102,10 +113,12 @@ private:
         std::string number = std::to_string(engines_.size());
         options.socket = runtime_.home() / ("engine-" + number + ".sock");
         options.log = runtime_.home() / ("engine-" + number + ".log");
-        engines_.push_back(std::make_unique<adapters::ManagedEngine>(runtime_.context(), options, [this, name = config.name](const adapters::EngineStatus& status) {
-            spdlog::info("engine of {}: {}{}{}", name, adapters::to_string(status.state), status.reason.empty() ? "" : ": ", status.reason);
-            if (engine_changed_) engine_changed_();
-        }));
+        engines_.push_back(std::make_unique<adapters::ManagedEngine>(
+            runtime_.context(), options, [this, name = config.name](const adapters::EngineStatus& status) {
+                spdlog::info("engine of {}: {}{}{}", name, adapters::to_string(status.state),
+                             status.reason.empty() ? "" : ": ", status.reason);
+                if (engine_changed_) engine_changed_();
+            }));
         return engines_.back().get();
     }
 
@@ -127,7 +140,8 @@ int run_model(const std::filesystem::path& file) {
     ModelRole role(runtime);
     committee::NodeDescriptor descriptor;
     for (const ServedModelConfig& model : config->models)
-        if (auto added = role.add(model, descriptor); !added) return error_exit(model.name + ": " + added.error().message);
+        if (auto added = role.add(model, descriptor); !added)
+            return error_exit(model.name + ": " + added.error().message);
     // The node is registered when all its engines have loaded their models: a node that is listed can serve.
     bool attached = false;
     auto attach_when_ready = [&] {

@@ -25,9 +25,12 @@ T require(Result<T> result) {
 
 const char* role_name(wire::Role role) {
     switch (role) {
-        case wire::Role::user: return "user";
-        case wire::Role::model: return "model";
-        case wire::Role::verifier: return "verifier";
+        case wire::Role::user:
+            return "user";
+        case wire::Role::model:
+            return "model";
+        case wire::Role::verifier:
+            return "verifier";
     }
     return "unknown";
 }
@@ -63,11 +66,13 @@ Runtime::Runtime(const CommonConfig& config, wire::Role role)
     hello.network = genesis_.network();
     hello.role = role;
     hello.software = std::string("planetserve ") + version;
-    links_ = std::make_unique<adapters::LinkManager>(context_, keys_.identity, hello, adapters::LinkOptions{}, static_cast<adapters::LinkEvents&>(*this),
-                                                     [this](const NodeId& id) { return resolve(id); }, random_, clock_);
+    links_ = std::make_unique<adapters::LinkManager>(
+        context_, keys_.identity, hello, adapters::LinkOptions{}, static_cast<adapters::LinkEvents&>(*this),
+        [this](const NodeId& id) { return resolve(id); }, random_, clock_);
     directory_ = std::make_unique<committee::DirectoryClient>(
         genesis_, keys_.identity, committee::DirectoryClientOptions{}, *links_, random_, clock_,
-        [this](const committee::DirectoryList& list) { take_list(list); }, [this] { return role_ == nullptr ? committee::Load{} : role_->load(); });
+        [this](const committee::DirectoryList& list) { take_list(list); },
+        [this] { return role_ == nullptr ? committee::Load{} : role_->load(); });
     address_ = require(links_->listen(require(parse_listen(config.listen))));
     if (config.advertise) address_ = *config.advertise;
 }
@@ -77,7 +82,8 @@ Runtime::~Runtime() = default;
 void Runtime::attach(RoleEvents& role, std::optional<committee::NodeDescriptor> descriptor) {
     role_ = &role;
     if (auto kept = read_file(config_.home / "directory.bin", 64 << 20)) {
-        if (auto adopted = directory_->adopt(as_bytes(*kept)); !adopted) spdlog::warn("the kept list is not used: {}", adopted.error().message);
+        if (auto adopted = directory_->adopt(as_bytes(*kept)); !adopted)
+            spdlog::warn("the kept list is not used: {}", adopted.error().message);
     }
     if (descriptor) {
         descriptor->id = keys_.identity.id();
@@ -135,10 +141,13 @@ void Runtime::keep_list() {
     Bytes kept = directory_->keep();
     if (kept.empty()) return;
     kept_at_ = clock_.now();
-    if (auto written = write_file(config_.home / "directory.bin", to_string(kept)); !written) spdlog::warn("{}", written.error().message);
+    if (auto written = write_file(config_.home / "directory.bin", to_string(kept)); !written)
+        spdlog::warn("{}", written.error().message);
 }
 
-void Runtime::on_link_up(const NodeId& peer, const wire::Hello& hello) { spdlog::debug("link to {} up ({})", peer.brief(), hello.software); }
+void Runtime::on_link_up(const NodeId& peer, const wire::Hello& hello) {
+    spdlog::debug("link to {} up ({})", peer.brief(), hello.software);
+}
 
 void Runtime::on_link_down(const NodeId& peer, const Error& why) {
     spdlog::debug("link to {} down: {}", peer.brief(), why.message);
@@ -174,7 +183,8 @@ void Runtime::arm_timer() {
     if (role_ != nullptr) next = std::min(next, role_->next_timer());
     if (next >= armed_ || next == Time::max()) return;
     armed_ = next;
-    timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::duration_cast<std::chrono::steady_clock::duration>(next.time_since_epoch())));
+    timer_.expires_at(std::chrono::steady_clock::time_point(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(next.time_since_epoch())));
     timer_.async_wait([this](boost::system::error_code error) {
         if (error) return;  // armed anew, for an earlier time
         armed_ = Time::max();

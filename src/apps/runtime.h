@@ -1,5 +1,5 @@
-// What every role runs on: one thread with an event loop, links, the directory, timers, and an end in good order. A role gives the
-// runtime its handlers and is otherwise pure.
+// What every role runs on: one thread with an event loop, links, the directory, timers, and an end in good order. A
+// role gives the runtime its handlers and is otherwise pure.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -46,8 +46,8 @@ public:
     // The address that others are told.
     const Endpoint& address() const { return address_; }
 
-    // Starts listening, hands events to the role, and registers with the descriptor if one is given (its id, role, keys and address
-    // are filled in). The role outlives the runtime's run.
+    // Starts listening, hands events to the role, and registers with the descriptor if one is given (its id, role, keys
+    // and address are filled in). The role outlives the runtime's run.
     void attach(RoleEvents& role, std::optional<committee::NodeDescriptor> descriptor);
     // Something happened outside a frame: timers are looked at again.
     void rearm();

@@ -16,7 +16,9 @@ namespace json = boost::json;
 
 namespace {
 
-std::string text(const json::value* value) { return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string(); }
+std::string text(const json::value* value) {
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
 std::string brief(const std::string& id) { return id.substr(0, 8); }
 
 void print_nodes(const json::object& all) {
@@ -24,8 +26,9 @@ void print_nodes(const json::object& all) {
     for (const auto& item : all.at("nodes").as_array()) {
         const auto& node = item.as_object();
         std::string state = text(node.if_contains("state"));
-        std::cout << "  " << std::left << std::setw(12) << text(node.if_contains("name")) << std::setw(10) << brief(text(node.if_contains("id")))
-                  << (state == "running" ? green(state) : red(state)) << "  " << text(node.if_contains("address")) << "\n";
+        std::cout << "  " << std::left << std::setw(12) << text(node.if_contains("name")) << std::setw(10)
+                  << brief(text(node.if_contains("id"))) << (state == "running" ? green(state) : red(state)) << "  "
+                  << text(node.if_contains("address")) << "\n";
     }
 }
 
@@ -39,7 +42,8 @@ void print_models(const json::object& all) {
             std::cout << (first ? "" : ", ") << std::string(model.as_string());
             first = false;
         }
-        std::cout << "  " << node.at("running") << " running, " << node.at("queued") << " queued, of " << node.at("capacity") << "\n";
+        std::cout << "  " << node.at("running") << " running, " << node.at("queued") << " queued, of "
+                  << node.at("capacity") << "\n";
     }
 }
 
@@ -47,8 +51,10 @@ void print_paths(const json::object& all) {
     std::cout << bold("paths") << "\n";
     for (const auto& item : all.at("paths").as_array()) {
         const auto& path = item.as_object();
-        std::cout << "  " << std::setw(4) << std::left << json::serialize(path.at("number")) << std::setw(9) << text(path.if_contains("state")) << "you";
-        for (const auto& relay : path.at("relays").as_array()) std::cout << " > " << brief(std::string(relay.as_string()));
+        std::cout << "  " << std::setw(4) << std::left << json::serialize(path.at("number")) << std::setw(9)
+                  << text(path.if_contains("state")) << "you";
+        for (const auto& relay : path.at("relays").as_array())
+            std::cout << " > " << brief(std::string(relay.as_string()));
         std::cout << "  " << json::serialize(path.at("round_trip_ms")) << " ms";
         if (path.at("shares_relays").as_bool()) std::cout << red("  shares a relay with another path");
         std::cout << "\n";

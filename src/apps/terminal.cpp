@@ -50,9 +50,11 @@ void Step::failed(std::string_view why) { finish(red("[!!]"), why); }
 void Step::finish(const std::string& mark, std::string_view detail) {
     open_ = false;
     char seconds[32];
-    std::snprintf(seconds, sizeof seconds, "%.1f s", std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
+    std::snprintf(seconds, sizeof seconds, "%.1f s",
+                  std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
     if (stdout_is_terminal()) std::cout << "\r\033[K";
-    std::cout << "  " << mark << " " << what_ << (detail.empty() ? "" : ": ") << detail << "  " << dim(seconds) << std::endl;
+    std::cout << "  " << mark << " " << what_ << (detail.empty() ? "" : ": ") << detail << "  " << dim(seconds)
+              << std::endl;
 }
 
 }  // namespace planetserve::apps

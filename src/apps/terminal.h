@@ -1,4 +1,5 @@
-// What the commands print: progress that redraws itself on a terminal and is plain lines elsewhere; colours unless NO_COLOR is set.
+// What the commands print: progress that redraws itself on a terminal and is plain lines elsewhere; colours unless
+// NO_COLOR is set.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// `planetserve up`: a whole network of real processes on this machine. It only writes each node's configuration and starts the
-// role as an operator would; nothing here is known to the nodes.
+// `planetserve up`: a whole network of real processes on this machine. It only writes each node's configuration and
+// starts the role as an operator would; nothing here is known to the nodes.
 
 #include <algorithm>
 #include <fstream>
@@ -29,15 +29,18 @@ constexpr const char* second_model = "smollm2-135m-instruct-q8_0";
 
 std::vector<std::string> models_of(std::size_t node) {
     switch (node % 3) {
-        case 0: return {first_model};
-        case 1: return {second_model};
-        default: return {first_model, second_model};
+        case 0:
+            return {first_model};
+        case 1:
+            return {second_model};
+        default:
+            return {first_model, second_model};
     }
 }
 
 std::string common_config(const NetworkHome& home, const std::string& name, const std::string& listen) {
-    return "# Written by planetserve up.\nhome: \"" + home.node(name).string() + "\"\ngenesis: \"" + home.genesis().string() + "\"\nlisten: \"" +
-           listen + "\"\n";
+    return "# Written by planetserve up.\nhome: \"" + home.node(name).string() + "\"\ngenesis: \"" +
+           home.genesis().string() + "\"\nlisten: \"" + listen + "\"\n";
 }
 
 std::string user_config(const NetworkHome& home, const std::string& name, std::uint16_t api_port) {
@@ -48,15 +51,16 @@ std::string user_config(const NetworkHome& home, const std::string& name, std::u
 
 std::string model_config(const NetworkHome& home, const std::string& name, std::size_t number) {
     std::string text = common_config(home, name, "127.0.0.1:0") + "models:\n";
-    for (const std::string& model : models_of(number)) text += "  - name: " + model + "\n    catalogue: " + model + "\n    slots: 4\n    context: 4096\n";
+    for (const std::string& model : models_of(number))
+        text += "  - name: " + model + "\n    catalogue: " + model + "\n    slots: 4\n    context: 4096\n";
     return text;
 }
 
 NetworkFile plan(const UpOptions& options, const std::optional<NetworkFile>& existing, std::uint16_t port) {
     auto count = [&](const std::string& role, const std::optional<std::size_t>& asked, std::size_t fallback) {
         if (asked || !existing) return asked.value_or(fallback);
-        return static_cast<std::size_t>(
-            std::count_if(existing->nodes.begin(), existing->nodes.end(), [&](const NetworkNode& node) { return node.role == role; }));
+        return static_cast<std::size_t>(std::count_if(existing->nodes.begin(), existing->nodes.end(),
+                                                      [&](const NetworkNode& node) { return node.role == role; }));
     };
     NetworkFile network{port, {}};
     auto add = [&](const std::string& role, std::size_t many) {
@@ -71,7 +75,8 @@ NetworkFile plan(const UpOptions& options, const std::optional<NetworkFile>& exi
 Result<std::uint16_t> choose_port(const UpOptions& options, const std::optional<NetworkFile>& existing) {
     if (options.port) {
         if (!port_is_free(*options.port))
-            return fail(ErrorCode::unavailable, "port " + std::to_string(*options.port) + " is in use; choose another with --port");
+            return fail(ErrorCode::unavailable,
+                        "port " + std::to_string(*options.port) + " is in use; choose another with --port");
         return *options.port;
     }
     if (existing && port_is_free(existing->api_port)) return existing->api_port;
@@ -89,7 +94,8 @@ std::string tail_of(const fs::path& log) {
 }
 
 // Starts those nodes of a role that do not run, and waits until each has said where it listens.
-Status start_role(const NetworkHome& home, const NetworkFile& network, const std::string& role, const std::string& program) {
+Status start_role(const NetworkHome& home, const NetworkFile& network, const std::string& role,
+                  const std::string& program) {
     std::vector<std::pair<std::string, pid_t>> waiting;
     for (const NetworkNode& node : network.nodes) {
         if (node.role != role || running_node(home.node(node.name))) continue;
@@ -107,7 +113,8 @@ Status start_role(const NetworkHome& home, const NetworkFile& network, const std
         });
         if (!ended.empty()) return fail(ErrorCode::unavailable, ended + " ended at once: " + tail_of(home.log(ended)));
         if (std::chrono::steady_clock::now() > end)
-            return fail(ErrorCode::timed_out, waiting.front().first + " does not start; see " + home.log(waiting.front().first).string());
+            return fail(ErrorCode::timed_out,
+                        waiting.front().first + " does not start; see " + home.log(waiting.front().first).string());
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     return {};
@@ -139,7 +146,8 @@ bool wait_for_api(const NetworkHome& home, std::size_t model_nodes, Step& step) 
             std::size_t listed = all->at("model_nodes").as_array().size();
             bool ready = all->at("ready").as_bool();
             if (ready && listed >= model_nodes) return true;
-            step.progress(ready ? std::to_string(listed) + " of " + std::to_string(model_nodes) + " model nodes are listed"
+            step.progress(ready ? std::to_string(listed) + " of " + std::to_string(model_nodes) +
+                                      " model nodes are listed"
                                 : std::string(all->at("reason").as_string()));
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -150,9 +158,11 @@ bool wait_for_api(const NetworkHome& home, std::size_t model_nodes, Step& step) 
 void say_how_to_use(const NetworkFile& network, const fs::path& home) {
     std::string base = "http://127.0.0.1:" + std::to_string(network.api_port);
     std::string with_home = home == NetworkHome::default_path() ? "" : " --home " + home.string();
-    std::cout << "\n" << bold("The network is up.") << " Its API is OpenAI's, at " << bold(base + "/v1") << "\n\n"
+    std::cout << "\n"
+              << bold("The network is up.") << " Its API is OpenAI's, at " << bold(base + "/v1") << "\n\n"
               << "  curl " << base << "/v1/chat/completions -H 'Content-Type: application/json' \\\n"
-              << "    -d '{\"model\": \"" << first_model << "\", \"stream\": true, \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'\n\n"
+              << "    -d '{\"model\": \"" << first_model
+              << "\", \"stream\": true, \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'\n\n"
               << "  export OPENAI_BASE_URL=" << base << "/v1 OPENAI_API_KEY=none    # for programs that use OpenAI\n"
               << "  ./planetserve chat" << with_home << "      talk to it\n"
               << "  ./planetserve status" << with_home << "    nodes, paths, models\n"
@@ -177,13 +187,14 @@ int up(const UpOptions& options, const std::string&) {
         existing = *loaded;
     }
     // A second `up` of a network that runs only starts what is missing.
-    bool api_runs = existing && std::any_of(existing->nodes.begin(), existing->nodes.end(), [&](const NetworkNode& node) {
-        auto run = running_node(home.node(node.name));
-        return run && !run->api.empty();
-    });
+    bool api_runs =
+        existing && std::any_of(existing->nodes.begin(), existing->nodes.end(), [&](const NetworkNode& node) {
+            auto run = running_node(home.node(node.name));
+            return run && !run->api.empty();
+        });
     if (api_runs && options.port && *options.port != existing->api_port)
-        return error_exit("this network's API already runs on port " + std::to_string(existing->api_port) + "; stop it first: planetserve down --home " +
-                          path.string());
+        return error_exit("this network's API already runs on port " + std::to_string(existing->api_port) +
+                          "; stop it first: planetserve down --home " + path.string());
     auto port = api_runs ? Result<std::uint16_t>(existing->api_port) : choose_port(options, existing);
     if (!port) return error_exit(port.error().message);
     NetworkFile network = plan(options, existing, *port);
@@ -195,7 +206,8 @@ int up(const UpOptions& options, const std::string&) {
     std::cout << "Network in " << path.string() << "\n";
     std::string program = own_program().string();
     for (const char* role : {"verifier", "user", "model"}) {
-        auto many = std::count_if(network.nodes.begin(), network.nodes.end(), [&](const NetworkNode& node) { return node.role == role; });
+        auto many = std::count_if(network.nodes.begin(), network.nodes.end(),
+                                  [&](const NetworkNode& node) { return node.role == role; });
         Step step(std::to_string(many) + " " + role + (many == 1 ? " node" : " nodes"));
         if (auto started = start_role(home, network, role, program); !started) {
             step.failed(started.error().message);
@@ -205,7 +217,8 @@ int up(const UpOptions& options, const std::string&) {
     }
     std::string api = "http://127.0.0.1:" + std::to_string(network.api_port);
     Step step("paths, models, API");
-    auto model_nodes = std::count_if(network.nodes.begin(), network.nodes.end(), [](const NetworkNode& node) { return node.role == "model"; });
+    auto model_nodes = std::count_if(network.nodes.begin(), network.nodes.end(),
+                                     [](const NetworkNode& node) { return node.role == "model"; });
     if (!wait_for_api(home, static_cast<std::size_t>(model_nodes), step)) {
         step.failed("the API does not answer");
         return error_exit("the API does not become ready; run: planetserve doctor --home " + path.string());

@@ -29,18 +29,20 @@ json::array model_nodes_of(const node::DirectoryView& view) {
     for (const auto& node : view.models) {
         json::array models;
         for (const auto& model : node.models) models.push_back(json::value(model));
-        nodes.push_back(json::object{{"id", node.id.hex()}, {"models", std::move(models)}, {"capacity", node.capacity}, {"running", node.running}, {"queued", node.queued}});
+        nodes.push_back(json::object{{"id", node.id.hex()},
+                                     {"models", std::move(models)},
+                                     {"capacity", node.capacity},
+                                     {"running", node.running},
+                                     {"queued", node.queued}});
     }
     return nodes;
 }
 
-json::object directory_of(const node::DirectoryView& view, const committee::DirectoryClient& directory, const Clock& clock) {
-    json::object object{{"users", view.relays.size()},
-                        {"model_nodes", view.models.size()},
-                        {"height", 0},
-                        {"age_seconds", nullptr},
-                        {"registered", directory.registered()},
-                        {"problem", directory.problem()}};
+json::object directory_of(const node::DirectoryView& view, const committee::DirectoryClient& directory,
+                          const Clock& clock) {
+    json::object object{
+        {"users", view.relays.size()}, {"model_nodes", view.models.size()},    {"height", 0},
+        {"age_seconds", nullptr},      {"registered", directory.registered()}, {"problem", directory.problem()}};
     if (directory.list()) {
         object["height"] = directory.list()->header.height;
         object["age_seconds"] = static_cast<double>((clock.unix_now() - directory.list()->header.time).count()) / 1000;
@@ -50,29 +52,31 @@ json::object directory_of(const node::DirectoryView& view, const committee::Dire
 
 }  // namespace
 
-std::string user_status(const NodeId& id, const node::UserNode& node, const committee::DirectoryClient& directory, const Clock& clock) {
+std::string user_status(const NodeId& id, const node::UserNode& node, const committee::DirectoryClient& directory,
+                        const Clock& clock) {
     const auto& asker = node.asker();
     Status ready = asker.ready();
     json::array models;
     for (const auto& name : node::model_names(asker.directory())) models.push_back(json::value(name));
     const auto& counters = asker.counters();
-    return json::serialize(json::object{{"id", id.hex()},
-                                        {"role", "user"},
-                                        {"ready", ready.has_value()},
-                                        {"reason", ready ? "" : ready.error().message},
-                                        {"models", std::move(models)},
-                                        {"model_nodes", model_nodes_of(asker.directory())},
-                                        {"paths", paths_of(node)},
-                                        {"directory", directory_of(asker.directory(), directory, clock)},
-                                        {"requests", json::object{{"under_way", asker.requests()},
-                                                                  {"all", counters.requests},
-                                                                  {"retried", counters.retried},
-                                                                  {"failed", counters.failed},
-                                                                  {"lanes_replaced", counters.lanes_replaced},
-                                                                  {"corrupt_lanes", counters.corrupt_lanes}}},
-                                        {"relay", json::object{{"paths", node.relay().relay().paths()},
-                                                               {"streams", node.relay().proxy().streams()},
-                                                               {"cells", node.relay().relay().counters().cells_relayed}}}});
+    return json::serialize(
+        json::object{{"id", id.hex()},
+                     {"role", "user"},
+                     {"ready", ready.has_value()},
+                     {"reason", ready ? "" : ready.error().message},
+                     {"models", std::move(models)},
+                     {"model_nodes", model_nodes_of(asker.directory())},
+                     {"paths", paths_of(node)},
+                     {"directory", directory_of(asker.directory(), directory, clock)},
+                     {"requests", json::object{{"under_way", asker.requests()},
+                                               {"all", counters.requests},
+                                               {"retried", counters.retried},
+                                               {"failed", counters.failed},
+                                               {"lanes_replaced", counters.lanes_replaced},
+                                               {"corrupt_lanes", counters.corrupt_lanes}}},
+                     {"relay", json::object{{"paths", node.relay().relay().paths()},
+                                            {"streams", node.relay().proxy().streams()},
+                                            {"cells", node.relay().relay().counters().cells_relayed}}}});
 }
 
 }  // namespace planetserve::apps

@@ -8,6 +8,7 @@
 
 namespace planetserve::apps {
 
-std::string user_status(const NodeId& id, const node::UserNode& node, const committee::DirectoryClient& directory, const Clock& clock);
+std::string user_status(const NodeId& id, const node::UserNode& node, const committee::DirectoryClient& directory,
+                        const Clock& clock);
 
 }  // namespace planetserve::apps

@@ -19,9 +19,7 @@ using MutableByteView = std::span<std::uint8_t>;
 inline ByteView as_bytes(std::string_view text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
-inline std::string_view as_text(ByteView bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 inline std::string to_string(ByteView bytes) { return std::string(as_text(bytes)); }
 inline Bytes to_bytes(ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); }
 inline Bytes to_bytes(std::string_view text) { return to_bytes(as_bytes(text)); }
@@ -47,14 +45,15 @@ public:
 
 private:
     void integer(std::uint64_t value, int size) {
-        for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) out_.push_back(static_cast<std::uint8_t>(value >> shift));
+        for (int shift = 8 * (size - 1); shift >= 0; shift -= 8)
+            out_.push_back(static_cast<std::uint8_t>(value >> shift));
     }
 
     Bytes& out_;
 };
 
-// Reads fields in order. A read past the end yields zeros and makes ok() false for good, so that a parser may read all its
-// fields and check once; sizes must still be checked before they are used to allocate.
+// Reads fields in order. A read past the end yields zeros and makes ok() false for good, so that a parser may read all
+// its fields and check once; sizes must still be checked before they are used to allocate.
 class ByteReader {
 public:
     explicit ByteReader(ByteView in) : in_(in) {}

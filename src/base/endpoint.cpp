@@ -11,7 +11,8 @@ std::string Endpoint::to_string() const {
 
 Result<Endpoint> Endpoint::parse(std::string_view text) {
     auto refuse = [&](std::string_view why) {
-        return fail(ErrorCode::malformed, "'" + std::string(text.substr(0, 300)) + "' is not an address: " + std::string(why) +
+        return fail(ErrorCode::malformed, "'" + std::string(text.substr(0, 300)) +
+                                              "' is not an address: " + std::string(why) +
                                               "; write host:port, such as 127.0.0.1:7700 or [::1]:7700");
     };
     std::size_t colon = text.rfind(':');
@@ -25,8 +26,8 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     }
     if (host.empty() || host.size() > 253) return refuse("the host must have 1 to 253 characters");
     for (char c : host) {
-        bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-                       c == ':' || c == '%' || c == '_';
+        bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                       c == '-' || c == ':' || c == '%' || c == '_';
         if (!allowed) return refuse("the host has a character that no host name has");
     }
     unsigned port = 0;

@@ -1,5 +1,5 @@
-// Strong types for identifiers. A NodeId is a node's long-term Ed25519 public key: to know whom one means is to be able to
-// check that one reached them.
+// Strong types for identifiers. A NodeId is a node's long-term Ed25519 public key: to know whom one means is to be able
+// to check that one reached them.
 #pragma once
 
 #include <array>

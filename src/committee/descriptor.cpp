@@ -14,7 +14,8 @@ bool printable(const std::string& text, std::size_t most) {
 
 bool model_name(const std::string& name) {
     return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("._:/-").find(c) != std::string_view::npos;
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("._:/-").find(c) != std::string_view::npos;
     });
 }
 
@@ -26,21 +27,28 @@ std::unexpected<Error> wrong(const std::string& field, const std::string& what) 
 
 Status check(const NodeDescriptor& descriptor) {
     if (descriptor.id.is_zero()) return wrong("id", "is missing");
-    if (descriptor.role != wire::Role::user && descriptor.role != wire::Role::model) return wrong("role", "must be user or model");
+    if (descriptor.role != wire::Role::user && descriptor.role != wire::Role::model)
+        return wrong("role", "must be user or model");
     if (descriptor.onion_key.is_zero()) return wrong("onion_key", "is missing");
     if (descriptor.addresses.empty() || descriptor.addresses.size() > 4) return wrong("addresses", "must be 1 to 4");
     for (const Endpoint& address : descriptor.addresses)
-        if (auto parsed = Endpoint::parse(address.to_string()); !parsed) return wrong("addresses", parsed.error().message);
+        if (auto parsed = Endpoint::parse(address.to_string()); !parsed)
+            return wrong("addresses", parsed.error().message);
     if (descriptor.models.size() > 32) return wrong("models", "must be at most 32");
     if ((descriptor.role == wire::Role::model) == descriptor.models.empty())
-        return wrong("models", descriptor.models.empty() ? "must name at least one for a model node" : "must be empty for a user node");
+        return wrong("models", descriptor.models.empty() ? "must name at least one for a model node"
+                                                         : "must be empty for a user node");
     for (const ServedModel& model : descriptor.models) {
-        if (!model_name(model.name)) return wrong("models", "has a name that is empty, over 128 characters, or not of letters, digits and ._:/-");
+        if (!model_name(model.name))
+            return wrong("models",
+                         "has a name that is empty, over 128 characters, or not of letters, digits and ._:/-");
         if (!printable(model.engine, 64)) return wrong("models", "has an engine over 64 printable characters");
-        if (!model.weights_sha256.empty() && model.weights_sha256.size() != 32) return wrong("models", "has a weights_sha256 that is not 32 bytes");
+        if (!model.weights_sha256.empty() && model.weights_sha256.size() != 32)
+            return wrong("models", "has a weights_sha256 that is not 32 bytes");
     }
     if (descriptor.capacity > 1'000'000) return wrong("capacity", "must be at most 1,000,000");
-    if (!printable(descriptor.operator_name, 64)) return wrong("operator_name", "must be at most 64 printable characters");
+    if (!printable(descriptor.operator_name, 64))
+        return wrong("operator_name", "must be at most 64 printable characters");
     if (!printable(descriptor.software, 64)) return wrong("software", "must be at most 64 printable characters");
     return {};
 }
@@ -81,7 +89,8 @@ Result<NodeDescriptor> from_proto(const proto::Descriptor& message) {
         descriptor.addresses.push_back(std::move(*address));
     }
     for (const auto& model : message.models())
-        descriptor.models.push_back({model.name(), model.context(), model.engine(), model.seedable(), to_bytes(model.weights_sha256())});
+        descriptor.models.push_back(
+            {model.name(), model.context(), model.engine(), model.seedable(), to_bytes(model.weights_sha256())});
     descriptor.capacity = message.capacity();
     descriptor.operator_name = message.operator_name();
     descriptor.software = message.software();

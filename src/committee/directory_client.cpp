@@ -6,10 +6,18 @@
 
 namespace planetserve::committee {
 
-DirectoryClient::DirectoryClient(const Genesis& genesis, const crypto::Identity& identity, DirectoryClientOptions options, wire::FrameSender& sender,
-                                 Random& random, const Clock& clock, OnList on_list, ReadLoad read_load)
-    : genesis_(genesis), network_(genesis.network()), identity_(identity), options_(options), sender_(sender), random_(random), clock_(clock),
-      on_list_(std::move(on_list)), read_load_(std::move(read_load)) {
+DirectoryClient::DirectoryClient(const Genesis& genesis, const crypto::Identity& identity,
+                                 DirectoryClientOptions options, wire::FrameSender& sender, Random& random,
+                                 const Clock& clock, OnList on_list, ReadLoad read_load)
+    : genesis_(genesis),
+      network_(genesis.network()),
+      identity_(identity),
+      options_(options),
+      sender_(sender),
+      random_(random),
+      clock_(clock),
+      on_list_(std::move(on_list)),
+      read_load_(std::move(read_load)) {
     fetch_.next = clock_.now();
     registration_.next = Time::max();
     validator_ = random_.below(genesis_.validators.size());
@@ -119,12 +127,14 @@ void DirectoryClient::on_response(const NodeId& from, ByteView payload) {
 
 void DirectoryClient::on_link_down(const NodeId& peer) {
     for (Task* task : {&fetch_, &registration_})
-        if (task->call && task->validator == peer) fail_task(*task, "verification node " + peer.brief() + " cannot be reached");
+        if (task->call && task->validator == peer)
+            fail_task(*task, "verification node " + peer.brief() + " cannot be reached");
 }
 
 void DirectoryClient::on_submit_answer(ByteView body) {
     proto::Answer answer;
-    if (!answer.ParseFromArray(body.data(), static_cast<int>(body.size()))) return fail_task(registration_, "an answer that does not parse");
+    if (!answer.ParseFromArray(body.data(), static_cast<int>(body.size())))
+        return fail_task(registration_, "an answer that does not parse");
     if (answer.body_case() == proto::Answer::kSubmitted) {
         registered_ = descriptor_.has_value();
         problem_.clear();
@@ -142,18 +152,21 @@ void DirectoryClient::on_submit_answer(ByteView body) {
 
 void DirectoryClient::on_fetch_answer(const NodeId&, ByteView body) {
     proto::Answer answer;
-    if (!answer.ParseFromArray(body.data(), static_cast<int>(body.size()))) return fail_task(fetch_, "a list that does not parse");
+    if (!answer.ParseFromArray(body.data(), static_cast<int>(body.size())))
+        return fail_task(fetch_, "a list that does not parse");
     if (answer.body_case() == proto::Answer::kCurrent) {
         auto header = from_proto(answer.current());
         Status checked = header ? check_header(*header) : Status(std::unexpected(header.error()));
-        if (checked && (!list_ || header->app_hash != list_->header.app_hash)) checked = fail(ErrorCode::malformed, "a header of another list");
+        if (checked && (!list_ || header->app_hash != list_->header.app_hash))
+            checked = fail(ErrorCode::malformed, "a header of another list");
         if (!checked) return fail_task(fetch_, checked.error().message);
         list_->header = std::move(*header);
         problem_.clear();
         return succeed(fetch_, options_.refresh);
     }
     if (answer.body_case() != proto::Answer::kPart)
-        return fail_task(fetch_, answer.has_refusal() ? "list refused: " + answer.refusal().message().substr(0, 500) : "an answer to another question");
+        return fail_task(fetch_, answer.has_refusal() ? "list refused: " + answer.refusal().message().substr(0, 500)
+                                                      : "an answer to another question");
     const auto& part = answer.part();
     auto header = from_proto(part.header());
     if (!header) return fail_task(fetch_, header.error().message);
@@ -167,7 +180,8 @@ void DirectoryClient::on_fetch_answer(const NodeId&, ByteView body) {
     }
     fetching_ = std::move(*header);
     append(parts_, as_bytes(part.bytes()));
-    if (parts_.size() > part.total() || (part.bytes().empty() && parts_.size() < part.total())) return fail_task(fetch_, "a list that does not add up");
+    if (parts_.size() > part.total() || (part.bytes().empty() && parts_.size() < part.total()))
+        return fail_task(fetch_, "a list that does not add up");
     if (parts_.size() < part.total()) return succeed(fetch_, Duration{});
     Status taken = check_header(*fetching_);
     if (taken) taken = take_list(*fetching_, parts_);
@@ -181,18 +195,22 @@ Status DirectoryClient::check_header(const StateHeader& header) const {
     if (auto verified = verify_header(header, genesis_, network_); !verified) return verified;
     auto age = clock_.unix_now() - header.time;
     if (age > options_.maximum_age)
-        return fail(ErrorCode::timed_out, "the list is " + std::to_string(age.count() / 1000) + " s old; the verification node or this clock is wrong");
+        return fail(ErrorCode::timed_out, "the list is " + std::to_string(age.count() / 1000) +
+                                              " s old; the verification node or this clock is wrong");
     if (list_ && header.height < list_->header.height)
-        return fail(ErrorCode::authentication, "a list of height " + std::to_string(header.height) + " after one of " + std::to_string(list_->header.height));
+        return fail(ErrorCode::authentication, "a list of height " + std::to_string(header.height) + " after one of " +
+                                                   std::to_string(list_->header.height));
     if (list_ && header.height == list_->header.height && header.app_hash != list_->header.app_hash)
-        return fail(ErrorCode::authentication, "two different lists are signed for height " + std::to_string(header.height) + "; a validator is dishonest");
+        return fail(ErrorCode::authentication, "two different lists are signed for height " +
+                                                   std::to_string(header.height) + "; a validator is dishonest");
     return {};
 }
 
 Status DirectoryClient::take_list(StateHeader header, ByteView state) {
     auto parsed = parse_state(state);
     if (!parsed) return std::unexpected(parsed.error());
-    if (parsed->app_hash != header.app_hash) return fail(ErrorCode::authentication, "a list that is not the one its header signs");
+    if (parsed->app_hash != header.app_hash)
+        return fail(ErrorCode::authentication, "a list that is not the one its header signs");
     Bytes kept = to_bytes(state);
     state_ = std::move(kept);
     list_ = DirectoryList{std::move(header), std::move(parsed->entries)};
@@ -202,7 +220,8 @@ Status DirectoryClient::take_list(StateHeader header, ByteView state) {
 
 Status DirectoryClient::adopt(ByteView kept) {
     proto::Answer::Part part;
-    if (!part.ParseFromArray(kept.data(), static_cast<int>(kept.size()))) return fail(ErrorCode::malformed, "the kept list does not parse");
+    if (!part.ParseFromArray(kept.data(), static_cast<int>(kept.size())))
+        return fail(ErrorCode::malformed, "the kept list does not parse");
     auto header = from_proto(part.header());
     if (!header) return std::unexpected(header.error());
     if (auto verified = verify_header(*header, genesis_, network_); !verified) return verified;

@@ -1,7 +1,8 @@
-// A node's side of the directory: registers the node, keeps its lease, and keeps a checked list (docs/protocols/registry.md).
+// A node's side of the directory: registers the node, keeps its lease, and keeps a checked list
+// (docs/protocols/registry.md).
 //
-// Pure: answers, losses of links and the time go in; calls go out through the FrameSender. Trusts nothing but the genesis. While no
-// verification node answers, the list in hand stays in use. Not thread-safe.
+// Pure: answers, losses of links and the time go in; calls go out through the FrameSender. Trusts nothing but the
+// genesis. While no verification node answers, the list in hand stays in use. Not thread-safe.
 #pragma once
 
 #include <functional>
@@ -14,9 +15,9 @@
 namespace planetserve::committee {
 
 struct DirectoryClientOptions {
-    Duration refresh = 3s;           // of the list
+    Duration refresh = 3s;  // of the list
     Duration call_deadline = 5s;
-    Duration retry_first = 250ms;    // after a failure; doubles
+    Duration retry_first = 250ms;  // after a failure; doubles
     Duration retry_most = 5s;
     std::chrono::milliseconds maximum_age = std::chrono::minutes(5);  // of a list's header when it is taken
     std::size_t maximum_list = 64 << 20;
@@ -33,8 +34,8 @@ public:
     using ReadLoad = std::function<Load()>;
 
     // on_list is called with each new list, from within the calls below. read_load gives what a renewal says.
-    DirectoryClient(const Genesis& genesis, const crypto::Identity& identity, DirectoryClientOptions options, wire::FrameSender& sender,
-                    Random& random, const Clock& clock, OnList on_list, ReadLoad read_load);
+    DirectoryClient(const Genesis& genesis, const crypto::Identity& identity, DirectoryClientOptions options,
+                    wire::FrameSender& sender, Random& random, const Clock& clock, OnList on_list, ReadLoad read_load);
 
     // What to register as; call it again when it changes. Without it the client only reads.
     void set_descriptor(NodeDescriptor descriptor);

@@ -9,7 +9,8 @@ class DirectoryServer {
 public:
     explicit DirectoryServer(EmbeddedEngine& engine) : engine_(engine) {}
 
-    // The payload of a call_request frame: call id (8), Call. Returns that of the call_response; nothing for what is no call.
+    // The payload of a call_request frame: call id (8), Call. Returns that of the call_response; nothing for what is no
+    // call.
     std::optional<Bytes> on_call(ByteView payload, UnixTime now);
 
     std::uint64_t calls() const { return calls_; }

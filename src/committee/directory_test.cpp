@@ -10,13 +10,16 @@ namespace {
 
 struct TestClock final : Clock {
     Time now() const override { return time; }
-    UnixTime unix_now() const override { return {2'000'000 + std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count()}; }
+    UnixTime unix_now() const override {
+        return {2'000'000 + std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count()};
+    }
     Time time{1s};
 };
 
 struct MemoryStore final : Store {
     Result<std::optional<StoredState>> load(const wire::NetworkId&) override { return stored; }
-    Status save(const wire::NetworkId&, std::int64_t height, UnixTime time, const crypto::Digest& app_hash, const Changes& changes) override {
+    Status save(const wire::NetworkId&, std::int64_t height, UnixTime time, const crypto::Digest& app_hash,
+                const Changes& changes) override {
         if (!stored) stored.emplace();
         stored->height = height;
         stored->time = time;
@@ -45,9 +48,12 @@ protected:
     struct Node {
         Node(Directory& test, const Genesis& genesis)
             : identity(crypto::Identity::generate(test.random_)),
-              client(genesis, identity, {}, test, test.random_, test.clock_, [this](const DirectoryList& list) { seen = list.entries.size(); }, [] { return Load{1, 2, 3}; }) {}
+              client(
+                  genesis, identity, {}, test, test.random_, test.clock_,
+                  [this](const DirectoryList& list) { seen = list.entries.size(); }, [] { return Load{1, 2, 3}; }) {}
         void register_as_user() {
-            client.set_descriptor({identity.id(), wire::Role::user, {identity.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "test"});
+            client.set_descriptor(
+                {identity.id(), wire::Role::user, {identity.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "test"});
         }
         crypto::Identity identity;
         DirectoryClient client;
@@ -123,7 +129,9 @@ TEST_F(Directory, ForgedListsAreRefused) {
     node.register_as_user();
     run(node, 10s);
     auto before = node.client.list()->header.height;
-    tamper = [this](Bytes& answer) { answer[8 + random_.below(answer.size() - 8)] ^= static_cast<std::uint8_t>(1 + random_.below(255)); };
+    tamper = [this](Bytes& answer) {
+        answer[8 + random_.below(answer.size() - 8)] ^= static_cast<std::uint8_t>(1 + random_.below(255));
+    };
     for (int i = 0; i < 50; ++i) {
         Node other(*this, genesis_);
         run(other, 1s);

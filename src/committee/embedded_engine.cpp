@@ -9,24 +9,30 @@ constexpr auto sign_again_after = std::chrono::milliseconds(1000);
 
 }  // namespace
 
-Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(const Genesis& genesis, const crypto::Identity& identity, Store& store) {
+Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(const Genesis& genesis, const crypto::Identity& identity,
+                                                             Store& store) {
     if (genesis.validators.size() != 1 || genesis.validators[0].id != identity.id())
-        return fail(ErrorCode::invalid_argument, "the genesis must name this node, " + identity.id().hex() + ", as its only validator");
+        return fail(ErrorCode::invalid_argument,
+                    "the genesis must name this node, " + identity.id().hex() + ", as its only validator");
     std::unique_ptr<EmbeddedEngine> engine(new EmbeddedEngine(genesis, identity, store));
     auto stored = store.load(engine->network_);
     if (!stored) return std::unexpected(stored.error());
     if (*stored) {
-        if (auto restored = engine->registry_.restore((*stored)->entries, (*stored)->height, (*stored)->time); !restored)
+        if (auto restored = engine->registry_.restore((*stored)->entries, (*stored)->height, (*stored)->time);
+            !restored)
             return std::unexpected(restored.error());
         if (engine->registry_.app_hash() != (*stored)->app_hash)
-            return fail(ErrorCode::malformed, "the stored registry does not have the hash that was stored with it; restore it from a backup, or move "
-                                              "it away to begin anew (nodes register again by themselves)");
+            return fail(
+                ErrorCode::malformed,
+                "the stored registry does not have the hash that was stored with it; restore it from a backup, or move "
+                "it away to begin anew (nodes register again by themselves)");
     }
     return engine;
 }
 
 Status EmbeddedEngine::submit(ByteView bytes, UnixTime now) {
-    if (pending_.size() >= maximum_pending) return fail(ErrorCode::exhausted, "too many transactions wait for a block; try again shortly");
+    if (pending_.size() >= maximum_pending)
+        return fail(ErrorCode::exhausted, "too many transactions wait for a block; try again shortly");
     auto transaction = parse_transaction(bytes);
     if (!transaction) return std::unexpected(transaction.error());
     if (auto checked = registry_.check(*transaction, now); !checked) return checked;
@@ -47,7 +53,8 @@ Status EmbeddedEngine::tick(UnixTime now) {
 }
 
 const StateHeader& EmbeddedEngine::header(UnixTime now) {
-    bool current = header_.height == registry_.height() && header_.app_hash == registry_.app_hash() && !header_.signatures.empty();
+    bool current =
+        header_.height == registry_.height() && header_.app_hash == registry_.app_hash() && !header_.signatures.empty();
     if (!current || now - header_.time >= sign_again_after) {
         header_ = {registry_.height(), std::max(now, registry_.time()), registry_.app_hash(), {}};
         header_.signatures.push_back(sign_header(header_, network_, identity_));

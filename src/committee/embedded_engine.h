@@ -24,13 +24,15 @@ public:
     // Empty for a new store. Fails for one of another network, or that is damaged.
     virtual Result<std::optional<StoredState>> load(const wire::NetworkId& network) = 0;
     // All of a block, or nothing of it.
-    virtual Status save(const wire::NetworkId& network, std::int64_t height, UnixTime time, const crypto::Digest& app_hash, const Changes& changes) = 0;
+    virtual Status save(const wire::NetworkId& network, std::int64_t height, UnixTime time,
+                        const crypto::Digest& app_hash, const Changes& changes) = 0;
 };
 
 class EmbeddedEngine {
 public:
     // The genesis must name this identity as its only validator; the store outlives the engine.
-    static Result<std::unique_ptr<EmbeddedEngine>> open(const Genesis& genesis, const crypto::Identity& identity, Store& store);
+    static Result<std::unique_ptr<EmbeddedEngine>> open(const Genesis& genesis, const crypto::Identity& identity,
+                                                        Store& store);
 
     // Takes a transaction for the next block, or says why not.
     Status submit(ByteView transaction, UnixTime now);

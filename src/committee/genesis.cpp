@@ -1,7 +1,7 @@
 #include "committee/genesis.h"
 
-#include <boost/json.hpp>
 #include <algorithm>
+#include <boost/json.hpp>
 #include <set>
 
 #include "crypto/hash.h"
@@ -26,23 +26,27 @@ Status known_keys(const json::object& object, const std::string& where, const st
 
 Result<std::string> text_at(const json::object& object, const char* key, const std::string& where) {
     const auto* value = object.if_contains(key);
-    if (value == nullptr || !value->is_string() || value->as_string().size() > 1024) return wrong("'" + where + key + "' must be a text");
+    if (value == nullptr || !value->is_string() || value->as_string().size() > 1024)
+        return wrong("'" + where + key + "' must be a text");
     return std::string(value->as_string());
 }
 
-Result<std::int64_t> number_at(const json::object& object, const char* key, const std::string& where, std::int64_t least, std::int64_t most) {
+Result<std::int64_t> number_at(const json::object& object, const char* key, const std::string& where,
+                               std::int64_t least, std::int64_t most) {
     const auto* value = object.if_contains(key);
     boost::system::error_code error;
     std::int64_t number = value == nullptr || !value->is_number() ? 0 : value->to_number<std::int64_t>(error);
     if (value == nullptr || !value->is_number() || error || number < least || number > most)
-        return wrong("'" + where + key + "' must be a whole number, " + std::to_string(least) + " to " + std::to_string(most));
+        return wrong("'" + where + key + "' must be a whole number, " + std::to_string(least) + " to " +
+                     std::to_string(most));
     return number;
 }
 
 Result<GenesisValidator> parse_validator(const json::value& value) {
     if (!value.is_object()) return wrong("'validators' must be a list of objects");
     const auto& object = value.as_object();
-    if (auto known = known_keys(object, "validators.", {"name", "public_key", "power", "address"}); !known) return std::unexpected(known.error());
+    if (auto known = known_keys(object, "validators.", {"name", "public_key", "power", "address"}); !known)
+        return std::unexpected(known.error());
     auto name = text_at(object, "name", "validators.");
     auto key = text_at(object, "public_key", "validators.");
     auto power = number_at(object, "power", "validators.", 1, 1'000'000'000);
@@ -62,7 +66,9 @@ Result<Parameters> parse_parameters(const json::value* value) {
     if (value == nullptr) return parameters;
     if (!value->is_object()) return wrong("'parameters' must be an object");
     const auto& object = value->as_object();
-    if (auto known = known_keys(object, "parameters.", {"lease_ms", "clock_tolerance_ms", "update_interval_ms", "maximum_nodes"}); !known)
+    if (auto known = known_keys(object, "parameters.",
+                                {"lease_ms", "clock_tolerance_ms", "update_interval_ms", "maximum_nodes"});
+        !known)
         return std::unexpected(known.error());
     auto read = [&](const char* key, auto& target, std::int64_t least, std::int64_t most) -> Status {
         if (!object.contains(key)) return {};
@@ -90,7 +96,8 @@ std::uint64_t Genesis::total_power() const {
 }
 
 const GenesisValidator* Genesis::find(const NodeId& id) const {
-    auto found = std::find_if(validators.begin(), validators.end(), [&](const auto& validator) { return validator.id == id; });
+    auto found =
+        std::find_if(validators.begin(), validators.end(), [&](const auto& validator) { return validator.id == id; });
     return found == validators.end() ? nullptr : &*found;
 }
 
@@ -131,7 +138,8 @@ Result<Genesis> Genesis::parse(std::string_view text) {
     for (const auto& item : list->as_array()) {
         auto validator = parse_validator(item);
         if (!validator) return std::unexpected(validator.error());
-        if (genesis.find(validator->id) != nullptr) return wrong("two validators have the public key " + validator->id.hex());
+        if (genesis.find(validator->id) != nullptr)
+            return wrong("two validators have the public key " + validator->id.hex());
         genesis.validators.push_back(std::move(*validator));
     }
     auto parameters = parse_parameters(object.if_contains("parameters"));

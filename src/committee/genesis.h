@@ -19,7 +19,7 @@ struct GenesisValidator {
 };
 
 struct Parameters {
-    std::int64_t lease_ms = 30'000;        // an entry lives this long without a renewal
+    std::int64_t lease_ms = 30'000;  // an entry lives this long without a renewal
     std::int64_t clock_tolerance_ms = 300'000;
     std::int64_t update_interval_ms = 500;  // of one node, at least
     std::uint64_t maximum_nodes = 200'000;

@@ -15,12 +15,14 @@ crypto::Digest inner_hash(const crypto::Digest& left, const crypto::Digest& righ
 // The largest power of two below count. REQUIRES: count > 1.
 std::size_t split_point(std::size_t count) { return std::bit_floor(count - 1); }
 
-std::optional<crypto::Digest> root_from(std::size_t count, std::size_t index, const crypto::Digest& leaf, std::span<const crypto::Digest> proof) {
+std::optional<crypto::Digest> root_from(std::size_t count, std::size_t index, const crypto::Digest& leaf,
+                                        std::span<const crypto::Digest> proof) {
     if (count == 1) return proof.empty() ? std::optional(leaf) : std::nullopt;
     if (proof.empty()) return std::nullopt;
     std::size_t left = split_point(count);
     bool in_left = index < left;
-    auto below = root_from(in_left ? left : count - left, in_left ? index : index - left, leaf, proof.first(proof.size() - 1));
+    auto below =
+        root_from(in_left ? left : count - left, in_left ? index : index - left, leaf, proof.first(proof.size() - 1));
     if (!below) return std::nullopt;
     return in_left ? inner_hash(*below, proof.back()) : inner_hash(proof.back(), *below);
 }
@@ -48,7 +50,8 @@ std::vector<crypto::Digest> merkle_proof(std::span<const crypto::Digest> leaves,
     return proof;
 }
 
-bool verify_proof(const crypto::Digest& root, std::size_t count, std::size_t index, const crypto::Digest& leaf, std::span<const crypto::Digest> proof) {
+bool verify_proof(const crypto::Digest& root, std::size_t count, std::size_t index, const crypto::Digest& leaf,
+                  std::span<const crypto::Digest> proof) {
     return index < count && proof.size() <= 64 && root_from(count, index, leaf, proof) == root;
 }
 

@@ -14,6 +14,7 @@ crypto::Digest merkle_root(std::span<const crypto::Digest> leaves);
 // The audit path of a leaf, from its sibling upwards. REQUIRES: index < leaves.size().
 std::vector<crypto::Digest> merkle_proof(std::span<const crypto::Digest> leaves, std::size_t index);
 // Whether a leaf is at index of a tree of that many leaves with that root.
-bool verify_proof(const crypto::Digest& root, std::size_t count, std::size_t index, const crypto::Digest& leaf, std::span<const crypto::Digest> proof);
+bool verify_proof(const crypto::Digest& root, std::size_t count, std::size_t index, const crypto::Digest& leaf,
+                  std::span<const crypto::Digest> proof);
 
 }  // namespace planetserve::committee

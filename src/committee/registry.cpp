@@ -40,8 +40,8 @@ void fill(const NodeId& id, const Entry& entry, proto::Entry& out) {
     out.set_sequence(entry.sequence);
 }
 
-// The leaf of an entry has the form of CometBFT's value proofs: its key and the digest of its value, each with its length, so
-// that proofs of single entries need no second tree.
+// The leaf of an entry has the form of CometBFT's value proofs: its key and the digest of its value, each with its
+// length, so that proofs of single entries need no second tree.
 crypto::Digest leaf_of(const NodeId& id, ByteView value) {
     Bytes leaf;
     leaf.push_back(static_cast<std::uint8_t>(NodeId::size));
@@ -67,7 +67,8 @@ Bytes encode_entry(const NodeId& id, const Entry& entry) {
     return to_bytes(message.SerializeAsString());
 }
 
-Registry::Registry(const Genesis& genesis) : parameters_(genesis.parameters), network_(genesis.network()), time_(genesis.time), app_hash_(merkle_root({})) {}
+Registry::Registry(const Genesis& genesis)
+    : parameters_(genesis.parameters), network_(genesis.network()), time_(genesis.time), app_hash_(merkle_root({})) {}
 
 void Registry::begin_block(std::int64_t height, UnixTime time) {
     height_ = height;
@@ -76,21 +77,26 @@ void Registry::begin_block(std::int64_t height, UnixTime time) {
 
 Status Registry::check(const Transaction& transaction, UnixTime time) const {
     if (transaction.network != network_)
-        return fail(ErrorCode::permission_denied, "a transaction for network " + transaction.network.brief() + "; this one is " + network_.brief());
+        return fail(ErrorCode::permission_denied,
+                    "a transaction for network " + transaction.network.brief() + "; this one is " + network_.brief());
     if (std::abs(distance(transaction.sequence, time)) > parameters_.clock_tolerance_ms)
-        return fail(ErrorCode::invalid_argument, "the sender's clock is " + std::to_string(distance(transaction.sequence, time) / 1000) +
+        return fail(ErrorCode::invalid_argument, "the sender's clock is " +
+                                                     std::to_string(distance(transaction.sequence, time) / 1000) +
                                                      " s off; set it right and try again");
     auto found = entries_.find(transaction.sender);
     if (found != entries_.end()) {
         std::uint64_t last = found->second.sequence;
-        if (transaction.sequence <= last) return fail(ErrorCode::already_exists, "a transaction no later than one before it");
+        if (transaction.sequence <= last)
+            return fail(ErrorCode::already_exists, "a transaction no later than one before it");
         if (transaction.sequence - last < static_cast<std::uint64_t>(parameters_.update_interval_ms))
-            return fail(ErrorCode::exhausted, "a node may send one transaction every " + std::to_string(parameters_.update_interval_ms) + " ms");
+            return fail(ErrorCode::exhausted, "a node may send one transaction every " +
+                                                  std::to_string(parameters_.update_interval_ms) + " ms");
     }
     bool registered = found != entries_.end() && found->second.descriptor;
     if (std::holds_alternative<Register>(transaction.body)) {
         if (!registered && nodes_ >= parameters_.maximum_nodes)
-            return fail(ErrorCode::exhausted, "the registry has " + std::to_string(nodes_) + " nodes, which is as many as it takes");
+            return fail(ErrorCode::exhausted,
+                        "the registry has " + std::to_string(nodes_) + " nodes, which is as many as it takes");
         return {};
     }
     if (!registered) return fail(ErrorCode::not_found, "node " + transaction.sender.brief() + " is not registered");
@@ -181,7 +187,8 @@ Bytes Registry::serialise() const {
 Status Registry::restore(const std::map<NodeId, Bytes>& values, std::int64_t height, UnixTime time) {
     for (const auto& [id, value] : values) {
         proto::Entry message;
-        if (!message.ParseFromArray(value.data(), static_cast<int>(value.size()))) return fail(ErrorCode::malformed, "a stored entry does not parse");
+        if (!message.ParseFromArray(value.data(), static_cast<int>(value.size())))
+            return fail(ErrorCode::malformed, "a stored entry does not parse");
         auto entry = entry_of(message);
         if (!entry) return std::unexpected(entry.error());
         put(entry->first, std::move(entry->second));
@@ -196,7 +203,8 @@ Status Registry::restore(const std::map<NodeId, Bytes>& values, std::int64_t hei
 
 Result<ParsedState> parse_state(ByteView bytes) {
     proto::State state;
-    if (!state.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return fail(ErrorCode::malformed, "a list that does not parse");
+    if (!state.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+        return fail(ErrorCode::malformed, "a list that does not parse");
     ParsedState parsed;
     std::vector<crypto::Digest> leaves;
     const NodeId* last = nullptr;

@@ -1,8 +1,8 @@
 // The registry: the replicated state machine of user and model nodes (docs/protocols/registry.md).
 //
-// Transactions in, state and its hash out. Pure and deterministic: the block's time is the only time, nothing is unordered, and
-// the same blocks give the same hash on every machine. Whatever orders the blocks (the embedded verifier, or a BFT engine) calls
-// begin_block, apply for each transaction, and commit. Not thread-safe.
+// Transactions in, state and its hash out. Pure and deterministic: the block's time is the only time, nothing is
+// unordered, and the same blocks give the same hash on every machine. Whatever orders the blocks (the embedded
+// verifier, or a BFT engine) calls begin_block, apply for each transaction, and commit. Not thread-safe.
 #pragma once
 
 #include <map>

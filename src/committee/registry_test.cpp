@@ -15,7 +15,8 @@ struct Member {
 
 Member make_member(Random& random, wire::Role role = wire::Role::user) {
     Member member{crypto::Identity::generate(random), crypto::AgreementKey::generate(random), {}};
-    member.descriptor = {member.identity.id(), role, member.onion.public_key(), {{"127.0.0.1", 7700}}, {}, 0, "", "test"};
+    member.descriptor = {
+        member.identity.id(), role, member.onion.public_key(), {{"127.0.0.1", 7700}}, {}, 0, "", "test"};
     if (role == wire::Role::model) {
         member.descriptor.models = {{"m", 4096, "llama.cpp", true, {}}};
         member.descriptor.capacity = 4;
@@ -33,7 +34,8 @@ Genesis make_genesis(Random& random) {
 class RegistryTest : public testing::Test {
 protected:
     Transaction transaction(const Member& member, std::int64_t sequence) {
-        return {genesis_.network(), member.identity.id(), static_cast<std::uint64_t>(sequence), Register{member.descriptor}};
+        return {genesis_.network(), member.identity.id(), static_cast<std::uint64_t>(sequence),
+                Register{member.descriptor}};
     }
     // A block with these transactions; how many were taken.
     std::size_t block(Registry& registry, std::int64_t time, const std::vector<Transaction>& transactions) {
@@ -56,7 +58,8 @@ TEST_F(RegistryTest, RegistersRenewsAndExpires) {
     EXPECT_EQ(block(registry, start, {transaction(member, start)}), 1u);
     ASSERT_TRUE(registry.entries().at(member.identity.id()).descriptor);
     EXPECT_EQ(*registry.entries().at(member.identity.id()).descriptor, member.descriptor);
-    Transaction renew{genesis_.network(), member.identity.id(), static_cast<std::uint64_t>(start + 20'000), Renew{{3, 1, 250}}};
+    Transaction renew{genesis_.network(), member.identity.id(), static_cast<std::uint64_t>(start + 20'000),
+                      Renew{{3, 1, 250}}};
     EXPECT_EQ(block(registry, start + 20'000, {renew}), 1u);
     EXPECT_EQ(registry.entries().at(member.identity.id()).load, (Load{3, 1, 250}));
     EXPECT_EQ(block(registry, start + 49'000, {}), 0u);

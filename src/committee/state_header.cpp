@@ -23,7 +23,8 @@ Bytes sign_bytes(const StateHeader& header, const wire::NetworkId& network) {
 
 }  // namespace
 
-HeaderSignature sign_header(const StateHeader& header, const wire::NetworkId& network, const crypto::Identity& validator) {
+HeaderSignature sign_header(const StateHeader& header, const wire::NetworkId& network,
+                            const crypto::Identity& validator) {
     return {validator.id(), validator.sign(context, sign_bytes(header, network))};
 }
 
@@ -35,11 +36,13 @@ Status verify_header(const StateHeader& header, const Genesis& genesis, const wi
         const GenesisValidator* validator = genesis.find(id);
         if (validator == nullptr || !counted.insert(id).second) continue;
         if (!crypto::verify(id, context, bytes, signature))
-            return fail(ErrorCode::authentication, "the signature of validator " + validator->name + " on the list is wrong");
+            return fail(ErrorCode::authentication,
+                        "the signature of validator " + validator->name + " on the list is wrong");
         power += validator->power;
     }
     if (power * 3 <= genesis.total_power() * 2)
-        return fail(ErrorCode::authentication, "the list is signed by " + std::to_string(power) + " of " + std::to_string(genesis.total_power()) +
+        return fail(ErrorCode::authentication, "the list is signed by " + std::to_string(power) + " of " +
+                                                   std::to_string(genesis.total_power()) +
                                                    " voting power; more than two thirds are needed");
     return {};
 }
@@ -58,7 +61,8 @@ void to_proto(const StateHeader& header, proto::StateHeader& out) {
 Result<StateHeader> from_proto(const proto::StateHeader& message) {
     StateHeader header{message.height(), UnixTime{message.time_ms()}, {}, {}};
     auto hash = FixedBytes<struct AppHashTag, 32>::from(as_bytes(message.app_hash()));
-    if (!hash || message.height() < 0 || message.signatures_size() > maximum_signatures) return fail(ErrorCode::malformed, "a header outside its limits");
+    if (!hash || message.height() < 0 || message.signatures_size() > maximum_signatures)
+        return fail(ErrorCode::malformed, "a header outside its limits");
     header.app_hash = hash->value;
     for (const auto& item : message.signatures()) {
         auto validator = NodeId::from(as_bytes(item.validator()));

@@ -1,5 +1,6 @@
 // What proves a state to a client: a header that validators with more than 2/3 of the voting power signed
-// (docs/protocols/registry.md). The app hash follows from the list itself, so a list with its header needs no other proof.
+// (docs/protocols/registry.md). The app hash follows from the list itself, so a list with its header needs no other
+// proof.
 #pragma once
 
 #include <vector>
@@ -22,7 +23,8 @@ struct StateHeader {
     std::vector<HeaderSignature> signatures;
 };
 
-HeaderSignature sign_header(const StateHeader& header, const wire::NetworkId& network, const crypto::Identity& validator);
+HeaderSignature sign_header(const StateHeader& header, const wire::NetworkId& network,
+                            const crypto::Identity& validator);
 // More than 2/3 of the genesis voting power signed this header; each validator counts once.
 Status verify_header(const StateHeader& header, const Genesis& genesis, const wire::NetworkId& network);
 

@@ -35,12 +35,14 @@ Result<Transaction> parse_transaction(ByteView bytes) {
     if (bytes.size() > maximum_transaction_size) return fail(ErrorCode::invalid_argument, "a transaction over 16 KiB");
     proto::SignedTransaction envelope;
     proto::Transaction message;
-    if (!envelope.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !message.ParseFromString(envelope.transaction()))
+    if (!envelope.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+        !message.ParseFromString(envelope.transaction()))
         return fail(ErrorCode::malformed, "a transaction that does not parse");
     auto network = wire::NetworkId::from(as_bytes(message.network()));
     auto sender = NodeId::from(as_bytes(message.sender()));
     auto signature = crypto::Signature::from(as_bytes(envelope.signature()));
-    if (!network || !sender || !signature) return fail(ErrorCode::malformed, "a transaction whose network, sender or signature has the wrong size");
+    if (!network || !sender || !signature)
+        return fail(ErrorCode::malformed, "a transaction whose network, sender or signature has the wrong size");
     if (!crypto::verify(*sender, context, as_bytes(envelope.transaction()), *signature))
         return fail(ErrorCode::authentication, "a transaction that node " + sender->brief() + " did not sign");
     Transaction transaction{*network, *sender, message.sequence(), Deregister{}};
@@ -57,8 +59,10 @@ Result<Transaction> parse_transaction(ByteView bytes) {
             transaction.body = Renew{{load.running(), load.queued(), load.latency_ms()}};
             return transaction;
         }
-        case proto::Transaction::kDeregister: return transaction;
-        case proto::Transaction::BODY_NOT_SET: break;
+        case proto::Transaction::kDeregister:
+            return transaction;
+        case proto::Transaction::BODY_NOT_SET:
+            break;
     }
     return fail(ErrorCode::malformed, "a transaction of a kind that this version does not know");
 }

@@ -1,4 +1,5 @@
-// X25519 (RFC 7748). A node's onion key is its long-lived agreement key; path builders and askers use a fresh one each time.
+// X25519 (RFC 7748). A node's onion key is its long-lived agreement key; path builders and askers use a fresh one each
+// time.
 #pragma once
 
 #include <optional>
@@ -18,8 +19,8 @@ public:
 
     const AgreementPublicKey& public_key() const { return public_key_; }
     const Secret<32>& secret() const { return secret_; }
-    // The shared secret, not yet a key: derive keys from it together with both public keys. Empty for a peer key of small
-    // order, which would make the secret known to everyone.
+    // The shared secret, not yet a key: derive keys from it together with both public keys. Empty for a peer key of
+    // small order, which would make the secret known to everyone.
     std::optional<Secret<32>> agree(const AgreementPublicKey& peer) const;
 
 private:

@@ -46,7 +46,8 @@ Signature Identity::sign(std::string_view context, ByteView message) const {
 }
 
 bool verify_raw(const NodeId& signer, ByteView message, const Signature& signature) {
-    return crypto_sign_verify_detached(signature.value.data(), message.data(), message.size(), signer.value.data()) == 0;
+    return crypto_sign_verify_detached(signature.value.data(), message.data(), message.size(), signer.value.data()) ==
+           0;
 }
 
 bool verify(const NodeId& signer, std::string_view context, ByteView message, const Signature& signature) {

@@ -41,8 +41,9 @@ struct NodeKeys {
     AgreementKey onion;
 };
 
-// Reads the node's keys from a file, or makes them and writes the file (mode 0600, in a directory that is created 0700). A
-// file that others can read, or that does not parse, is refused with an error that says what to do; it is never replaced.
+// Reads the node's keys from a file, or makes them and writes the file (mode 0600, in a directory that is created
+// 0700). A file that others can read, or that does not parse, is refused with an error that says what to do; it is
+// never replaced.
 Result<NodeKeys> load_or_create_keys(const std::filesystem::path& file, Random& random);
 
 }  // namespace planetserve::crypto

@@ -23,7 +23,8 @@ Result<Secret<32>> take_line(std::string_view& text, std::string_view name, cons
     std::string_view line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.starts_with(name)) {
-        if (auto key = FixedBytes<struct SeedTag, 32>::from_hex(line.substr(name.size()))) return Secret<32>(key->value);
+        if (auto key = FixedBytes<struct SeedTag, 32>::from_hex(line.substr(name.size())))
+            return Secret<32>(key->value);
     }
     return fail(ErrorCode::malformed, file + " is not a PlanetServe key file (no valid line '" + std::string(name) +
                                           "...'); restore it from a backup, or move it away to get a new identity");

@@ -16,17 +16,29 @@ constexpr std::size_t maximum_claims = 4;
 }  // namespace
 
 Client::Client(inference::Request request, ClientTarget target, dispersal::Threshold threshold, std::vector<Lane> lanes,
-               FindOnionKey find_onion_key, ClientTiming timing, Random& random, ClientOutput& output, ClientEvents& events)
-    : request_(std::move(request)), target_(target), threshold_(threshold), lanes_(std::move(lanes)), lane_up_(lanes_.size(), true),
-      find_onion_key_(std::move(find_onion_key)), timing_(timing), random_(random), output_(output), events_(events),
-      ephemeral_(crypto::AgreementKey::generate(random)), server_(target.node) {
+               FindOnionKey find_onion_key, ClientTiming timing, Random& random, ClientOutput& output,
+               ClientEvents& events)
+    : request_(std::move(request)),
+      target_(target),
+      threshold_(threshold),
+      lanes_(std::move(lanes)),
+      lane_up_(lanes_.size(), true),
+      find_onion_key_(std::move(find_onion_key)),
+      timing_(timing),
+      random_(random),
+      output_(output),
+      events_(events),
+      ephemeral_(crypto::AgreementKey::generate(random)),
+      server_(target.node) {
     if (lanes_.size() != threshold_.n) throw std::logic_error("an exchange needs one lane for each clove");
     id_.value = ephemeral_.public_key().value;
 }
 
 Status Client::start(Time now) {
     auto keys = derive_keys(ephemeral_, target_.onion_key, id_, target_.onion_key);
-    if (!keys) return fail(ErrorCode::invalid_argument, "model node " + target_.node.brief() + " has an onion key of small order");
+    if (!keys)
+        return fail(ErrorCode::invalid_argument,
+                    "model node " + target_.node.brief() + " has an onion key of small order");
     request_sender_.emplace(RecordKind::request, keys->request, threshold_);
     control_sender_.emplace(RecordKind::control, keys->control, threshold_);
     receivers_.try_emplace(target_.node, RecordKind::reply, keys->reply).first->second.expect(threshold_);
@@ -117,7 +129,8 @@ void Client::handle_record(ByteView record) {
                     events_.on_accepted(server_);
                 }
                 break;
-            case ItemKind::heartbeat: break;
+            case ItemKind::heartbeat:
+                break;
             case ItemKind::reply_head: {
                 auto head = parse_reply_head(item.content);
                 if (!head) return fail_with(head.error());
@@ -142,7 +155,8 @@ void Client::handle_record(ByteView record) {
                 return fail_with(error ? *error : error.error());
             }
             case ItemKind::request_head:
-            case ItemKind::control: return fail_with({ErrorCode::malformed, "a reply with an item only askers send"});
+            case ItemKind::control:
+                return fail_with({ErrorCode::malformed, "a reply with an item only askers send"});
         }
     }
 }
@@ -163,8 +177,11 @@ void Client::on_lane_replaced(std::size_t lane, const Lane& replacement, Time) {
     lane_up_[lane] = true;
     if (lanes_up() >= threshold_.k) lanes_deadline_.reset();
     if (request_sender_)
-        request_sender_->resend(lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::request, id_.bytes(), clove)); });
-    control_sender_->resend(lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::control, id_.bytes(), clove)); });
+        request_sender_->resend(lane, [&](const Bytes& clove) {
+            output_.send(lane, seal_envelope(RecordKind::request, id_.bytes(), clove));
+        });
+    control_sender_->resend(
+        lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::control, id_.bytes(), clove)); });
     Control control{receivers_.at(server_).next(), consumed_, false, {{static_cast<std::uint8_t>(lane), replacement}}};
     send_control(control);
 }
@@ -173,7 +190,8 @@ void Client::send_control(const Control& control) {
     Bytes record;
     append_item(record, ItemKind::control, encode(control));
     send_record(*control_sender_, RecordKind::control, record);
-    // Each word makes those before it superfluous, except changes of lanes; a few are kept for lanes that are replaced later.
+    // Each word makes those before it superfluous, except changes of lanes; a few are kept for lanes that are replaced
+    // later.
     if (control_sender_->unacknowledged() > 16) control_sender_->acknowledge(control_sender_->next() - 16);
 }
 
@@ -184,7 +202,9 @@ void Client::consumed(std::size_t bytes) {
 
 void Client::acknowledge(bool force) {
     std::uint64_t records = receivers_.at(server_).next();
-    if (!force && consumed_ - acknowledged_bytes_ < acknowledge_bytes && records - acknowledged_records_ < acknowledge_records) return;
+    if (!force && consumed_ - acknowledged_bytes_ < acknowledge_bytes &&
+        records - acknowledged_records_ < acknowledge_records)
+        return;
     acknowledged_bytes_ = consumed_;
     acknowledged_records_ = records;
     send_control({records, consumed_, false, {}});
@@ -198,11 +218,13 @@ void Client::cancel() {
 void Client::on_timer(Time now) {
     if (finished_ || now < next_timer()) return;
     if (lanes_deadline_ && now >= *lanes_deadline_)
-        return fail_with({ErrorCode::unavailable, "only " + std::to_string(lanes_up()) + " of " + std::to_string(threshold_.n) +
-                                                      " paths are up, and " + std::to_string(int{threshold_.k}) + " are needed"});
+        return fail_with({ErrorCode::unavailable, "only " + std::to_string(lanes_up()) + " of " +
+                                                      std::to_string(threshold_.n) + " paths are up, and " +
+                                                      std::to_string(int{threshold_.k}) + " are needed"});
     if (now >= deadline_)
         fail_with({accepted_ ? ErrorCode::timed_out : ErrorCode::unavailable,
-                   "model node " + server_.brief() + (accepted_ ? " stopped answering" : " did not take the request in time")});
+                   "model node " + server_.brief() +
+                       (accepted_ ? " stopped answering" : " did not take the request in time")});
 }
 
 Time Client::next_timer() const {
@@ -210,6 +232,8 @@ Time Client::next_timer() const {
     return lanes_deadline_ ? std::min(*lanes_deadline_, deadline_) : deadline_;
 }
 
-std::size_t Client::lanes_up() const { return static_cast<std::size_t>(std::count(lane_up_.begin(), lane_up_.end(), true)); }
+std::size_t Client::lanes_up() const {
+    return static_cast<std::size_t>(std::count(lane_up_.begin(), lane_up_.end(), true));
+}
 
 }  // namespace planetserve::exchange

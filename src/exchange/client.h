@@ -1,8 +1,8 @@
 // The asker's end of an exchange: one request, dispersed over n lanes, and its reply (docs/protocols/requests.md).
 //
-// Takes cloves from lanes, losses and replacements of lanes, and the time; sends through ClientOutput and reports to ClientEvents,
-// both from within its calls. Not thread-safe. It never runs a request twice by itself: whoever tries again makes a new
-// exchange with the same idempotency id.
+// Takes cloves from lanes, losses and replacements of lanes, and the time; sends through ClientOutput and reports to
+// ClientEvents, both from within its calls. Not thread-safe. It never runs a request twice by itself: whoever tries
+// again makes a new exchange with the same idempotency id.
 #pragma once
 
 #include <functional>
@@ -26,9 +26,9 @@ public:
     virtual void on_accepted(const NodeId& server) = 0;
     virtual void on_head(const inference::ReplyHead& head) = 0;
     virtual void on_body(ByteView bytes) = 0;
-    virtual void on_end() = 0;                              // nothing comes after it
-    virtual void on_error(const Error& error) = 0;          // nothing comes after it
-    virtual void on_corrupt_lane(std::size_t lane) = 0;     // the lane delivered what nobody sent
+    virtual void on_end() = 0;                           // nothing comes after it
+    virtual void on_error(const Error& error) = 0;       // nothing comes after it
+    virtual void on_corrupt_lane(std::size_t lane) = 0;  // the lane delivered what nobody sent
 };
 
 struct ClientTiming {
@@ -52,7 +52,8 @@ public:
 
     // REQUIRES: lanes.size() == threshold.n. Nothing is sent before start().
     Client(inference::Request request, ClientTarget target, dispersal::Threshold threshold, std::vector<Lane> lanes,
-           FindOnionKey find_onion_key, ClientTiming timing, Random& random, ClientOutput& output, ClientEvents& events);
+           FindOnionKey find_onion_key, ClientTiming timing, Random& random, ClientOutput& output,
+           ClientEvents& events);
 
     Status start(Time now);
     void on_clove(std::size_t lane, ByteView envelope, Time now);

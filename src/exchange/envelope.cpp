@@ -10,8 +10,8 @@ constexpr std::uint8_t version = 1;
 
 }  // namespace
 
-std::optional<ExchangeKeys> derive_keys(const crypto::AgreementKey& own, const crypto::AgreementPublicKey& peer, const ExchangeId& id,
-                                        const crypto::AgreementPublicKey& model_onion_key) {
+std::optional<ExchangeKeys> derive_keys(const crypto::AgreementKey& own, const crypto::AgreementPublicKey& peer,
+                                        const ExchangeId& id, const crypto::AgreementPublicKey& model_onion_key) {
     auto shared = own.agree(peer);
     if (!shared) return std::nullopt;
     Bytes salt = to_bytes(id.bytes());

@@ -17,7 +17,10 @@ public:
     struct Call final : inference::Exchange {
         Call(ScriptedEngine& own, inference::Request own_request, inference::ReplySink& own_sink)
             : engine(own), request(std::move(own_request)), sink(own_sink) {}
-        ~Call() override { ++engine.destroyed; std::erase(engine.calls, this); }
+        ~Call() override {
+            ++engine.destroyed;
+            std::erase(engine.calls, this);
+        }
         void consumed(std::size_t bytes) override { consumed_bytes += bytes; }
 
         ScriptedEngine& engine;
@@ -26,7 +29,8 @@ public:
         std::size_t consumed_bytes = 0;
     };
 
-    Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override {
+    Result<std::unique_ptr<inference::Exchange>> start(inference::Request request,
+                                                       inference::ReplySink& sink) override {
         if (request.model == "missing") return fail(ErrorCode::not_found, "no such model");
         ++started;
         auto call = std::make_unique<Call>(*this, std::move(request), sink);
@@ -49,8 +53,9 @@ protected:
             : test(own), number(own_number) {
             std::vector<Lane> lanes;
             for (std::uint8_t i = 0; i < threshold.n; ++i) lanes.push_back(make_lane(i));
-            client = std::make_unique<Client>(std::move(request), ClientTarget{test.model_, test.onion_.public_key()}, threshold, lanes,
-                                              [](const NodeId&) { return std::nullopt; }, ClientTiming{}, test.random_, *this, *this);
+            client = std::make_unique<Client>(
+                std::move(request), ClientTarget{test.model_, test.onion_.public_key()}, threshold, lanes,
+                [](const NodeId&) { return std::nullopt; }, ClientTiming{}, test.random_, *this, *this);
         }
         Lane make_lane(std::uint8_t lane) {
             Lane made;
@@ -148,7 +153,8 @@ TEST_F(ExchangeTest, RequestsAndRepliesOfEverySizeArriveWhole) {
         auto& call = *engine_.calls[0];
         EXPECT_EQ(call.request.body, body);
         call.sink.on_head({200, {{"content-type", "text/plain"}}});
-        for (std::size_t at = 0; at < size; at += 70'000) call.sink.on_body(ByteView(body).subspan(at, std::min<std::size_t>(70'000, size - at)));
+        for (std::size_t at = 0; at < size; at += 70'000)
+            call.sink.on_body(ByteView(body).subspan(at, std::min<std::size_t>(70'000, size - at)));
         call.sink.on_end();
         run_for(2s);
         ASSERT_TRUE(asker.ended) << (asker.error ? asker.error->message : "");

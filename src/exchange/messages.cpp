@@ -31,7 +31,8 @@ Result<Message> deserialise(ByteView bytes, const char* what) {
 }
 
 Status check_text(const std::string& text, const char* what) {
-    bool printable = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+    bool printable = std::all_of(text.begin(), text.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
     if (text.size() > maximum_text || !printable)
         return fail(ErrorCode::malformed, std::string(what) + " is over 1,024 characters or has control characters");
     return {};
@@ -63,7 +64,8 @@ Result<std::vector<Item>> parse_items(ByteView record) {
     while (reader.remaining() > 0) {
         std::uint32_t header = reader.u32();
         std::uint32_t kind = header >> 24;
-        if (kind < static_cast<std::uint32_t>(ItemKind::request_head) || kind > static_cast<std::uint32_t>(ItemKind::heartbeat))
+        if (kind < static_cast<std::uint32_t>(ItemKind::request_head) ||
+            kind > static_cast<std::uint32_t>(ItemKind::heartbeat))
             return fail(ErrorCode::malformed, "a record with an item of unknown kind " + std::to_string(kind));
         ByteView content = reader.bytes(header & 0xffffff);
         if (!reader.ok()) return fail(ErrorCode::malformed, "a record whose items are longer than it");
@@ -98,11 +100,12 @@ Result<RequestHead> parse_request_head(ByteView bytes) {
     head.model = message->model();
     head.body_size = message->body_size();
     for (const std::string* text : {&head.method, &head.path, &head.content_type, &head.model})
-        if (auto checked = check_text(*text, "a text of a request head"); !checked) return std::unexpected(checked.error());
+        if (auto checked = check_text(*text, "a text of a request head"); !checked)
+            return std::unexpected(checked.error());
     auto lanes = static_cast<std::size_t>(message->lanes_size());
     if (lanes == 0 || lanes > maximum_lanes || message->k() == 0 || message->k() > lanes)
-        return fail(ErrorCode::malformed, "a request with " + std::to_string(lanes) + " lanes of which " + std::to_string(message->k()) +
-                                              " are needed");
+        return fail(ErrorCode::malformed, "a request with " + std::to_string(lanes) + " lanes of which " +
+                                              std::to_string(message->k()) + " are needed");
     head.k = static_cast<std::uint8_t>(message->k());
     for (const auto& from : message->lanes()) {
         auto lane = lane_of(from);
@@ -134,8 +137,10 @@ Result<inference::ReplyHead> parse_reply_head(ByteView bytes) {
         return fail(ErrorCode::malformed, "a reply with more than 32 headers");
     inference::ReplyHead head{message->status(), {}};
     for (const auto& header : message->headers()) {
-        if (auto checked = check_text(header.name(), "a header's name"); !checked) return std::unexpected(checked.error());
-        if (auto checked = check_text(header.value(), "a header's value"); !checked) return std::unexpected(checked.error());
+        if (auto checked = check_text(header.name(), "a header's name"); !checked)
+            return std::unexpected(checked.error());
+        if (auto checked = check_text(header.value(), "a header's value"); !checked)
+            return std::unexpected(checked.error());
         head.headers.emplace_back(header.name(), header.value());
     }
     return head;
@@ -151,7 +156,8 @@ Bytes encode(const Error& error) {
 Result<Error> parse_error(ByteView bytes) {
     auto message = deserialise<proto::ReplyError>(bytes, "an error");
     if (!message) return std::unexpected(message.error());
-    if (message->code() > static_cast<std::uint32_t>(ErrorCode::internal) || message->message().size() > maximum_error_text)
+    if (message->code() > static_cast<std::uint32_t>(ErrorCode::internal) ||
+        message->message().size() > maximum_error_text)
         return fail(ErrorCode::malformed, "an error outside its limits");
     return Error{static_cast<ErrorCode>(message->code()), message->message()};
 }

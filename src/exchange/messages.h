@@ -1,5 +1,5 @@
-// What the records of an exchange say (docs/protocols/requests.md). A record is a sequence of items: kind (1 byte), size (3 bytes),
-// content. Small requests and replies fit one record.
+// What the records of an exchange say (docs/protocols/requests.md). A record is a sequence of items: kind (1 byte),
+// size (3 bytes), content. Small requests and replies fit one record.
 #pragma once
 
 #include <vector>

@@ -28,7 +28,8 @@ TEST(Messages, HeadsRoundTrip) {
 
 TEST(Messages, LimitsAreChecked) {
     SeededRandom random(2);
-    RequestHead head{random.id<IdempotencyId>(), "POST", "/", "", "m", 0, {{random.id<NodeId>(), random.id<ReplyHandle>()}}, 1};
+    RequestHead head{
+        random.id<IdempotencyId>(), "POST", "/", "", "m", 0, {{random.id<NodeId>(), random.id<ReplyHandle>()}}, 1};
     ASSERT_TRUE(parse_request_head(encode(head)));
     auto refused = [&](auto&& change) {
         RequestHead bad = head;

@@ -40,19 +40,22 @@ Result<RecordReceiver::Progress> RecordReceiver::add(ByteView clove) {
     auto parsed = dispersal::parse_clove(clove, maximum_record);
     if (!parsed) return std::unexpected(parsed.error());
     std::uint64_t number = load_big_endian<std::uint64_t>(ByteView(parsed->message.value).subspan(8));
-    if (parsed->message != message_id(kind_, number)) return fail(ErrorCode::malformed, "a clove of another kind of record");
+    if (parsed->message != message_id(kind_, number))
+        return fail(ErrorCode::malformed, "a clove of another kind of record");
     if (threshold_ && (parsed->n != threshold_->n || parsed->k != threshold_->k))
         return fail(ErrorCode::malformed, "a clove of another threshold than its exchange's");
     Progress progress;
     if (number < next_) return progress;
-    if (number - next_ >= record_window) return fail(ErrorCode::exhausted, "a clove too far ahead of the records received");
+    if (number - next_ >= record_window)
+        return fail(ErrorCode::exhausted, "a clove too far ahead of the records received");
 
     Assembly& assembly = assemblies_[number];
     if (assembly.complete) return progress;
     auto key = parsed->dispersed();
     auto variant = assembly.variants.find(key);
     if (variant == assembly.variants.end()) {
-        if (assembly.variants.size() >= maximum_variants) return fail(ErrorCode::exhausted, "too many different claims about one record");
+        if (assembly.variants.size() >= maximum_variants)
+            return fail(ErrorCode::exhausted, "too many different claims about one record");
         variant = assembly.variants.emplace(key, dispersal::Collector(binding_.bytes(), maximum_record)).first;
     }
     auto added = variant->second.add(clove);
@@ -84,15 +87,18 @@ void RecordReceiver::give_out(std::uint64_t number, Progress& progress) {
         progress.records.push_back(std::move(assembly.record));
     };
     if (order_ == Order::in_order) {
-        for (auto first = assemblies_.begin(); first != assemblies_.end() && first->first == next_ && first->second.complete;
+        for (auto first = assemblies_.begin();
+             first != assemblies_.end() && first->first == next_ && first->second.complete;
              first = assemblies_.erase(first), ++next_)
             take(first->second);
         return;
     }
     take(assemblies_.at(number));
     if (number >= superfluous_after) next_ = std::max(next_, number - superfluous_after);
-    for (auto first = assemblies_.begin(); first != assemblies_.end() && first->first < next_; first = assemblies_.erase(first))
-        for (auto& [other, collector] : first->second.variants) held_bytes_ -= std::min(held_bytes_, collector.held_bytes());
+    for (auto first = assemblies_.begin(); first != assemblies_.end() && first->first < next_;
+         first = assemblies_.erase(first))
+        for (auto& [other, collector] : first->second.variants)
+            held_bytes_ -= std::min(held_bytes_, collector.held_bytes());
 }
 
 }  // namespace planetserve::exchange

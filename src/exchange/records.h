@@ -1,6 +1,7 @@
-// Sequences of records between the two ends of an exchange: each record is dispersed over the lanes, clove i on lane i, and put
-// back together in order from any k of its cloves (docs/protocols/requests.md). A lost lane that is replaced gets the cloves of
-// all records that are not yet acknowledged once more, so no record is lost however many lanes break one after the other.
+// Sequences of records between the two ends of an exchange: each record is dispersed over the lanes, clove i on lane i,
+// and put back together in order from any k of its cloves (docs/protocols/requests.md). A lost lane that is replaced
+// gets the cloves of all records that are not yet acknowledged once more, so no record is lost however many lanes break
+// one after the other.
 #pragma once
 
 #include <deque>
@@ -24,7 +25,8 @@ public:
     RecordSender(RecordKind kind, const crypto::SymmetricKey& binding, dispersal::Threshold threshold)
         : kind_(kind), binding_(binding), threshold_(threshold) {}
 
-    // The cloves of the next record, one for each lane, kept until acknowledged. REQUIRES: record.size() <= maximum_record.
+    // The cloves of the next record, one for each lane, kept until acknowledged. REQUIRES: record.size() <=
+    // maximum_record.
     const std::vector<Bytes>& add(ByteView record, Random& random);
     // All records below this number were received.
     void acknowledge(std::uint64_t records);
@@ -46,8 +48,8 @@ private:
     std::deque<std::vector<Bytes>> kept_;
 };
 
-// How records are given out: in order, or each as it is complete, where each makes those before it superfluous (a lost one
-// then holds nothing up).
+// How records are given out: in order, or each as it is complete, where each makes those before it superfluous (a lost
+// one then holds nothing up).
 enum class Order { in_order, as_complete };
 
 class RecordReceiver {
@@ -56,7 +58,7 @@ public:
         : kind_(kind), binding_(binding), order_(order) {}
 
     struct Progress {
-        std::vector<Bytes> records;  // complete, and next in order if that was asked for
+        std::vector<Bytes> records;         // complete, and next in order if that was asked for
         std::vector<std::uint8_t> corrupt;  // lanes whose cloves were proven wrong
     };
 

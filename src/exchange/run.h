@@ -1,5 +1,5 @@
-// One run of a request on the engine, and the reply kept so that a retry of the same request is answered without running it
-// again (docs/protocols/requests.md).
+// One run of a request on the engine, and the reply kept so that a retry of the same request is answered without
+// running it again (docs/protocols/requests.md).
 #pragma once
 
 #include <functional>
@@ -20,7 +20,8 @@ public:
 
 class Run final : public inference::ReplySink {
 public:
-    Run(const IdempotencyId& id, std::size_t maximum_kept, RunEvents& events) : id_(id), maximum_kept_(maximum_kept), events_(events) {}
+    Run(const IdempotencyId& id, std::size_t maximum_kept, RunEvents& events)
+        : id_(id), maximum_kept_(maximum_kept), events_(events) {}
 
     // Starts the request on the engine; a refusal becomes the run's error.
     void start(inference::Service& service, inference::Request request);

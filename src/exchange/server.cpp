@@ -12,7 +12,9 @@ constexpr Duration sweep_interval = 1s;
 
 struct Server::Session {
     Session(const ExchangeId& own_id, const ExchangeKeys& own_keys)
-        : id(own_id), keys(own_keys), request(RecordKind::request, keys.request),
+        : id(own_id),
+          keys(own_keys),
+          request(RecordKind::request, keys.request),
           control(RecordKind::control, keys.control, Order::as_complete) {}
 
     struct LaneState {
@@ -42,9 +44,15 @@ struct Server::Session {
     std::optional<Time> over_at;
 };
 
-Server::Server(const NodeId& self, const crypto::AgreementKey& onion_key, ServerLimits limits, wire::FrameSender& sender,
-               inference::Service& service, Random& random, const Clock& clock)
-    : self_(self), onion_key_(onion_key), limits_(limits), sender_(sender), service_(service), random_(random), clock_(clock) {}
+Server::Server(const NodeId& self, const crypto::AgreementKey& onion_key, ServerLimits limits,
+               wire::FrameSender& sender, inference::Service& service, Random& random, const Clock& clock)
+    : self_(self),
+      onion_key_(onion_key),
+      limits_(limits),
+      sender_(sender),
+      service_(service),
+      random_(random),
+      clock_(clock) {}
 
 Server::~Server() = default;
 
@@ -114,8 +122,9 @@ bool Server::take_items(Session& session, ByteView record) {
                 dispersal::Threshold threshold{static_cast<std::uint8_t>(session.lanes.size()), session.head->k};
                 session.reply.emplace(RecordKind::reply, session.keys.reply, threshold);
                 if (session.head->body_size > limits_.maximum_body) {
-                    refuse(session, {ErrorCode::invalid_argument, "the request has " + std::to_string(session.head->body_size) +
-                                                                      " bytes; this model node takes " + std::to_string(limits_.maximum_body)});
+                    refuse(session, {ErrorCode::invalid_argument,
+                                     "the request has " + std::to_string(session.head->body_size) +
+                                         " bytes; this model node takes " + std::to_string(limits_.maximum_body)});
                     return false;
                 }
                 break;
@@ -128,7 +137,8 @@ bool Server::take_items(Session& session, ByteView record) {
                 if (!session.head || session.body.size() != session.head->body_size) return false;
                 session.complete = true;
                 break;
-            default: return false;
+            default:
+                return false;
         }
     }
     return true;
@@ -148,7 +158,8 @@ void Server::start_run(Session& session) {
     }
     if (kept != runs_.end()) {
         if (!kept->second.run->replayable())
-            return refuse(session, {ErrorCode::already_exists, "this request ran already, and its reply was too long to be kept for a retry"});
+            return refuse(session, {ErrorCode::already_exists,
+                                    "this request ran already, and its reply was too long to be kept for a retry"});
         ++counters_.joined;
         return attach(session, id);
     }
@@ -205,7 +216,8 @@ void Server::pump(Session& session) {
         }
         std::uint64_t window = session.consumed_bytes + inference::reply_window;
         std::size_t room = maximum_record - record.size() - 3 * item_header_size;
-        std::size_t allowed = static_cast<std::size_t>(std::min<std::uint64_t>(room, window - std::min(window, session.sent_bytes)));
+        std::size_t allowed =
+            static_cast<std::size_t>(std::min<std::uint64_t>(room, window - std::min(window, session.sent_bytes)));
         ByteView body = session.head_sent ? run.body(session.sent_bytes, allowed) : ByteView{};
         if (!body.empty()) {
             append_item(record, ItemKind::body, body);
@@ -297,7 +309,8 @@ void Server::report_progress(const IdempotencyId& id) {
     auto found = runs_.find(id);
     if (found == runs_.end() || found->second.askers.empty()) return;
     std::uint64_t slowest = ~std::uint64_t{0};
-    for (const ExchangeId& asker : found->second.askers) slowest = std::min(slowest, sessions_.at(asker)->consumed_bytes);
+    for (const ExchangeId& asker : found->second.askers)
+        slowest = std::min(slowest, sessions_.at(asker)->consumed_bytes);
     found->second.run->progress(slowest);
 }
 
@@ -354,7 +367,8 @@ void Server::on_timer() {
     for (auto& [id, session] : sessions_) {
         if (!session->complete) {
             assembly += session->body.size() + session->request.held_bytes();
-            if (assembly > limits_.maximum_assembly || now - session->heard_at >= limits_.request_deadline) closing.emplace_back(id, false);
+            if (assembly > limits_.maximum_assembly || now - session->heard_at >= limits_.request_deadline)
+                closing.emplace_back(id, false);
         } else if (session->lanes_lost_at && now - *session->lanes_lost_at >= limits_.lanes_deadline) {
             closing.emplace_back(id, true);
         } else if (session->over_at && now - *session->over_at >= limits_.linger) {
@@ -391,7 +405,8 @@ void Server::drop_old_runs(Time now) {
 Time Server::next_timer() const { return next_sweep_ == Time{} ? Time::max() : next_sweep_; }
 
 std::size_t Server::runs_active() const {
-    return static_cast<std::size_t>(std::count_if(runs_.begin(), runs_.end(), [](const auto& run) { return !run.second.run->over(); }));
+    return static_cast<std::size_t>(
+        std::count_if(runs_.begin(), runs_.end(), [](const auto& run) { return !run.second.run->over(); }));
 }
 
 }  // namespace planetserve::exchange

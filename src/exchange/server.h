@@ -1,8 +1,9 @@
-// The model node's end of exchanges: puts requests together, runs each once, and sends the replies (docs/protocols/requests.md).
+// The model node's end of exchanges: puts requests together, runs each once, and sends the replies
+// (docs/protocols/requests.md).
 //
-// Takes cloves from proxies, words of theirs that a handle is closed, and the time; sends through the FrameSender; runs requests
-// on a Service. Bounds: exchanges and runs in all, bytes of requests in assembly, bytes of replies kept, what may be under way to
-// one asker. Not thread-safe.
+// Takes cloves from proxies, words of theirs that a handle is closed, and the time; sends through the FrameSender; runs
+// requests on a Service. Bounds: exchanges and runs in all, bytes of requests in assembly, bytes of replies kept, what
+// may be under way to one asker. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -20,14 +21,14 @@ namespace planetserve::exchange {
 struct ServerLimits {
     std::size_t maximum_exchanges = 1024;
     std::uint64_t maximum_body = 16 << 20;
-    std::size_t maximum_assembly = 256 << 20;   // bytes of requests not yet complete, in all
-    std::size_t maximum_kept_reply = 4 << 20;   // of one reply, for retries
+    std::size_t maximum_assembly = 256 << 20;  // bytes of requests not yet complete, in all
+    std::size_t maximum_kept_reply = 4 << 20;  // of one reply, for retries
     std::size_t maximum_kept_replies = 64 << 20;
-    Duration request_deadline = 30s;            // without progress on a request in assembly
+    Duration request_deadline = 30s;  // without progress on a request in assembly
     Duration heartbeat = 5s;
-    Duration lanes_deadline = 15s;              // with no lane up, the asker is taken to be gone
-    Duration linger = 30s;                      // for cloves to be sent again after the end
-    std::size_t maximum_closed = 16384;         // remembered for as long
+    Duration lanes_deadline = 15s;       // with no lane up, the asker is taken to be gone
+    Duration linger = 30s;               // for cloves to be sent again after the end
+    std::size_t maximum_closed = 16384;  // remembered for as long
     Duration keep_replies = 10min;
 };
 
@@ -35,7 +36,7 @@ struct ServerCounters {
     std::uint64_t requests = 0;  // complete ones
     std::uint64_t joined = 0;    // answered from a run that was there
     std::uint64_t cancelled = 0;
-    std::uint64_t refused = 0;   // cloves and requests
+    std::uint64_t refused = 0;  // cloves and requests
 };
 
 class Server final : private RunEvents {

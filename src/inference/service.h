@@ -1,7 +1,7 @@
 // Something that answers OpenAI-style requests: an engine on this machine, an upstream URL, or the overlay itself.
 //
-// The user's HTTP API talks to a Service that is the overlay; a model node's end of the overlay talks to a Service that is an
-// engine. All calls and callbacks of one Service happen on one thread.
+// The user's HTTP API talks to a Service that is the overlay; a model node's end of the overlay talks to a Service that
+// is an engine. All calls and callbacks of one Service happen on one thread.
 #pragma once
 
 #include <memory>
@@ -31,8 +31,8 @@ struct ReplyHead {
     std::vector<std::pair<std::string, std::string>> headers;
 };
 
-// What a reply is told to. After on_end or on_error nothing more comes. Callbacks never happen before Service::start has
-// returned, nor after the Exchange is destroyed. A sink may destroy its Exchange inside a callback.
+// What a reply is told to. After on_end or on_error nothing more comes. Callbacks never happen before Service::start
+// has returned, nor after the Exchange is destroyed. A sink may destroy its Exchange inside a callback.
 class ReplySink {
 public:
     virtual ~ReplySink() = default;
@@ -46,8 +46,8 @@ public:
 class Exchange {
 public:
     virtual ~Exchange() = default;
-    // The sink is done with this many bytes of body. No more than reply_window bytes are delivered beyond what was consumed,
-    // so a slow reader holds the producer back.
+    // The sink is done with this many bytes of body. No more than reply_window bytes are delivered beyond what was
+    // consumed, so a slow reader holds the producer back.
     virtual void consumed(std::size_t bytes) = 0;
 };
 

@@ -10,14 +10,19 @@ namespace {
 constexpr Duration lane_retry = 1s;
 
 bool worth_another_node(const Error& error) {
-    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out || error.code == ErrorCode::exhausted ||
-           error.code == ErrorCode::not_found || error.code == ErrorCode::internal || error.code == ErrorCode::malformed;
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out ||
+           error.code == ErrorCode::exhausted || error.code == ErrorCode::not_found ||
+           error.code == ErrorCode::internal || error.code == ErrorCode::malformed;
 }
 
 }  // namespace
 
 Asker::Ask::Ask(Asker& asker, AskNumber number, inference::Request request, inference::ReplySink& sink)
-    : asker_(asker), number_(number), request_(std::move(request)), sink_(&sink), conversation_(Conversations::prefixes(request_.body)),
+    : asker_(asker),
+      number_(number),
+      request_(std::move(request)),
+      sink_(&sink),
+      conversation_(Conversations::prefixes(request_.body)),
       lanes_(asker.options_.threshold.n) {}
 
 Asker::Ask::~Ask() { end_attempt(); }
@@ -50,8 +55,8 @@ bool Asker::Ask::try_start() {
     };
     // The body is kept for another attempt until something was answered.
     client_ = std::make_unique<exchange::Client>(request_, exchange::ClientTarget{target_->id, target_->onion_key},
-                                                 asker_.options_.threshold, lanes, find_onion_key, asker_.options_.timing, asker_.random_,
-                                                 *this, *this);
+                                                 asker_.options_.threshold, lanes, find_onion_key,
+                                                 asker_.options_.timing, asker_.random_, *this, *this);
     Time now = asker_.clock_.now();
     for (std::size_t lane = paths.size(); lane < lanes_.size(); ++lane) client_->on_lane_down(lane, now);
     if (auto started = client_->start(now); !started) finish_with(started.error());
@@ -76,7 +81,8 @@ void Asker::Ask::drop_lane(std::size_t lane) {
 std::vector<onion::PathNumber> Asker::Ask::free_paths() const {
     auto paths = asker_.pool_.usable();
     std::erase_if(paths, [&](onion::PathNumber path) {
-        return std::any_of(lanes_.begin(), lanes_.end(), [&](const LaneState& lane) { return lane.stream && lane.stream->first == path; });
+        return std::any_of(lanes_.begin(), lanes_.end(),
+                           [&](const LaneState& lane) { return lane.stream && lane.stream->first == path; });
     });
     return paths;
 }
@@ -118,7 +124,8 @@ void Asker::Ask::on_stream_closed(std::size_t lane, onion::CloseReason reason) {
         return;
     }
     lanes_[lane].unreachable = true;
-    auto unreachable = std::count_if(lanes_.begin(), lanes_.end(), [](const LaneState& state) { return state.unreachable; });
+    auto unreachable =
+        std::count_if(lanes_.begin(), lanes_.end(), [](const LaneState& state) { return state.unreachable; });
     // A few proxies may lie or be cut off; when the rest are too few, the node is gone.
     if (unreachable > asker_.options_.threshold.n - asker_.options_.threshold.k && client_ && !client_->finished())
         on_error({ErrorCode::unavailable, "model node " + target_->id.brief() + " cannot be reached"});
@@ -139,7 +146,8 @@ void Asker::Ask::on_head(const inference::ReplyHead& head) {
     passed.headers.emplace_back("x-planetserve-model-node", client_->server().hex());
     std::string paths;
     for (const LaneState& lane : lanes_)
-        if (lane.stream) paths += (paths.empty() ? "" : ",") + std::to_string(static_cast<std::uint64_t>(lane.stream->first));
+        if (lane.stream)
+            paths += (paths.empty() ? "" : ",") + std::to_string(static_cast<std::uint64_t>(lane.stream->first));
     passed.headers.emplace_back("x-planetserve-paths", paths);
     sink_->on_head(passed);
 }
@@ -172,7 +180,8 @@ void Asker::Ask::finish_with(const Error& error) {
 
 bool Asker::Ask::try_another() {
     if (attempts_ >= asker_.options_.maximum_attempts) return false;
-    const ModelNodeInfo* other = choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, std::nullopt, asker_.random_);
+    const ModelNodeInfo* other =
+        choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, std::nullopt, asker_.random_);
     if (other == nullptr) return false;
     end_attempt();
     ++asker_.counters_.retried;
@@ -219,7 +228,8 @@ void Asker::Ask::on_timer() {
     if (waiting_until_ && now >= *waiting_until_) {
         waiting_until_.reset();
         std::string problem = asker_.pool_.last_problem();
-        return finish_with({ErrorCode::unavailable, "too few paths are up" + (problem.empty() ? std::string() : ": " + problem)});
+        return finish_with(
+            {ErrorCode::unavailable, "too few paths are up" + (problem.empty() ? std::string() : ": " + problem)});
     }
     if (client_) client_->on_timer(now);
     replace_lanes();

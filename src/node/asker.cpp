@@ -19,7 +19,8 @@ private:
     AskNumber number_;
 };
 
-Asker::Asker(const NodeId& self, onion::PoolOptions pool, AskerOptions options, wire::FrameSender& sender, Random& random, const Clock& clock)
+Asker::Asker(const NodeId& self, onion::PoolOptions pool, AskerOptions options, wire::FrameSender& sender,
+             Random& random, const Clock& clock)
     : self_(self), options_(options), random_(random), clock_(clock), pool_(self, pool, sender, random, *this) {}
 
 Asker::~Asker() {
@@ -38,16 +39,18 @@ Status Asker::ready() const {
     for (const auto& path : pool_.status()) up += path.state == "up" ? 1 : 0;
     if (up >= options_.threshold.n) return {};
     std::string problem = pool_.last_problem();
-    return fail(ErrorCode::unavailable, std::to_string(up) + " of " + std::to_string(options_.threshold.n) + " paths are up" +
-                                            (problem.empty() ? std::string() : ": " + problem));
+    return fail(ErrorCode::unavailable, std::to_string(up) + " of " + std::to_string(options_.threshold.n) +
+                                            " paths are up" + (problem.empty() ? std::string() : ": " + problem));
 }
 
 Result<std::unique_ptr<inference::Exchange>> Asker::start(inference::Request request, inference::ReplySink& sink) {
     retired_.clear();
     if (asks_.size() >= options_.maximum_requests)
-        return fail(ErrorCode::exhausted, std::to_string(asks_.size()) + " requests are under way, which is as many as this node takes");
+        return fail(ErrorCode::exhausted,
+                    std::to_string(asks_.size()) + " requests are under way, which is as many as this node takes");
     auto names = model_names(directory_);
-    if (directory_.models.empty()) return fail(ErrorCode::unavailable, "the directory lists no model node yet; try again shortly");
+    if (directory_.models.empty())
+        return fail(ErrorCode::unavailable, "the directory lists no model node yet; try again shortly");
     if (std::find(names.begin(), names.end(), request.model) == names.end()) {
         std::string known;
         for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;

@@ -1,8 +1,8 @@
 // The asking side of a user node: a Service whose engine is the overlay (docs/protocols/requests.md).
 //
-// Each request becomes an exchange over n of the node's paths with a model node it chooses. Before anything was answered, a request
-// whose model node cannot be reached, is full or falls silent is tried on another, with the same idempotency id. While it runs,
-// lanes whose paths break get new ones. Not thread-safe.
+// Each request becomes an exchange over n of the node's paths with a model node it chooses. Before anything was
+// answered, a request whose model node cannot be reached, is full or falls silent is tried on another, with the same
+// idempotency id. While it runs, lanes whose paths break get new ones. Not thread-safe.
 #pragma once
 
 #include <deque>
@@ -25,7 +25,7 @@ struct AskerOptions {
 
 struct AskerCounters {
     std::uint64_t requests = 0;
-    std::uint64_t retried = 0;        // on another model node
+    std::uint64_t retried = 0;  // on another model node
     std::uint64_t lanes_replaced = 0;
     std::uint64_t corrupt_lanes = 0;
     std::uint64_t failed = 0;
@@ -33,7 +33,8 @@ struct AskerCounters {
 
 class Asker final : public inference::Service, public onion::PoolEvents {
 public:
-    Asker(const NodeId& self, onion::PoolOptions pool, AskerOptions options, wire::FrameSender& sender, Random& random, const Clock& clock);
+    Asker(const NodeId& self, onion::PoolOptions pool, AskerOptions options, wire::FrameSender& sender, Random& random,
+          const Clock& clock);
     ~Asker() override;
 
     onion::PathPool& pool() { return pool_; }

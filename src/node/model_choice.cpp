@@ -11,13 +11,15 @@ std::vector<std::string> model_names(const DirectoryView& view) {
     return {names.begin(), names.end()};
 }
 
-const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::string& model, const std::set<NodeId>& excluded,
-                                       const std::map<NodeId, std::uint32_t>& own, const std::optional<NodeId>& preferred, Random& random) {
+const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::string& model,
+                                       const std::set<NodeId>& excluded, const std::map<NodeId, std::uint32_t>& own,
+                                       const std::optional<NodeId>& preferred, Random& random) {
     const ModelNodeInfo* best = nullptr;
     double best_load = 0;
     std::uint64_t equals = 0;
     for (const ModelNodeInfo& node : view.models) {
-        if (excluded.contains(node.id) || std::find(node.models.begin(), node.models.end(), model) == node.models.end()) continue;
+        if (excluded.contains(node.id) || std::find(node.models.begin(), node.models.end(), model) == node.models.end())
+            continue;
         if (preferred == node.id) return &node;
         auto mine = own.find(node.id);
         double under_way = node.running + node.queued + (mine == own.end() ? 0.0 : mine->second);
@@ -34,7 +36,8 @@ std::vector<crypto::Digest> Conversations::prefixes(ByteView body) {
     boost::system::error_code error;
     boost::json::parse_options options;
     options.max_depth = 64;
-    auto json = boost::json::parse(boost::json::string_view(reinterpret_cast<const char*>(body.data()), body.size()), error, {}, options);
+    auto json = boost::json::parse(boost::json::string_view(reinterpret_cast<const char*>(body.data()), body.size()),
+                                   error, {}, options);
     if (error || !json.is_object()) return {};
     const auto& object = json.as_object();
     const auto* messages = object.if_contains("messages");

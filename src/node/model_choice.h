@@ -1,5 +1,5 @@
-// Which model node a request goes to, as the user's node sees it: the one that served the conversation so far, else the least
-// loaded that serves the model. Pure.
+// Which model node a request goes to, as the user's node sees it: the one that served the conversation so far, else the
+// least loaded that serves the model. Pure.
 #pragma once
 
 #include <list>
@@ -13,20 +13,21 @@
 
 namespace planetserve::node {
 
-// Picks among the nodes that serve the model and are not excluded: the preferred one when it is among them, else the lowest
-// (running + queued + own) / capacity, at random among equals. `own` counts this user's requests under way at each node, which
-// the directory does not know of yet. Null when no node qualifies.
-const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::string& model, const std::set<NodeId>& excluded,
-                                       const std::map<NodeId, std::uint32_t>& own, const std::optional<NodeId>& preferred, Random& random);
+// Picks among the nodes that serve the model and are not excluded: the preferred one when it is among them, else the
+// lowest (running + queued + own) / capacity, at random among equals. `own` counts this user's requests under way at
+// each node, which the directory does not know of yet. Null when no node qualifies.
+const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::string& model,
+                                       const std::set<NodeId>& excluded, const std::map<NodeId, std::uint32_t>& own,
+                                       const std::optional<NodeId>& preferred, Random& random);
 
-// Remembers which node served a conversation. A conversation is known by its messages: a request whose messages begin with all
-// those of an earlier request, and go on, continues it. Only a digest is kept, of the last 4,096.
+// Remembers which node served a conversation. A conversation is known by its messages: a request whose messages begin
+// with all those of an earlier request, and go on, continues it. Only a digest is kept, of the last 4,096.
 class Conversations {
 public:
     explicit Conversations(std::size_t maximum = 4096) : maximum_(maximum) {}
 
-    // Digests of the growing prefixes of the request's messages (chat completions and messages: "messages"; responses: "input"
-    // when it is a list). Empty for any other body.
+    // Digests of the growing prefixes of the request's messages (chat completions and messages: "messages"; responses:
+    // "input" when it is a list). Empty for any other body.
     static std::vector<crypto::Digest> prefixes(ByteView body);
 
     void served(const std::vector<crypto::Digest>& prefixes, const NodeId& node);

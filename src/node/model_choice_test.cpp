@@ -5,7 +5,8 @@
 namespace planetserve::node {
 namespace {
 
-ModelNodeInfo model_node(std::uint8_t number, std::vector<std::string> models, std::uint32_t capacity, std::uint32_t running) {
+ModelNodeInfo model_node(std::uint8_t number, std::vector<std::string> models, std::uint32_t capacity,
+                         std::uint32_t running) {
     ModelNodeInfo node;
     node.id.value[0] = number;
     node.models = std::move(models);
@@ -20,7 +21,8 @@ TEST(ModelChoice, TakesTheLeastLoadedThatServesTheModel) {
     EXPECT_EQ(choose_model_node(view, "a", {}, {}, {}, random)->id.value[0], 2);
     EXPECT_EQ(choose_model_node(view, "a", {view.models[1].id}, {}, {}, random)->id.value[0], 1);
     EXPECT_EQ(choose_model_node(view, "c", {}, {}, {}, random), nullptr);
-    EXPECT_EQ(choose_model_node(view, "a", {}, {{view.models[1].id, 3}}, {}, random)->id.value[0], 1) << "own requests count";
+    EXPECT_EQ(choose_model_node(view, "a", {}, {{view.models[1].id, 3}}, {}, random)->id.value[0], 1)
+        << "own requests count";
     EXPECT_EQ(choose_model_node(view, "a", {}, {}, view.models[0].id, random)->id.value[0], 1) << "affinity";
     EXPECT_EQ(choose_model_node(view, "a", {view.models[0].id}, {}, view.models[0].id, random)->id.value[0], 2);
     EXPECT_EQ(model_names(view), (std::vector<std::string>{"a", "b"}));
@@ -35,14 +37,19 @@ TEST(ModelChoice, SpreadsOverEquals) {
 }
 
 TEST(Conversations, AreContinuedByTheirWholeBeginningOnly) {
-    auto prefixes = [](const std::string& messages) { return Conversations::prefixes(as_bytes(R"({"model":"m","messages":[)" + messages + "]}")); };
+    auto prefixes = [](const std::string& messages) {
+        return Conversations::prefixes(as_bytes(R"({"model":"m","messages":[)" + messages + "]}"));
+    };
     const std::string system = R"({"role":"system","content":"s"})", first = R"({"role":"user","content":"1"})";
     Conversations conversations(2);
     NodeId node;
     node.value[0] = 9;
     conversations.served(prefixes(system + "," + first), node);
-    EXPECT_EQ(conversations.find(prefixes(system + "," + first + R"(,{"role":"assistant","content":"a"},{"role":"user","content":"2"})")), node);
-    EXPECT_FALSE(conversations.find(prefixes(system + R"(,{"role":"user","content":"other"})"))) << "a shared system prompt is no conversation";
+    EXPECT_EQ(conversations.find(prefixes(system + "," + first +
+                                          R"(,{"role":"assistant","content":"a"},{"role":"user","content":"2"})")),
+              node);
+    EXPECT_FALSE(conversations.find(prefixes(system + R"(,{"role":"user","content":"other"})")))
+        << "a shared system prompt is no conversation";
     EXPECT_FALSE(conversations.find(Conversations::prefixes(as_bytes("not json"))));
     conversations.served(prefixes(R"({"a":1})"), node);
     conversations.served(prefixes(R"({"a":2})"), node);

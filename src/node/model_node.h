@@ -1,4 +1,5 @@
-// A model node: answers requests that reach it through the overlay by running them on its engines. Pure, as UserNode is.
+// A model node: answers requests that reach it through the overlay by running them on its engines. Pure, as UserNode
+// is.
 #pragma once
 
 #include "crypto/identity.h"
@@ -9,15 +10,20 @@ namespace planetserve::node {
 class ModelNode {
 public:
     // The service is the node's engines; it outlives the node.
-    ModelNode(const crypto::NodeKeys& keys, exchange::ServerLimits limits, wire::FrameSender& sender, inference::Service& engines,
-              Random& random, const Clock& clock)
+    ModelNode(const crypto::NodeKeys& keys, exchange::ServerLimits limits, wire::FrameSender& sender,
+              inference::Service& engines, Random& random, const Clock& clock)
         : server_(keys.identity.id(), keys.onion, limits, sender, engines, random, clock) {}
 
     bool on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
         switch (type) {
-            case wire::FrameType::clove_forward: server_.on_clove(from, payload); return true;
-            case wire::FrameType::reply_closed: server_.on_reply_closed(from, payload); return true;
-            default: return false;
+            case wire::FrameType::clove_forward:
+                server_.on_clove(from, payload);
+                return true;
+            case wire::FrameType::reply_closed:
+                server_.on_reply_closed(from, payload);
+                return true;
+            default:
+                return false;
         }
     }
     void on_link_down(const NodeId& peer) { server_.on_link_down(peer); }

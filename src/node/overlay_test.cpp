@@ -15,14 +15,18 @@ using simulator::Frame;
 using simulator::Network;
 using simulator::TokenEngine;
 
-crypto::NodeKeys make_keys(Random& random) { return {crypto::Identity::generate(random), crypto::AgreementKey::generate(random)}; }
+crypto::NodeKeys make_keys(Random& random) {
+    return {crypto::Identity::generate(random), crypto::AgreementKey::generate(random)};
+}
 
 struct UserHost final : simulator::Host {
     UserHost(EventQueue& clock, Network& network, Random& random, UserNodeOptions options)
         : keys(make_keys(random)), id(keys.identity.id()), node(keys, options, network.sender(id), random, clock) {
         network.attach(id, *this);
     }
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override { node.on_frame(from, type, payload); }
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
+        node.on_frame(from, type, payload);
+    }
     void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
     void on_timer() override { node.on_timer(); }
     Time next_timer() const override { return node.next_timer(); }
@@ -34,12 +38,16 @@ struct UserHost final : simulator::Host {
 
 struct ModelHost final : simulator::Host {
     ModelHost(EventQueue& clock, Network& network, Random& random, simulator::TokenEngineOptions options)
-        : keys(make_keys(random)), id(keys.identity.id()), engine(clock, options),
+        : keys(make_keys(random)),
+          id(keys.identity.id()),
+          engine(clock, options),
           node(keys, {}, network.sender(id), engine, random, clock) {
         network.attach(id, *this);
         engine.after_progress = [&network, this] { network.rearm(id); };
     }
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override { node.on_frame(from, type, payload); }
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
+        node.on_frame(from, type, payload);
+    }
     void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
     void on_timer() override { node.on_timer(); }
     Time next_timer() const override { return node.next_timer(); }
@@ -69,8 +77,10 @@ protected:
     static constexpr Duration delay = 10ms;
 
     void make(std::size_t users, std::size_t models, simulator::TokenEngineOptions engine = {}) {
-        for (std::size_t i = 0; i < users; ++i) users_.push_back(std::make_unique<UserHost>(clock_, network_, random_, UserNodeOptions{}));
-        for (std::size_t i = 0; i < models; ++i) models_.push_back(std::make_unique<ModelHost>(clock_, network_, random_, engine));
+        for (std::size_t i = 0; i < users; ++i)
+            users_.push_back(std::make_unique<UserHost>(clock_, network_, random_, UserNodeOptions{}));
+        for (std::size_t i = 0; i < models; ++i)
+            models_.push_back(std::make_unique<ModelHost>(clock_, network_, random_, engine));
         DirectoryView view;
         for (auto& user : users_) view.relays.push_back({user->id, user->keys.onion.public_key(), ""});
         for (auto& model : models_) view.models.push_back({model->id, model->keys.onion.public_key(), {"m"}, 4, 0, 0});
@@ -85,7 +95,8 @@ protected:
 
     Reply& ask(const std::string& body, const std::string& model = "m") {
         auto& reply = replies_.emplace_back(std::make_unique<Reply>());
-        inference::Request request{random_.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", model, to_bytes(body)};
+        inference::Request request{
+            random_.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", model, to_bytes(body)};
         auto started = asker().node.asker().start(std::move(request), *reply);
         if (started)
             reply->exchange = std::move(*started);
@@ -139,7 +150,8 @@ TEST_F(Overlay, RelaysLostInMidStreamLoseNothing) {
         clock_.run_for(1s);
         ASSERT_FALSE(reply.text.empty());
         auto live = paths();
-        // One relay of each of `lost` paths at once: more than n - k = 1 of them leaves too few, until they are replaced.
+        // One relay of each of `lost` paths at once: more than n - k = 1 of them leaves too few, until they are
+        // replaced.
         for (int i = 0; i < lost; ++i) network_.kill(live[i].relays[i % 3]);
         ASSERT_TRUE(finish(reply));
         ASSERT_TRUE(reply.ended) << reply.error->message;
@@ -161,15 +173,23 @@ TEST_P(HostileRelay, OnOnePathNeverHarmsAnAnswer) {
         Bytes old;
         network_.interfere([&, hostile](const Frame& frame) -> std::vector<std::pair<Duration, Bytes>> {
             std::vector<std::pair<Duration, Bytes>> honest{{Duration{}, frame.payload}};
-            if (frame.from != hostile || (frame.type != wire::FrameType::path_cell && frame.type != wire::FrameType::clove_reply)) return honest;
+            if (frame.from != hostile ||
+                (frame.type != wire::FrameType::path_cell && frame.type != wire::FrameType::clove_reply))
+                return honest;
             if (++seen == 3) old = frame.payload;
             if (seen % 7 != 0) return honest;
             switch (GetParam()) {
-                case Evil::change: honest[0].second[honest[0].second.size() / 2] ^= 4; return honest;
-                case Evil::drop: return {};
-                case Evil::repeat: return {honest[0], honest[0]};
-                case Evil::replay: return {honest[0], {Duration{}, old}};
-                case Evil::delay: return {{10s, frame.payload}};
+                case Evil::change:
+                    honest[0].second[honest[0].second.size() / 2] ^= 4;
+                    return honest;
+                case Evil::drop:
+                    return {};
+                case Evil::repeat:
+                    return {honest[0], honest[0]};
+                case Evil::replay:
+                    return {honest[0], {Duration{}, old}};
+                case Evil::delay:
+                    return {{10s, frame.payload}};
             }
             return honest;
         });
@@ -183,7 +203,8 @@ TEST_P(HostileRelay, OnOnePathNeverHarmsAnAnswer) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Evils, HostileRelay, testing::Values(Evil::change, Evil::drop, Evil::repeat, Evil::replay, Evil::delay));
+INSTANTIATE_TEST_SUITE_P(Evils, HostileRelay,
+                         testing::Values(Evil::change, Evil::drop, Evil::repeat, Evil::replay, Evil::delay));
 
 TEST_F(Overlay, ADeadModelNodeIsPassedOver) {
     make(60, 3);
@@ -253,7 +274,8 @@ TEST_F(Overlay, AConversationStaysWithItsModelNode) {
         ASSERT_TRUE(finish(reply));
         if (turn == 0) first = serving(reply).id;
         EXPECT_EQ(serving(reply).id, first);
-        messages += R"(,{"role":"assistant","content":"x"},{"role":"user","content":"again )" + std::to_string(turn) + R"("})";
+        messages +=
+            R"(,{"role":"assistant","content":"x"},{"role":"user","content":"again )" + std::to_string(turn) + R"("})";
     }
 }
 
@@ -281,10 +303,13 @@ TEST_F(Overlay, NothingReadableAndNothingEqualPassesARelay) {
     std::set<NodeId> first_hops;
     for (const auto& path : paths()) first_hops.insert(path.relays.front());
     bool leaked = false;
-    auto contains = [](const Bytes& bytes, ByteView what) { return std::search(bytes.begin(), bytes.end(), what.begin(), what.end()) != bytes.end(); };
+    auto contains = [](const Bytes& bytes, ByteView what) {
+        return std::search(bytes.begin(), bytes.end(), what.begin(), what.end()) != bytes.end();
+    };
     network_.tap([&](Time, const Frame& frame) {
         // 24 bytes in a row are enough to know a message again.
-        leaked |= contains(frame.payload, as_bytes(prompt.substr(10, 24))) || contains(frame.payload, as_bytes("token-"));
+        leaked |=
+            contains(frame.payload, as_bytes(prompt.substr(10, 24))) || contains(frame.payload, as_bytes("token-"));
         leaked |= contains(frame.payload, asker().id.bytes());
         if (frame.type != wire::FrameType::path_cell) return;
         Bytes body = to_bytes(ByteView(frame.payload).subspan(PathId::size));

@@ -8,8 +8,8 @@ namespace planetserve::node {
 
 class RelayRole {
 public:
-    RelayRole(const NodeId& self, const crypto::AgreementKey& onion_key, onion::RelayLimits relay_limits, onion::ProxyLimits proxy_limits,
-              wire::FrameSender& sender, Random& random, const Clock& clock)
+    RelayRole(const NodeId& self, const crypto::AgreementKey& onion_key, onion::RelayLimits relay_limits,
+              onion::ProxyLimits proxy_limits, wire::FrameSender& sender, Random& random, const Clock& clock)
         : clock_(clock), relay_(self, onion_key, relay_limits, sender, random), proxy_(relay_, proxy_limits, sender) {}
 
     // False for a frame that is none of a relay's business.

@@ -1,5 +1,5 @@
-// A user node: asks for its owner, relays for others. Pure: frames, losses of links, directory lists and the time go in; frames
-// go out through the FrameSender, answers through the Service. Not thread-safe.
+// A user node: asks for its owner, relays for others. Pure: frames, losses of links, directory lists and the time go
+// in; frames go out through the FrameSender, answers through the Service. Not thread-safe.
 #pragma once
 
 #include "crypto/identity.h"
@@ -17,8 +17,10 @@ struct UserNodeOptions {
 
 class UserNode {
 public:
-    UserNode(const crypto::NodeKeys& keys, UserNodeOptions options, wire::FrameSender& sender, Random& random, const Clock& clock)
-        : clock_(clock), asker_(keys.identity.id(), options.pool, options.asker, sender, random, clock),
+    UserNode(const crypto::NodeKeys& keys, UserNodeOptions options, wire::FrameSender& sender, Random& random,
+             const Clock& clock)
+        : clock_(clock),
+          asker_(keys.identity.id(), options.pool, options.asker, sender, random, clock),
           relay_(keys.identity.id(), keys.onion, options.relay, options.proxy, sender, random, clock) {}
 
     // The overlay as a service, for the owner's API.

@@ -6,10 +6,14 @@ namespace planetserve::onion {
 
 std::string_view to_string(CloseReason reason) {
     switch (reason) {
-        case CloseReason::finished: return "finished";
-        case CloseReason::unreachable: return "the model node cannot be reached";
-        case CloseReason::overloaded: return "overloaded";
-        case CloseReason::protocol: return "protocol error";
+        case CloseReason::finished:
+            return "finished";
+        case CloseReason::unreachable:
+            return "the model node cannot be reached";
+        case CloseReason::overloaded:
+            return "overloaded";
+        case CloseReason::protocol:
+            return "protocol error";
     }
     return "unknown reason";
 }
@@ -35,7 +39,8 @@ Result<InnerCell> read_inner(ByteView body) {
     std::uint8_t flags = reader.u8();
     std::uint16_t size = reader.u16();
     cell.stream = reader.u32();
-    if (command < static_cast<std::uint8_t>(Command::confirm) || command > static_cast<std::uint8_t>(Command::probe_echo))
+    if (command < static_cast<std::uint8_t>(Command::confirm) ||
+        command > static_cast<std::uint8_t>(Command::probe_echo))
         return fail(ErrorCode::malformed, "cell with unknown command " + std::to_string(command));
     if (flags > 1) return fail(ErrorCode::malformed, "cell with unknown flags");
     if (size > cell_payload_size) return fail(ErrorCode::malformed, "cell whose payload does not fit it");

@@ -1,8 +1,8 @@
 // Data cells: what they say at the two ends of a path, and how they are sealed in between (docs/protocols/paths.md).
 //
-// A cell body is wire::cell_size bytes everywhere. Innermost it is sealed with AES-256-GCM between the user and the proxy, with
-// the count of cells in that direction as nonce, so a cell that is changed, dropped, repeated or moved does not open. Each relay
-// adds its own key stream, so the bytes entering a relay are not those leaving it.
+// A cell body is wire::cell_size bytes everywhere. Innermost it is sealed with AES-256-GCM between the user and the
+// proxy, with the count of cells in that direction as nonce, so a cell that is changed, dropped, repeated or moved does
+// not open. Each relay adds its own key stream, so the bytes entering a relay are not those leaving it.
 #pragma once
 
 #include <algorithm>
@@ -64,8 +64,8 @@ Result<InnerCell> read_inner(ByteView body);
 void seal_cell(const crypto::SymmetricKey& key, std::uint64_t counter, MutableByteView body);
 [[nodiscard]] bool open_cell(const crypto::SymmetricKey& key, std::uint64_t counter, MutableByteView body);
 
-// How much may be in flight on one path in one direction: a sender starts with `initial` data cells and gets more as the
-// receiver has dealt with them, so neither end nor any relay between them has to hold more.
+// How much may be in flight on one path in one direction: a sender starts with `initial` data cells and gets more as
+// the receiver has dealt with them, so neither end nor any relay between them has to hold more.
 class FlowWindow {
 public:
     static constexpr std::uint32_t initial = 256;

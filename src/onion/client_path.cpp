@@ -2,8 +2,8 @@
 
 namespace planetserve::onion {
 
-Result<std::unique_ptr<ClientPath>> ClientPath::build(std::vector<SetupHop> hops, UnixTime expires, PathTiming timing, Time now,
-                                                      wire::FrameSender& sender, Random& random) {
+Result<std::unique_ptr<ClientPath>> ClientPath::build(std::vector<SetupHop> hops, UnixTime expires, PathTiming timing,
+                                                      Time now, wire::FrameSender& sender, Random& random) {
     auto setup = build_setup(hops, expiry_minutes(expires), random);
     if (!setup) return std::unexpected(setup.error());
     std::unique_ptr<ClientPath> path(new ClientPath(std::move(hops), timing, now, sender));
@@ -42,7 +42,8 @@ void ClientPath::close_stream(StreamId stream) {
 std::vector<PathEvent> ClientPath::on_cell(MutableByteView body, Time now) {
     std::vector<PathEvent> events;
     if (state_ == State::down) return events;
-    for (std::size_t hop = 0; hop + 1 < keys_.size(); ++hop) crypto::stream_xor(keys_[hop].backward, backward_count_, body);
+    for (std::size_t hop = 0; hop + 1 < keys_.size(); ++hop)
+        crypto::stream_xor(keys_[hop].backward, backward_count_, body);
     if (!open_cell(keys_.back().backward, backward_count_++, body)) {
         go_down(DestroyReason::protocol, true, events);
         return events;
@@ -68,7 +69,8 @@ void ClientPath::on_inner(const InnerCell& cell, Time now, std::vector<PathEvent
         return;
     }
     switch (cell.command) {
-        case Command::data: return on_data(cell, events);
+        case Command::data:
+            return on_data(cell, events);
         case Command::close:
             // Either end may close first; the two may cross.
             if (streams_.erase(cell.stream) > 0) {
@@ -90,7 +92,8 @@ void ClientPath::on_inner(const InnerCell& cell, Time now, std::vector<PathEvent
             return;
         case Command::confirm:
         case Command::open:
-        case Command::probe: return go_down(DestroyReason::protocol, true, events);
+        case Command::probe:
+            return go_down(DestroyReason::protocol, true, events);
     }
 }
 
@@ -100,7 +103,8 @@ void ClientPath::on_data(const InnerCell& cell, std::vector<PathEvent>& events) 
     if (stream != streams_.end()) {
         auto clove = stream->second.add(cell);
         if (!clove) return go_down(DestroyReason::protocol, true, events);
-        if (*clove) events.push_back({.kind = PathEvent::Kind::clove, .stream = cell.stream, .clove = std::move(**clove)});
+        if (*clove)
+            events.push_back({.kind = PathEvent::Kind::clove, .stream = cell.stream, .clove = std::move(**clove)});
     }
     if (std::uint32_t credit = backward_.on_done(); credit > 0) {
         std::array<std::uint8_t, 4> cells{};
@@ -131,11 +135,13 @@ std::vector<PathEvent> ClientPath::on_timer(Time now) {
 
 Time ClientPath::next_timer() const {
     switch (state_) {
-        case State::building: return built_at_ + timing_.setup_deadline;
+        case State::building:
+            return built_at_ + timing_.setup_deadline;
         case State::up:
             if (probed_at_) return *probed_at_ + timing_.probe_deadline;
             return heard_at_ + (streams_.empty() ? timing_.probe_idle : timing_.probe_busy);
-        case State::down: break;
+        case State::down:
+            break;
     }
     return Time::max();
 }
@@ -151,8 +157,8 @@ bool ClientPath::send_cell(Command command, bool first, StreamId stream, std::in
     seal_cell(keys_.back().forward, forward_count_, body);
     for (std::size_t hop = keys_.size() - 1; hop-- > 0;) crypto::stream_xor(keys_[hop].forward, forward_count_, body);
     ++forward_count_;
-    // A cell that cannot be queued leaves a gap in the count, which the proxy takes for tampering: the path goes down at its
-    // next timer or by the link's own loss.
+    // A cell that cannot be queued leaves a gap in the count, which the proxy takes for tampering: the path goes down
+    // at its next timer or by the link's own loss.
     return sender_.send(first_hop(), wire::FrameType::path_cell, {id_.bytes(), body}).has_value();
 }
 
@@ -170,7 +176,8 @@ void ClientPath::go_down(DestroyReason reason, bool tell, std::vector<PathEvent>
     state_ = State::down;
     queue_.clear();
     if (tell) {
-        std::array<std::uint8_t, 1> code{static_cast<std::uint8_t>(reason == DestroyReason::timed_out ? DestroyReason::finished : reason)};
+        std::array<std::uint8_t, 1> code{
+            static_cast<std::uint8_t>(reason == DestroyReason::timed_out ? DestroyReason::finished : reason)};
         (void)sender_.send(first_hop(), wire::FrameType::path_destroy, {id_.bytes(), code});
     }
     events.push_back({.kind = PathEvent::Kind::down, .down_reason = reason});

@@ -36,8 +36,8 @@ public:
     enum class State { building, up, down };
 
     // Builds the set-up packet and sends it to the first hop. The sender outlives the path.
-    static Result<std::unique_ptr<ClientPath>> build(std::vector<SetupHop> hops, UnixTime expires, PathTiming timing, Time now,
-                                                     wire::FrameSender& sender, Random& random);
+    static Result<std::unique_ptr<ClientPath>> build(std::vector<SetupHop> hops, UnixTime expires, PathTiming timing,
+                                                     Time now, wire::FrameSender& sender, Random& random);
 
     State state() const { return state_; }
     const std::vector<SetupHop>& hops() const { return hops_; }

@@ -24,7 +24,8 @@ Status EntryRelays::load(std::string_view text) {
         fields >> id_text >> entry.chosen.milliseconds >> entry.absent_since.milliseconds;
         auto id = NodeId::from_hex(id_text);
         if (!fields || !id || entries.size() >= maximum_entries)
-            return fail(ErrorCode::malformed, "entry relays: line " + std::to_string(order + 1) + " is not 'node-id chosen absent'");
+            return fail(ErrorCode::malformed,
+                        "entry relays: line " + std::to_string(order + 1) + " is not 'node-id chosen absent'");
         entry.order = order++;
         entries.emplace(*id, entry);
     }
@@ -35,10 +36,12 @@ Status EntryRelays::load(std::string_view text) {
 
 std::string EntryRelays::save() const {
     std::vector<std::pair<NodeId, Entry>> ordered(entries_.begin(), entries_.end());
-    std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.second.order < b.second.order; });
+    std::sort(ordered.begin(), ordered.end(),
+              [](const auto& a, const auto& b) { return a.second.order < b.second.order; });
     std::string text;
     for (const auto& [id, entry] : ordered)
-        text += id.hex() + " " + std::to_string(entry.chosen.milliseconds) + " " + std::to_string(entry.absent_since.milliseconds) + "\n";
+        text += id.hex() + " " + std::to_string(entry.chosen.milliseconds) + " " +
+                std::to_string(entry.absent_since.milliseconds) + "\n";
     return text;
 }
 

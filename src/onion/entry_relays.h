@@ -1,9 +1,9 @@
 // Entry relays: the small, slowly changing set from which every path's first relay is taken (docs/protocols/paths.md).
 //
-// Each fresh first relay is a new chance to pick a hostile one, and over many paths the true sender is the predecessor more often
-// than chance (the predecessor attack). So a user draws a few entry relays once and keeps them for weeks, as Tor does with its
-// guards. A relay that cannot be reached is skipped for a while, not replaced: an attacker must not be able to push a user through
-// fresh relays by making entries fail.
+// Each fresh first relay is a new chance to pick a hostile one, and over many paths the true sender is the predecessor
+// more often than chance (the predecessor attack). So a user draws a few entry relays once and keeps them for weeks, as
+// Tor does with its guards. A relay that cannot be reached is skipped for a while, not replaced: an attacker must not
+// be able to push a user through fresh relays by making entries fail.
 #pragma once
 
 #include <map>
@@ -30,13 +30,13 @@ class EntryRelays {
 public:
     explicit EntryRelays(EntryRelayOptions options) : options_(options) {}
 
-    // Adopts a set that was kept on disk: lines of "node-id chosen-at-ms absent-since-ms". Refuses the whole text when a line is
-    // wrong, and keeps what it had.
+    // Adopts a set that was kept on disk: lines of "node-id chosen-at-ms absent-since-ms". Refuses the whole text when
+    // a line is wrong, and keeps what it had.
     Status load(std::string_view text);
     std::string save() const;
 
-    // Drops entries that are too old or long absent and draws new ones, so that `count` entries are present among the relays of
-    // the directory. Returns true when the set to be kept on disk changed.
+    // Drops entries that are too old or long absent and draws new ones, so that `count` entries are present among the
+    // relays of the directory. Returns true when the set to be kept on disk changed.
     bool update(const std::vector<NodeId>& relays, UnixTime now, Random& random);
 
     void on_failure(const NodeId& relay, Time now) { failed_until_[relay] = now + options_.retry_after; }

@@ -19,8 +19,14 @@ std::set<NodeId> still_failed(std::map<NodeId, Time>& failed, Time now) {
 
 }  // namespace
 
-PathPool::PathPool(const NodeId& self, PoolOptions options, wire::FrameSender& sender, Random& random, PoolEvents& events)
-    : self_(self), options_(options), sender_(sender), random_(random), events_(events), entries_(options.entries),
+PathPool::PathPool(const NodeId& self, PoolOptions options, wire::FrameSender& sender, Random& random,
+                   PoolEvents& events)
+    : self_(self),
+      options_(options),
+      sender_(sender),
+      random_(random),
+      events_(events),
+      entries_(options.entries),
       retry_delay_(options.retry_after) {}
 
 void PathPool::update_relays(std::vector<RelayInfo> relays, Time now, UnixTime unix_now) {
@@ -53,7 +59,8 @@ void PathPool::on_destroy(const NodeId&, ByteView payload, Time now, UnixTime un
     auto found = by_id_.find(PathId::from(payload.first(PathId::size)).value());
     if (found == by_id_.end()) return;
     PathNumber number = found->second;
-    auto reason = static_cast<DestroyReason>(std::min<std::uint8_t>(payload.back(), static_cast<std::uint8_t>(DestroyReason::protocol)));
+    auto reason = static_cast<DestroyReason>(
+        std::min<std::uint8_t>(payload.back(), static_cast<std::uint8_t>(DestroyReason::protocol)));
     handle(number, paths_.at(number).path->on_destroy(reason), now, unix_now);
 }
 
@@ -64,7 +71,8 @@ void PathPool::on_link_down(const NodeId& peer, Time now, UnixTime unix_now) {
     if (!lost.empty()) entries_.on_failure(peer, now);
     for (PathNumber number : lost) {
         auto entry = paths_.find(number);
-        if (entry != paths_.end()) handle(number, entry->second.path->on_destroy(DestroyReason::link_lost), now, unix_now);
+        if (entry != paths_.end())
+            handle(number, entry->second.path->on_destroy(DestroyReason::link_lost), now, unix_now);
     }
 }
 
@@ -103,7 +111,8 @@ Time PathPool::next_timer() const {
 }
 
 std::size_t PathPool::count_serving() const {
-    return static_cast<std::size_t>(std::count_if(paths_.begin(), paths_.end(), [](const auto& item) { return !item.second.draining; }));
+    return static_cast<std::size_t>(
+        std::count_if(paths_.begin(), paths_.end(), [](const auto& item) { return !item.second.draining; }));
 }
 
 void PathPool::maintain(Time now, UnixTime unix_now) {
@@ -121,14 +130,16 @@ bool PathPool::build_one(Time now, UnixTime unix_now) {
     for (const auto& [number, entry] : paths_)
         if (!entry.draining)
             for (const SetupHop& hop : entry.path->hops()) busy.insert(hop.id);
-    auto selection = select_path(relays_, entries_.usable(now), busy, still_failed(failed_until_, now), options_.length, random_);
+    auto selection =
+        select_path(relays_, entries_.usable(now), busy, still_failed(failed_until_, now), options_.length, random_);
     if (!selection) {
         last_problem_ = selection.error().message;
         note_failure(now);
         return false;
     }
     NodeId first = selection->hops.front().id;
-    auto path = ClientPath::build(std::move(selection->hops), unix_now + options_.lifetime, options_.timing, now, sender_, random_);
+    auto path = ClientPath::build(std::move(selection->hops), unix_now + options_.lifetime, options_.timing, now,
+                                  sender_, random_);
     if (!path) {
         last_problem_ = "entry relay " + first.brief() + ": " + path.error().message;
         entries_.on_failure(first, now);
@@ -136,7 +147,8 @@ bool PathPool::build_one(Time now, UnixTime unix_now) {
         return false;
     }
     auto slack = std::chrono::duration_cast<Duration>(options_.rotate_before);
-    Duration early = slack + Duration(static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(slack.count()) + 1)));
+    Duration early =
+        slack + Duration(static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(slack.count()) + 1)));
     Time expires = now + std::chrono::duration_cast<Duration>(options_.lifetime);
     PathNumber number{next_number_++};
     by_id_.emplace((*path)->id(), number);
@@ -159,8 +171,12 @@ void PathPool::handle(PathNumber number, std::vector<PathEvent> events, Time now
                 retire_one(now);
                 events_.on_path_up(number);
                 break;
-            case PathEvent::Kind::clove: events_.on_clove(number, event.stream, std::move(event.clove)); break;
-            case PathEvent::Kind::stream_closed: events_.on_stream_closed(number, event.stream, event.close_reason); break;
+            case PathEvent::Kind::clove:
+                events_.on_clove(number, event.stream, std::move(event.clove));
+                break;
+            case PathEvent::Kind::stream_closed:
+                events_.on_stream_closed(number, event.stream, event.close_reason);
+                break;
             case PathEvent::Kind::down:
                 path_down(number, event.down_reason, now);
                 maintain(now, unix_now);
@@ -197,11 +213,13 @@ void PathPool::path_down(PathNumber number, DestroyReason reason, Time now) {
     bool failed = reason != DestroyReason::finished && reason != DestroyReason::expired;
     if (failed) {
         bool was_up = path.was_up();
-        last_problem_ = std::string(was_up ? "a path broke: " : "a path could not be built: ") + std::string(to_string(reason));
-        // It is not known which relay is to blame, so all but the entry are avoided for a while; the entry only when it could
-        // not even build the path in time.
+        last_problem_ =
+            std::string(was_up ? "a path broke: " : "a path could not be built: ") + std::string(to_string(reason));
+        // It is not known which relay is to blame, so all but the entry are avoided for a while; the entry only when it
+        // could not even build the path in time.
         for (const SetupHop& hop : path.hops())
-            if (failed_until_.size() < maximum_failed && hop.id != path.first_hop()) failed_until_[hop.id] = now + avoid_failed;
+            if (failed_until_.size() < maximum_failed && hop.id != path.first_hop())
+                failed_until_[hop.id] = now + avoid_failed;
         if (!was_up && reason == DestroyReason::timed_out) entries_.on_failure(path.first_hop(), now);
         if (!was_up) note_failure(now);
     }
@@ -261,8 +279,15 @@ void PathPool::shut_down() {
 std::vector<PathStatus> PathPool::status() const {
     std::vector<PathStatus> all;
     for (const auto& [number, entry] : paths_) {
-        PathStatus status{number, entry.draining ? "draining" : entry.path->state() == ClientPath::State::up ? "up" : "building", {},
-                          entry.shares_relays, entry.path->setup_time(), entry.path->round_trip(), entry.path->open_streams()};
+        PathStatus status{number,
+                          entry.draining                                 ? "draining"
+                          : entry.path->state() == ClientPath::State::up ? "up"
+                                                                         : "building",
+                          {},
+                          entry.shares_relays,
+                          entry.path->setup_time(),
+                          entry.path->round_trip(),
+                          entry.path->open_streams()};
         for (const SetupHop& hop : entry.path->hops()) status.relays.push_back(hop.id);
         all.push_back(std::move(status));
     }

@@ -1,7 +1,8 @@
-// The user's paths: keeps N of them up, replaces what breaks, rotates them before they expire (docs/protocols/paths.md).
+// The user's paths: keeps N of them up, replaces what breaks, rotates them before they expire
+// (docs/protocols/paths.md).
 //
-// Takes frames, losses of links, and the time; sends through the FrameSender; tells its owner what happened through PoolEvents,
-// never from within open_stream, send_clove or close_stream. Not thread-safe.
+// Takes frames, losses of links, and the time; sends through the FrameSender; tells its owner what happened through
+// PoolEvents, never from within open_stream, send_clove or close_stream. Not thread-safe.
 #pragma once
 
 #include <map>

@@ -9,7 +9,8 @@ namespace {
 
 class Picker {
 public:
-    Picker(const std::vector<RelayInfo>& relays, Random& random) : order_(relays.begin(), relays.end()), random_(random) {
+    Picker(const std::vector<RelayInfo>& relays, Random& random)
+        : order_(relays.begin(), relays.end()), random_(random) {
         random_.shuffle(order_);
     }
 
@@ -42,11 +43,13 @@ private:
 
 }  // namespace
 
-Result<Selection> select_path(const std::vector<RelayInfo>& relays, const std::vector<NodeId>& entries, const std::set<NodeId>& busy,
-                              const std::set<NodeId>& failed, std::size_t length, Random& random) {
+Result<Selection> select_path(const std::vector<RelayInfo>& relays, const std::vector<NodeId>& entries,
+                              const std::set<NodeId>& busy, const std::set<NodeId>& failed, std::size_t length,
+                              Random& random) {
     auto too_few = [&] {
-        return fail(ErrorCode::unavailable, "the directory lists " + std::to_string(relays.size()) + " relays besides this node, " +
-                                                "and a path needs " + std::to_string(length) + " of different operators");
+        return fail(ErrorCode::unavailable, "the directory lists " + std::to_string(relays.size()) +
+                                                " relays besides this node, " + "and a path needs " +
+                                                std::to_string(length) + " of different operators");
     };
     if (length == 0 || relays.size() < length) return too_few();
     Picker picker(relays, random);
@@ -67,15 +70,19 @@ Result<Selection> select_path(const std::vector<RelayInfo>& relays, const std::v
     take_entry(used);
     take_entry(only_failed);
     take_entry(nothing);
-    if (selection.hops.empty()) return fail(ErrorCode::unavailable, "none of this user's entry relays can be reached now; they are tried again shortly");
-    // Entry relays are kept for first hops where there are others, since one that is busy further along blocks a path of its own.
+    if (selection.hops.empty())
+        return fail(ErrorCode::unavailable,
+                    "none of this user's entry relays can be reached now; they are tried again shortly");
+    // Entry relays are kept for first hops where there are others, since one that is busy further along blocks a path
+    // of its own.
     std::set<NodeId> entry_set(entries.begin(), entries.end());
     picker.fill(selection, length, [&](const NodeId& id) { return used_or_failed(id) || entry_set.contains(id); });
     picker.fill(selection, length, used_or_failed);
     picker.fill(selection, length, used);
     picker.fill(selection, length, nothing);
     if (selection.hops.size() < length) return too_few();
-    selection.shares_relays = std::any_of(selection.hops.begin(), selection.hops.end(), [&](const SetupHop& hop) { return used(hop.id); });
+    selection.shares_relays =
+        std::any_of(selection.hops.begin(), selection.hops.end(), [&](const SetupHop& hop) { return used(hop.id); });
     return selection;
 }
 

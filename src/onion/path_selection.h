@@ -24,10 +24,11 @@ struct Selection {
     bool shares_relays = false;
 };
 
-// Picks a path of `length` relays: first an entry relay, the others at random, none twice, no two of one operator, and none that
-// is in `busy` (the user's other paths) as long as there are enough others. Relays in `failed` are avoided in the same way.
-// Fails with `unavailable`, saying how many relays there are and how many are needed.
-Result<Selection> select_path(const std::vector<RelayInfo>& relays, const std::vector<NodeId>& entries, const std::set<NodeId>& busy,
-                              const std::set<NodeId>& failed, std::size_t length, Random& random);
+// Picks a path of `length` relays: first an entry relay, the others at random, none twice, no two of one operator, and
+// none that is in `busy` (the user's other paths) as long as there are enough others. Relays in `failed` are avoided in
+// the same way. Fails with `unavailable`, saying how many relays there are and how many are needed.
+Result<Selection> select_path(const std::vector<RelayInfo>& relays, const std::vector<NodeId>& entries,
+                              const std::set<NodeId>& busy, const std::set<NodeId>& failed, std::size_t length,
+                              Random& random);
 
 }  // namespace planetserve::onion

@@ -17,18 +17,30 @@ constexpr Duration hop_delay = 10ms;
 class RelayHost final : public simulator::Host {
 public:
     RelayHost(EventQueue& clock, Network& network, Random& random, RelayLimits limits = {})
-        : id(random.id<NodeId>()), key(crypto::AgreementKey::generate(random)), clock_(clock),
-          relay(id, key, limits, network.sender(id), random), proxy(relay, {}, network.sender(id)) {
+        : id(random.id<NodeId>()),
+          key(crypto::AgreementKey::generate(random)),
+          clock_(clock),
+          relay(id, key, limits, network.sender(id), random),
+          proxy(relay, {}, network.sender(id)) {
         network.attach(id, *this);
     }
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
         switch (type) {
-            case wire::FrameType::path_setup: relay.on_setup(from, payload, clock_.now(), clock_.unix_now()); break;
-            case wire::FrameType::path_cell: relay.on_cell(from, payload, clock_.now()); break;
-            case wire::FrameType::path_destroy: relay.on_destroy(from, payload); break;
-            case wire::FrameType::clove_reply: proxy.on_clove_reply(from, payload); break;
-            default: FAIL() << "unexpected frame";
+            case wire::FrameType::path_setup:
+                relay.on_setup(from, payload, clock_.now(), clock_.unix_now());
+                break;
+            case wire::FrameType::path_cell:
+                relay.on_cell(from, payload, clock_.now());
+                break;
+            case wire::FrameType::path_destroy:
+                relay.on_destroy(from, payload);
+                break;
+            case wire::FrameType::clove_reply:
+                proxy.on_clove_reply(from, payload);
+                break;
+            default:
+                FAIL() << "unexpected frame";
         }
     }
     void on_link_down(const NodeId& peer) override {
@@ -85,7 +97,9 @@ public:
 // A model node that sends every clove back under a handle agreed beforehand.
 class EchoHost final : public simulator::Host {
 public:
-    EchoHost(Network& network, Random& random) : id(random.id<NodeId>()), sender_(network.sender(id)) { network.attach(id, *this); }
+    EchoHost(Network& network, Random& random) : id(random.id<NodeId>()), sender_(network.sender(id)) {
+        network.attach(id, *this);
+    }
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
         if (type == wire::FrameType::reply_closed) ++replies_closed;
@@ -109,7 +123,8 @@ private:
 class Paths : public testing::Test {
 protected:
     void make(std::size_t relays, PoolOptions options = {}) {
-        for (std::size_t i = 0; i < relays; ++i) relays_.push_back(std::make_unique<RelayHost>(clock_, network_, random_));
+        for (std::size_t i = 0; i < relays; ++i)
+            relays_.push_back(std::make_unique<RelayHost>(clock_, network_, random_));
         user_ = std::make_unique<UserHost>(clock_, network_, random_, options);
         update_directory();
     }
@@ -160,7 +175,8 @@ TEST_F(Paths, ALostRelayIsNoticedAndThePathReplacedToTheMillisecond) {
         NodeId victim = up().front().relays[position];
         Time killed = clock_.now();
         network_.kill(victim);
-        // The neighbour on the user's side learns of it after one delay, and the tear-down takes one delay for each relay between.
+        // The neighbour on the user's side learns of it after one delay, and the tear-down takes one delay for each
+        // relay between.
         Time noticed = killed + hop_delay * static_cast<int>(1 + position);
         clock_.run_until(noticed - 1us);
         EXPECT_TRUE(user_->down.empty());
@@ -206,7 +222,8 @@ TEST_P(HostileRelay, BringsItsPathDownAndNoWrongCloveComesOut) {
     auto stream = user_->pool.open_stream(path.number, echo.id, echo.handle);
     int count = 0;
     network_.interfere([&, hostile](const simulator::Frame& frame) -> std::vector<std::pair<Duration, Bytes>> {
-        if (frame.from != hostile || frame.type != wire::FrameType::path_cell || ++count != 3) return {{Duration{}, frame.payload}};
+        if (frame.from != hostile || frame.type != wire::FrameType::path_cell || ++count != 3)
+            return {{Duration{}, frame.payload}};
         if (GetParam() == Attack::drop) return {};
         if (GetParam() == Attack::repeat) return {{Duration{}, frame.payload}, {Duration{}, frame.payload}};
         Bytes changed = frame.payload;
@@ -218,7 +235,8 @@ TEST_P(HostileRelay, BringsItsPathDownAndNoWrongCloveComesOut) {
     ASSERT_EQ(user_->down.size(), 1u);
     EXPECT_EQ(user_->down[0].second, DestroyReason::protocol);
     EXPECT_LT(user_->cloves.size(), 10u);
-    for (std::size_t i = 0; i < user_->cloves.size(); ++i) EXPECT_EQ(user_->cloves[i], Bytes(100, static_cast<std::uint8_t>(i)));
+    for (std::size_t i = 0; i < user_->cloves.size(); ++i)
+        EXPECT_EQ(user_->cloves[i], Bytes(100, static_cast<std::uint8_t>(i)));
     EXPECT_EQ(up().size(), 4u);
 }
 
@@ -232,7 +250,8 @@ TEST_F(Paths, ClovesOfEverySizeGoThereAndBack) {
     auto path = up().front().number;
     auto stream = user_->pool.open_stream(path, echo.id, echo.handle);
     std::vector<Bytes> sent;
-    for (std::size_t size : {std::size_t{1}, std::size_t{1395}, std::size_t{1396}, std::size_t{1397}, std::size_t{2796}, std::size_t{2797}, wire::maximum_clove_size}) {
+    for (std::size_t size : {std::size_t{1}, std::size_t{1395}, std::size_t{1396}, std::size_t{1397}, std::size_t{2796},
+                             std::size_t{2797}, wire::maximum_clove_size}) {
         Bytes clove(size);
         random_.fill(clove);
         sent.push_back(clove);
@@ -261,7 +280,8 @@ TEST_F(Paths, FarMoreThanAWindowFlowsAndNoMoreThanAWindowIsUnderWay) {
         if (frame.to == path.relays.back()) --under_way;
     });
     const std::size_t count = 500;
-    for (std::size_t i = 0; i < count; ++i) user_->pool.send_clove(path.number, stream, Bytes(5000, static_cast<std::uint8_t>(i)));
+    for (std::size_t i = 0; i < count; ++i)
+        user_->pool.send_clove(path.number, stream, Bytes(5000, static_cast<std::uint8_t>(i)));
     clock_.run_for(60s);
     EXPECT_EQ(user_->cloves.size(), count);
     EXPECT_LE(most, static_cast<long>(FlowWindow::initial) + 32);  // and credits, probes

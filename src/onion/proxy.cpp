@@ -2,7 +2,8 @@
 
 namespace planetserve::onion {
 
-Proxy::Proxy(Relay& relay, ProxyLimits limits, wire::FrameSender& sender) : relay_(relay), limits_(limits), sender_(sender) {
+Proxy::Proxy(Relay& relay, ProxyLimits limits, wire::FrameSender& sender)
+    : relay_(relay), limits_(limits), sender_(sender) {
     relay_.set_endpoint(*this);
 }
 
@@ -23,9 +24,15 @@ void Proxy::on_path_cell(EndpointId id, const InnerCell& cell, Time) {
     if (found == paths_.end()) return;
     Path& path = found->second;
     switch (cell.command) {
-        case Command::open: on_open(id, path, cell); return;
-        case Command::data: on_data(id, path, cell); return;
-        case Command::close: close_stream(id, path, cell.stream, CloseReason::finished, false, true); return;
+        case Command::open:
+            on_open(id, path, cell);
+            return;
+        case Command::data:
+            on_data(id, path, cell);
+            return;
+        case Command::close:
+            close_stream(id, path, cell.stream, CloseReason::finished, false, true);
+            return;
         case Command::credit: {
             ByteReader reader(cell.payload);
             std::uint32_t cells = reader.u32();
@@ -33,9 +40,13 @@ void Proxy::on_path_cell(EndpointId id, const InnerCell& cell, Time) {
             send_queue(id, path);
             return;
         }
-        case Command::probe: relay_.send_backward(id, Command::probe_echo, false, 0, {cell.payload.first(std::min<std::size_t>(cell.payload.size(), 8))}); return;
+        case Command::probe:
+            relay_.send_backward(id, Command::probe_echo, false, 0,
+                                 {cell.payload.first(std::min<std::size_t>(cell.payload.size(), 8))});
+            return;
         case Command::confirm:
-        case Command::probe_echo: break;
+        case Command::probe_echo:
+            break;
     }
     relay_.close_path(id, DestroyReason::protocol);
 }
@@ -77,7 +88,8 @@ void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell) {
     if (*clove) {
         auto sent = sender_.send(model, wire::FrameType::clove_forward, {**clove});
         if (!sent) {
-            auto reason = sent.error().code == ErrorCode::exhausted ? CloseReason::overloaded : CloseReason::unreachable;
+            auto reason =
+                sent.error().code == ErrorCode::exhausted ? CloseReason::overloaded : CloseReason::unreachable;
             close_stream(id, path, cell.stream, reason, true, false);
             // Closing may have lost the path.
             if (!paths_.contains(id)) return;
@@ -107,7 +119,8 @@ void Proxy::on_drained(const NodeId& peer) {
     auto waiting = waiting_for_link_.extract(peer);
     if (waiting.empty()) return;
     for (EndpointId id : waiting.mapped()) {
-        for (auto found = paths_.find(id); found != paths_.end() && found->second.held_back > 0; found = paths_.find(id)) {
+        for (auto found = paths_.find(id); found != paths_.end() && found->second.held_back > 0;
+             found = paths_.find(id)) {
             --found->second.held_back;
             grant(id, found->second);
         }
@@ -145,7 +158,8 @@ void Proxy::send_queue(EndpointId id, Path& path) {
         path.queue.pop_front();
         --queued_cells_;
         path.backward.on_sent();
-        if (!relay_.send_backward(id, Command::data, cell.first, cell.stream, {cell.payload})) return;  // the path is gone
+        if (!relay_.send_backward(id, Command::data, cell.first, cell.stream, {cell.payload}))
+            return;  // the path is gone
     }
 }
 
@@ -156,16 +170,19 @@ void Proxy::on_link_down(const NodeId& peer) {
         if (paths_.at(key.path).streams.at(key.stream).model == peer) lost.push_back(key);
     for (const StreamKey& key : lost) {
         auto path = paths_.find(key.path);
-        if (path != paths_.end()) close_stream(key.path, path->second, key.stream, CloseReason::unreachable, true, false);
+        if (path != paths_.end())
+            close_stream(key.path, path->second, key.stream, CloseReason::unreachable, true, false);
     }
 }
 
-void Proxy::close_stream(EndpointId id, Path& path, StreamId number, CloseReason reason, bool tell_user, bool tell_model) {
+void Proxy::close_stream(EndpointId id, Path& path, StreamId number, CloseReason reason, bool tell_user,
+                         bool tell_model) {
     auto node = path.streams.extract(number);
     if (node.empty()) return;
     const Stream& stream = node.mapped();
     by_handle_.erase(stream.handle);
-    // What is queued of a stream that ends must go on from whole cloves; a clove cut off in the middle is dropped at the user.
+    // What is queued of a stream that ends must go on from whole cloves; a clove cut off in the middle is dropped at
+    // the user.
     if (reason != CloseReason::finished)
         queued_cells_ -= std::erase_if(path.queue, [&](const QueuedCell& cell) { return cell.stream == number; });
     if (tell_model) (void)sender_.send(stream.model, wire::FrameType::reply_closed, {stream.handle.bytes()});

@@ -1,8 +1,8 @@
 // The proxy: the last hop of a path, which carries cloves between the path and model nodes (docs/protocols/paths.md).
 //
-// The user opens a stream on the path for each request: a model node to reach, and a handle of its choosing under which any
-// model node that was told it may answer. The proxy sees whole cloves, sealed and dispersed, and nothing else. Bounds: streams a
-// path and in all, one clove in assembly a stream, cells queued a path. Not thread-safe.
+// The user opens a stream on the path for each request: a model node to reach, and a handle of its choosing under which
+// any model node that was told it may answer. The proxy sees whole cloves, sealed and dispersed, and nothing else.
+// Bounds: streams a path and in all, one clove in assembly a stream, cells queued a path. Not thread-safe.
 #pragma once
 
 #include <deque>

@@ -6,18 +6,26 @@ namespace planetserve::onion {
 
 std::string_view to_string(DestroyReason reason) {
     switch (reason) {
-        case DestroyReason::finished: return "finished";
-        case DestroyReason::expired: return "expired";
-        case DestroyReason::link_lost: return "a relay is gone";
-        case DestroyReason::refused: return "a relay refused the set-up";
-        case DestroyReason::full: return "a relay is full";
-        case DestroyReason::protocol: return "cells were changed or lost on the way";
-        case DestroyReason::timed_out: return "no answer in time";
+        case DestroyReason::finished:
+            return "finished";
+        case DestroyReason::expired:
+            return "expired";
+        case DestroyReason::link_lost:
+            return "a relay is gone";
+        case DestroyReason::refused:
+            return "a relay refused the set-up";
+        case DestroyReason::full:
+            return "a relay is full";
+        case DestroyReason::protocol:
+            return "cells were changed or lost on the way";
+        case DestroyReason::timed_out:
+            return "no answer in time";
     }
     return "unknown reason";
 }
 
-Relay::Relay(const NodeId& self, const crypto::AgreementKey& onion_key, RelayLimits limits, wire::FrameSender& sender, Random& random)
+Relay::Relay(const NodeId& self, const crypto::AgreementKey& onion_key, RelayLimits limits, wire::FrameSender& sender,
+             Random& random)
     : self_(self), onion_key_(onion_key), limits_(limits), sender_(sender), random_(random) {}
 
 void Relay::on_setup(const NodeId& from, ByteView payload, Time now, UnixTime unix_now) {
@@ -33,7 +41,8 @@ void Relay::on_setup(const NodeId& from, ByteView payload, Time now, UnixTime un
         ++counters_.setups_accepted;
     } else {
         ++counters_.setups_refused;
-        send_destroy(previous, accepted.error().code == ErrorCode::exhausted ? DestroyReason::full : DestroyReason::refused);
+        send_destroy(previous,
+                     accepted.error().code == ErrorCode::exhausted ? DestroyReason::full : DestroyReason::refused);
     }
 }
 
@@ -157,12 +166,14 @@ void Relay::on_link_down(const NodeId& peer) {
 }
 
 void Relay::on_timer(Time now) {
-    while (!by_expiry_.empty() && by_expiry_.begin()->first <= now) remove(by_expiry_.begin()->second, DestroyReason::expired, true, true);
+    while (!by_expiry_.empty() && by_expiry_.begin()->first <= now)
+        remove(by_expiry_.begin()->second, DestroyReason::expired, true, true);
 }
 
 Time Relay::next_timer() const { return by_expiry_.empty() ? Time::max() : by_expiry_.begin()->first; }
 
-bool Relay::send_backward(EndpointId endpoint, Command command, bool first, StreamId stream, std::initializer_list<ByteView> parts) {
+bool Relay::send_backward(EndpointId endpoint, Command command, bool first, StreamId stream,
+                          std::initializer_list<ByteView> parts) {
     auto found = paths_.find(static_cast<PathNumber>(endpoint));
     if (found == paths_.end()) return false;
     Path& path = found->second;
@@ -174,7 +185,9 @@ bool Relay::send_backward(EndpointId endpoint, Command command, bool first, Stre
     return false;
 }
 
-void Relay::close_path(EndpointId path, DestroyReason reason) { remove(static_cast<PathNumber>(path), reason, true, false); }
+void Relay::close_path(EndpointId path, DestroyReason reason) {
+    remove(static_cast<PathNumber>(path), reason, true, false);
+}
 
 void Relay::send_destroy(const Side& to, DestroyReason reason) {
     std::array<std::uint8_t, 1> code{static_cast<std::uint8_t>(reason)};

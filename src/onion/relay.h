@@ -1,12 +1,12 @@
 // The relay: what every user node does for others' paths (docs/protocols/paths.md).
 //
-// A relay knows of a path its predecessor, its successor, the id each of them calls it by, and two symmetric keys. It takes
-// set-up packets, cells, tear-downs and losses of neighbours, and sends the same onward. When it is the last hop of a path, the
-// opened cells go to a PathEndpoint (the proxy) instead.
+// A relay knows of a path its predecessor, its successor, the id each of them calls it by, and two symmetric keys. It
+// takes set-up packets, cells, tear-downs and losses of neighbours, and sends the same onward. When it is the last hop
+// of a path, the opened cells go to a PathEndpoint (the proxy) instead.
 //
-// Bounds: relayed and proxied paths in all and from one neighbour, remembered set-ups, lifetime of a path. What is in flight on
-// a path is bounded by the flow windows of its ends; a neighbour whose queue is full loses the path, not the relay its memory.
-// Not thread-safe.
+// Bounds: relayed and proxied paths in all and from one neighbour, remembered set-ups, lifetime of a path. What is in
+// flight on a path is bounded by the flow windows of its ends; a neighbour whose queue is full loses the path, not the
+// relay its memory. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -66,7 +66,8 @@ struct RelayCounters {
 class Relay {
 public:
     // The sender, the random source and the endpoint outlive the relay.
-    Relay(const NodeId& self, const crypto::AgreementKey& onion_key, RelayLimits limits, wire::FrameSender& sender, Random& random);
+    Relay(const NodeId& self, const crypto::AgreementKey& onion_key, RelayLimits limits, wire::FrameSender& sender,
+          Random& random);
 
     void set_endpoint(PathEndpoint& endpoint) { endpoint_ = &endpoint; }
 
@@ -80,7 +81,8 @@ public:
     Time next_timer() const;
 
     // For the endpoint: sends a cell towards the path's builder, or ends the path. False when the path is gone.
-    bool send_backward(EndpointId path, Command command, bool first, StreamId stream, std::initializer_list<ByteView> parts);
+    bool send_backward(EndpointId path, Command command, bool first, StreamId stream,
+                       std::initializer_list<ByteView> parts);
     void close_path(EndpointId path, DestroyReason reason);
 
     std::size_t paths() const { return paths_.size(); }
@@ -123,7 +125,8 @@ private:
     PathNumber next_number_ = 1;
     std::unordered_map<PathNumber, Path> paths_;
     std::unordered_map<Side, PathNumber, SideHash> by_side_;
-    // Paths by neighbour, for a lost link and for the bound on paths from one neighbour (predecessors only are counted).
+    // Paths by neighbour, for a lost link and for the bound on paths from one neighbour (predecessors only are
+    // counted).
     std::unordered_map<NodeId, std::unordered_set<PathNumber>, IdHash> by_peer_;
     std::unordered_map<NodeId, std::size_t, IdHash> built_by_peer_;
     std::set<std::pair<Time, PathNumber>> by_expiry_;

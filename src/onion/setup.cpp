@@ -18,7 +18,8 @@ constexpr std::size_t mac_size = 16;
 constexpr std::size_t routing_size = maximum_path_length * setup_hop_size;
 static_assert(key_size + mac_size + routing_size == wire::setup_packet_size);
 
-// Layout of one hop's routing: flags (1), expiry in minutes (4), zero (3), next id (32), its ephemeral key (32), its MAC (16).
+// Layout of one hop's routing: flags (1), expiry in minutes (4), zero (3), next id (32), its ephemeral key (32), its
+// MAC (16).
 constexpr std::uint8_t last_flag = 1;
 constexpr std::size_t next_offset = 8;
 static_assert(next_offset + NodeId::size + key_size + mac_size == setup_hop_size);
@@ -67,8 +68,8 @@ void add(MutableByteView to, ByteView stream) {
 
 Status check_hops(std::span<const SetupHop> hops) {
     if (hops.empty() || hops.size() > maximum_path_length)
-        return fail(ErrorCode::invalid_argument, "a path has 1 to " + std::to_string(maximum_path_length) + " relays, not " +
-                                                     std::to_string(hops.size()));
+        return fail(ErrorCode::invalid_argument, "a path has 1 to " + std::to_string(maximum_path_length) +
+                                                     " relays, not " + std::to_string(hops.size()));
     for (std::size_t i = 0; i < hops.size(); ++i)
         for (std::size_t j = 0; j < i; ++j)
             if (hops[i].id == hops[j].id)
@@ -89,7 +90,8 @@ Result<BuiltSetup> build_setup(std::span<const SetupHop> hops, ExpiryMinutes exp
     for (const SetupHop& hop : hops) {
         auto ephemeral = crypto::AgreementKey::generate(random);
         auto shared = ephemeral.agree(hop.onion_key);
-        if (!shared) return fail(ErrorCode::invalid_argument, "relay " + hop.id.brief() + " has an onion key of small order");
+        if (!shared)
+            return fail(ErrorCode::invalid_argument, "relay " + hop.id.brief() + " has an onion key of small order");
         ephemerals.push_back(ephemeral.public_key());
         keys.push_back(derive(*shared, ephemeral.public_key(), hop));
         streams.push_back(routing_stream(keys.back().routing));
@@ -102,8 +104,8 @@ Result<BuiltSetup> build_setup(std::span<const SetupHop> hops, ExpiryMinutes exp
         add(filler, ByteView(streams[i]).subspan(routing_size + setup_hop_size - filler.size()));
     }
 
-    // From the last hop back to the first, each layer around the one after it. Unused room is random: zeros would show the
-    // path's length to the last hop.
+    // From the last hop back to the first, each layer around the one after it. Unused room is random: zeros would show
+    // the path's length to the last hop.
     Bytes routing(routing_size);
     std::array<std::uint8_t, mac_size> mac{};
     for (std::size_t i = length; i-- > 0;) {
@@ -150,7 +152,8 @@ Result<PeeledSetup> peel_setup(ByteView packet, const NodeId& self, const crypto
     if (!shared) return fail(ErrorCode::authentication, "path set-up with a key of small order");
     LayerKeys keys = derive(*shared, ephemeral, SetupHop{self, onion_key.public_key()});
     if (!equal_in_constant_time(mac, mac_of(keys.mac, routing)))
-        return fail(ErrorCode::authentication, "path set-up that is not for this node's current onion key, or was changed");
+        return fail(ErrorCode::authentication,
+                    "path set-up that is not for this node's current onion key, or was changed");
 
     Bytes opened = to_bytes(routing);
     opened.resize(routing_size + setup_hop_size);

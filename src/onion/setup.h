@@ -1,9 +1,9 @@
 // The set-up onion: one fixed-size packet that builds a whole path in one round trip (docs/protocols/paths.md).
 //
-// The construction is Sphinx's (Danezis and Goldberg, 2009) with one fresh X25519 key a hop carried inside the layers instead of
-// blinding: every relay removes one layer, learns its successor, and passes on a packet of the same size whose end it filled
-// with its own key stream. The builder predicts that filling, so each layer's MAC covers the whole packet, and neither the size
-// nor the content tells a relay how many hops came before it or follow.
+// The construction is Sphinx's (Danezis and Goldberg, 2009) with one fresh X25519 key a hop carried inside the layers
+// instead of blinding: every relay removes one layer, learns its successor, and passes on a packet of the same size
+// whose end it filled with its own key stream. The builder predicts that filling, so each layer's MAC covers the whole
+// packet, and neither the size nor the content tells a relay how many hops came before it or follow.
 #pragma once
 
 #include <array>
@@ -23,8 +23,8 @@ namespace planetserve::onion {
 
 using SetupPacket = std::array<std::uint8_t, wire::setup_packet_size>;
 
-// The symmetric keys of one hop. A relay adds the key stream of each to the cells of one direction; the last hop seals and
-// opens cells with them.
+// The symmetric keys of one hop. A relay adds the key stream of each to the cells of one direction; the last hop seals
+// and opens cells with them.
 struct HopKeys {
     crypto::SymmetricKey forward;
     crypto::SymmetricKey backward;

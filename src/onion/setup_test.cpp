@@ -12,7 +12,8 @@ struct Node {
 
 std::vector<Node> make_nodes(std::size_t count, Random& random) {
     std::vector<Node> nodes;
-    for (std::size_t i = 0; i < count; ++i) nodes.push_back({random.id<NodeId>(), crypto::AgreementKey::generate(random)});
+    for (std::size_t i = 0; i < count; ++i)
+        nodes.push_back({random.id<NodeId>(), crypto::AgreementKey::generate(random)});
     return nodes;
 }
 

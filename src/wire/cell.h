@@ -1,18 +1,19 @@
-// Sizes of what paths carry (docs/protocols/paths.md). All are the same for every path and position, so that a size tells
-// a relay nothing.
+// Sizes of what paths carry (docs/protocols/paths.md). All are the same for every path and position, so that a size
+// tells a relay nothing.
 #pragma once
 
 #include <cstddef>
 
 namespace planetserve::wire {
 
-// A data cell's body. Two cells carry one clove of an 8 KiB message at n = 4, k = 3 with little padding, and a cell with its
-// frame and TLS overhead still fits one Ethernet frame.
+// A data cell's body. Two cells carry one clove of an 8 KiB message at n = 4, k = 3 with little padding, and a cell
+// with its frame and TLS overhead still fits one Ethernet frame.
 inline constexpr std::size_t cell_size = 1424;
 
 // The longest path a set-up packet can describe; shorter ones look the same.
 inline constexpr std::size_t maximum_path_length = 8;
-// Per hop: flags (1), reserved (7), next hop's node id (32), its ephemeral key (32), its MAC (16), first cell's path lifetime.
+// Per hop: flags (1), reserved (7), next hop's node id (32), its ephemeral key (32), its MAC (16), first cell's path
+// lifetime.
 inline constexpr std::size_t setup_hop_size = 88;
 // Ephemeral key (32), MAC (16), then the encrypted routing of all hops.
 inline constexpr std::size_t setup_packet_size = 48 + maximum_path_length * setup_hop_size;

@@ -6,18 +6,28 @@ namespace planetserve::wire {
 
 std::optional<PayloadLimits> payload_limits(std::uint8_t type) {
     switch (static_cast<FrameType>(type)) {
-        case FrameType::hello: return PayloadLimits{0, 1024};
+        case FrameType::hello:
+            return PayloadLimits{0, 1024};
         case FrameType::ping:
-        case FrameType::pong: return PayloadLimits{8, 8};
-        case FrameType::goodbye: return PayloadLimits{0, 256};
-        case FrameType::path_setup: return PayloadLimits{PathId::size + setup_packet_size, PathId::size + setup_packet_size};
-        case FrameType::path_cell: return PayloadLimits{PathId::size + cell_size, PathId::size + cell_size};
-        case FrameType::path_destroy: return PayloadLimits{PathId::size + 1, PathId::size + 1};
-        case FrameType::clove_forward: return PayloadLimits{1, maximum_clove_size};
-        case FrameType::clove_reply: return PayloadLimits{ReplyHandle::size + 1, ReplyHandle::size + maximum_clove_size};
-        case FrameType::reply_closed: return PayloadLimits{ReplyHandle::size, ReplyHandle::size};
+        case FrameType::pong:
+            return PayloadLimits{8, 8};
+        case FrameType::goodbye:
+            return PayloadLimits{0, 256};
+        case FrameType::path_setup:
+            return PayloadLimits{PathId::size + setup_packet_size, PathId::size + setup_packet_size};
+        case FrameType::path_cell:
+            return PayloadLimits{PathId::size + cell_size, PathId::size + cell_size};
+        case FrameType::path_destroy:
+            return PayloadLimits{PathId::size + 1, PathId::size + 1};
+        case FrameType::clove_forward:
+            return PayloadLimits{1, maximum_clove_size};
+        case FrameType::clove_reply:
+            return PayloadLimits{ReplyHandle::size + 1, ReplyHandle::size + maximum_clove_size};
+        case FrameType::reply_closed:
+            return PayloadLimits{ReplyHandle::size, ReplyHandle::size};
         case FrameType::call_request:
-        case FrameType::call_response: return PayloadLimits{8, 1 << 20};
+        case FrameType::call_response:
+            return PayloadLimits{8, 1 << 20};
     }
     return std::nullopt;
 }
@@ -27,8 +37,9 @@ Result<FrameHeader> parse_frame_header(ByteView bytes) {
     if (!limits) return fail(ErrorCode::malformed, "frame of unknown type " + std::to_string(bytes[0]));
     std::size_t size = static_cast<std::size_t>(bytes[1]) << 16 | static_cast<std::size_t>(bytes[2]) << 8 | bytes[3];
     if (size < limits->minimum || size > limits->maximum)
-        return fail(ErrorCode::malformed, "frame of type " + std::to_string(bytes[0]) + " with " + std::to_string(size) +
-                                              " bytes, allowed are " + std::to_string(limits->minimum) + " to " +
+        return fail(ErrorCode::malformed, "frame of type " + std::to_string(bytes[0]) + " with " +
+                                              std::to_string(size) + " bytes, allowed are " +
+                                              std::to_string(limits->minimum) + " to " +
                                               std::to_string(limits->maximum));
     return FrameHeader{static_cast<FrameType>(bytes[0]), size};
 }

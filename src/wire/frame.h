@@ -1,7 +1,7 @@
 // Frames: what travels over a link between two nodes (docs/protocols/links.md).
 //
-// A frame is type (1 byte), payload size (3 bytes, big-endian), payload. Each type has its own size limit, checked from the
-// header before anything is allocated. Types not listed here are refused.
+// A frame is type (1 byte), payload size (3 bytes, big-endian), payload. Each type has its own size limit, checked from
+// the header before anything is allocated. Types not listed here are refused.
 #pragma once
 
 #include <cstdint>
@@ -58,10 +58,10 @@ class FrameSender {
 public:
     virtual ~FrameSender() = default;
 
-    // Queues one frame whose payload is the parts' concatenation, connecting first if there is no link. The parts are copied
-    // before it returns. Fails at once with `unavailable` when no address of the node is known or it is being backed off from,
-    // and with `exhausted` when the peer's queue is full; a later loss of the link is told as an event. Frames to one peer
-    // arrive in order or not at all.
+    // Queues one frame whose payload is the parts' concatenation, connecting first if there is no link. The parts are
+    // copied before it returns. Fails at once with `unavailable` when no address of the node is known or it is being
+    // backed off from, and with `exhausted` when the peer's queue is full; a later loss of the link is told as an
+    // event. Frames to one peer arrive in order or not at all.
     virtual Status send(const NodeId& to, FrameType type, std::initializer_list<ByteView> parts) = 0;
 
     // Bytes queued towards a peer and not yet handed to the operating system.

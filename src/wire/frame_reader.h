@@ -13,8 +13,9 @@ public:
     MutableByteView room(std::size_t at_least);
     void filled(std::size_t bytes) { end_ += bytes; }
 
-    // Calls on_frame(type, payload) for each whole frame; the payload may be changed in place and is valid during the call.
-    // Stops early when on_frame returns false. Fails at a header that is not acceptable; the stream cannot go on then.
+    // Calls on_frame(type, payload) for each whole frame; the payload may be changed in place and is valid during the
+    // call. Stops early when on_frame returns false. Fails at a header that is not acceptable; the stream cannot go on
+    // then.
     template <typename OnFrame>
     Status take(OnFrame&& on_frame) {
         while (end_ - begin_ >= frame_header_size) {
@@ -22,7 +23,8 @@ public:
             if (!header) return std::unexpected(header.error());
             needed_ = frame_header_size + header->payload_size;
             if (end_ - begin_ < needed_) break;
-            MutableByteView payload = MutableByteView(buffer_).subspan(begin_ + frame_header_size, header->payload_size);
+            MutableByteView payload =
+                MutableByteView(buffer_).subspan(begin_ + frame_header_size, header->payload_size);
             begin_ += needed_;
             needed_ = frame_header_size;
             if (!on_frame(header->type, payload)) break;

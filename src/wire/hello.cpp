@@ -33,8 +33,10 @@ Result<Hello> parse_hello(ByteView bytes) {
     std::uint8_t role = reader.u8();
     std::uint8_t size = reader.u8();
     hello.software = to_string(reader.bytes(size));
-    bool printable = std::all_of(hello.software.begin(), hello.software.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-    if (!reader.ok() || role < 1 || role > 3 || size > maximum_software || !printable || hello.oldest_compatible > hello.version)
+    bool printable =
+        std::all_of(hello.software.begin(), hello.software.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+    if (!reader.ok() || role < 1 || role > 3 || size > maximum_software || !printable ||
+        hello.oldest_compatible > hello.version)
         return fail(ErrorCode::malformed, "a hello that does not parse");
     hello.role = static_cast<Role>(role);
     return hello;
@@ -42,11 +44,13 @@ Result<Hello> parse_hello(ByteView bytes) {
 
 Status check_compatible(const Hello& own, const Hello& other) {
     if (other.network != own.network)
-        return fail(ErrorCode::permission_denied, "the other node is of network " + other.network.brief() + ", this one of " + own.network.brief() +
+        return fail(ErrorCode::permission_denied, "the other node is of network " + other.network.brief() +
+                                                      ", this one of " + own.network.brief() +
                                                       "; both need the same genesis file");
     if (other.version < own.oldest_compatible || own.version < other.oldest_compatible)
-        return fail(ErrorCode::permission_denied, "the other node speaks protocol version " + std::to_string(other.version) + " (" + other.software +
-                                                      "), this one " + std::to_string(own.version) + "; update the older one");
+        return fail(ErrorCode::permission_denied,
+                    "the other node speaks protocol version " + std::to_string(other.version) + " (" + other.software +
+                        "), this one " + std::to_string(own.version) + "; update the older one");
     return {};
 }
 

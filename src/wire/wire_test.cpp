@@ -29,7 +29,8 @@ TEST(FrameReader, CutsWhateverWayTheBytesCome) {
     SeededRandom random(1);
     Bytes stream;
     std::vector<Bytes> sent;
-    for (std::size_t size : {std::size_t{8}, std::size_t{9}, std::size_t{70000}, std::size_t{8}, std::size_t{1} << 20}) {
+    for (std::size_t size :
+         {std::size_t{8}, std::size_t{9}, std::size_t{70000}, std::size_t{8}, std::size_t{1} << 20}) {
         Bytes payload(size);
         random.fill(payload);
         append_frame_header(stream, FrameType::call_request, size);

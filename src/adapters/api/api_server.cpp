@@ -9,26 +9,33 @@ namespace planetserve::adapters {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-ApiServer::ApiServer(boost::asio::io_context& context, ApiOptions options, inference::Service& service, ApiState& state, prometheus::Registry& metrics,
-                     Random& random)
-    : context_(context), acceptor_(context), shared_(std::make_shared<ApiShared>(std::move(options), service, state, metrics, random)) {}
+ApiServer::ApiServer(boost::asio::io_context& context, ApiOptions options, inference::Service& service, ApiState& state,
+                     prometheus::Registry& metrics, Random& random)
+    : context_(context),
+      acceptor_(context),
+      shared_(std::make_shared<ApiShared>(std::move(options), service, state, metrics, random)) {}
 
 ApiServer::~ApiServer() { shut_down(); }
 
 Result<Endpoint> ApiServer::listen() {
     const ApiOptions& options = shared_->options;
     error_code error;
-    auto address = boost::asio::ip::make_address(options.listen.host == "localhost" ? "127.0.0.1" : options.listen.host, error);
-    if (error) return fail(ErrorCode::invalid_argument, "'" + options.listen.host + "' is not an IP address for the API to listen on");
+    auto address =
+        boost::asio::ip::make_address(options.listen.host == "localhost" ? "127.0.0.1" : options.listen.host, error);
+    if (error)
+        return fail(ErrorCode::invalid_argument,
+                    "'" + options.listen.host + "' is not an IP address for the API to listen on");
     if (!address.is_loopback() && (!options.api_key || options.api_key->empty()))
-        return fail(ErrorCode::permission_denied, "the API may listen on " + options.listen.host +
-                                                      " only with a key, since others can reach it there; set api.key, or listen on 127.0.0.1");
+        return fail(ErrorCode::permission_denied,
+                    "the API may listen on " + options.listen.host +
+                        " only with a key, since others can reach it there; set api.key, or listen on 127.0.0.1");
     tcp::endpoint local(address, options.listen.port);
     acceptor_.open(local.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(local, error);
     if (!error) acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
-    if (error) return fail(ErrorCode::io, "the API cannot listen on " + options.listen.to_string() + ": " + error.message());
+    if (error)
+        return fail(ErrorCode::io, "the API cannot listen on " + options.listen.to_string() + ": " + error.message());
     accept();
     return Endpoint{address.to_string(), acceptor_.local_endpoint().port()};
 }
@@ -39,7 +46,8 @@ void ApiServer::accept() {
         if (!error && shared->sessions.size() < shared->options.maximum_connections) {
             std::make_shared<HttpSession>(std::move(socket), shared)->start();
         } else if (!error) {
-            static constexpr std::string_view full = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            static constexpr std::string_view full =
+                "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
             error_code ignored;
             socket.non_blocking(true, ignored);
             socket.write_some(boost::asio::buffer(full), ignored);

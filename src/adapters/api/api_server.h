@@ -26,7 +26,7 @@ struct ApiOptions {
     std::size_t maximum_connections = 512;
     Duration header_deadline = 10s;
     Duration body_deadline = 60s;
-    Duration idle_deadline = 75s;   // between requests of one connection
+    Duration idle_deadline = 75s;    // between requests of one connection
     Duration write_deadline = 120s;  // of a client that does not read
     // A stream that says nothing for this long gets a comment, so that nothing between takes it for dead.
     Duration keep_alive = 10s;
@@ -53,11 +53,12 @@ struct ApiShared;
 class ApiServer {
 public:
     // All but the options outlive the server.
-    ApiServer(boost::asio::io_context& context, ApiOptions options, inference::Service& service, ApiState& state, prometheus::Registry& metrics,
-              Random& random);
+    ApiServer(boost::asio::io_context& context, ApiOptions options, inference::Service& service, ApiState& state,
+              prometheus::Registry& metrics, Random& random);
     ~ApiServer();
 
-    // Starts accepting; gives the real port where 0 was asked. Refuses an address other than the loopback without an API key.
+    // Starts accepting; gives the real port where 0 was asked. Refuses an address other than the loopback without an
+    // API key.
     Result<Endpoint> listen();
     // Stops accepting and ends every connection; requests under way are cancelled.
     void shut_down();

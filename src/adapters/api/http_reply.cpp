@@ -148,13 +148,14 @@ void HttpSession::write() {
     writing_ = std::exchange(out_, {});
     std::size_t body_bytes = std::exchange(out_body_bytes_, 0);
     stream_.expires_after(shared_->options.write_deadline);
-    boost::asio::async_write(stream_, boost::asio::buffer(writing_), [self = shared_from_this(), body_bytes](error_code error, std::size_t) {
-        self->write_under_way_ = false;
-        if (self->closed_) return;
-        if (error) return self->close();
-        self->stream_.expires_never();
-        self->on_written(body_bytes);
-    });
+    boost::asio::async_write(stream_, boost::asio::buffer(writing_),
+                             [self = shared_from_this(), body_bytes](error_code error, std::size_t) {
+                                 self->write_under_way_ = false;
+                                 if (self->closed_) return;
+                                 if (error) return self->close();
+                                 self->stream_.expires_never();
+                                 self->on_written(body_bytes);
+                             });
 }
 
 void HttpSession::on_written(std::size_t body_bytes) {
@@ -183,15 +184,16 @@ void HttpSession::request_done() {
 void HttpSession::watch_for_hang_up() {
     if (watching_ || buffer_.size() >= maximum_pipelined) return;
     watching_ = true;
-    stream_.socket().async_read_some(buffer_.prepare(4096), [self = shared_from_this()](error_code error, std::size_t size) {
-        self->watching_ = false;
-        if (self->closed_) return;
-        if (error) return self->close();
-        self->buffer_.commit(size);
-        bool answering = self->counted_;
-        if (answering) return self->watch_for_hang_up();  // the client already sends its next request
-        self->read_header();
-    });
+    stream_.socket().async_read_some(
+        buffer_.prepare(4096), [self = shared_from_this()](error_code error, std::size_t size) {
+            self->watching_ = false;
+            if (self->closed_) return;
+            if (error) return self->close();
+            self->buffer_.commit(size);
+            bool answering = self->counted_;
+            if (answering) return self->watch_for_hang_up();  // the client already sends its next request
+            self->read_header();
+        });
 }
 
 void HttpSession::arm_keep_alive() {

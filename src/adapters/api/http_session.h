@@ -17,8 +17,13 @@ namespace planetserve::adapters {
 
 // What all sessions of a server share.
 struct ApiShared {
-    ApiShared(ApiOptions own_options, inference::Service& own_service, ApiState& own_state, prometheus::Registry& registry, Random& own_random)
-        : options(std::move(own_options)), service(own_service), state(own_state), metrics(registry), random(own_random) {}
+    ApiShared(ApiOptions own_options, inference::Service& own_service, ApiState& own_state,
+              prometheus::Registry& registry, Random& own_random)
+        : options(std::move(own_options)),
+          service(own_service),
+          state(own_state),
+          metrics(registry),
+          random(own_random) {}
 
     ApiOptions options;
     inference::Service& service;
@@ -94,7 +99,7 @@ private:
     bool over_ = false;
     std::optional<Error> error_;
     bool head_put_ = false;
-    bool events_ = false;     // the reply is server-sent events
+    bool events_ = false;      // the reply is server-sent events
     bool early_head_ = false;  // the head was put out before the Service gave one
     std::string early_error_;  // collects an error body that came after an early head
     bool at_event_end_ = true;

@@ -21,10 +21,11 @@ struct RequestMarks {
 
 class RequestIds {
 public:
-    explicit RequestIds(std::size_t maximum = 4096, Duration lifetime = 10min) : maximum_(maximum), lifetime_(lifetime) {}
+    explicit RequestIds(std::size_t maximum = 4096, Duration lifetime = 10min)
+        : maximum_(maximum), lifetime_(lifetime) {}
 
-    // With an Idempotency-Key the id follows from it, the path, the asker and the body. A retry by an official client gets the id
-    // of the last request that was the same to the byte. Anything else gets a random one.
+    // With an Idempotency-Key the id follows from it, the path, the asker and the body. A retry by an official client
+    // gets the id of the last request that was the same to the byte. Anything else gets a random one.
     IdempotencyId id_for(const RequestMarks& marks, ByteView body, Time now, Random& random);
 
 private:

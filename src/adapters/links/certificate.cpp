@@ -1,7 +1,6 @@
 #include "adapters/links/certificate.h"
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include <stdexcept>
@@ -32,7 +31,8 @@ Certificate make_certificate(EVP_PKEY* key) {
     ASN1_TIME_set_string(X509_getm_notBefore(certificate.get()), "20200101000000Z");
     ASN1_TIME_set_string(X509_getm_notAfter(certificate.get()), "99991231235959Z");
     X509_NAME* name = X509_get_subject_name(certificate.get());
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("planetserve"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("planetserve"), -1, -1,
+                               0);
     X509_set_issuer_name(certificate.get(), name);
     require(X509_set_pubkey(certificate.get(), key) == 1, "certificate key");
     require(X509_sign(certificate.get(), key, nullptr) > 0, "certificate signature");
@@ -52,14 +52,20 @@ SslContext make_link_context(const crypto::Identity& identity) {
     SslContext context(SSL_CTX_new(TLS_method()));
     require(context != nullptr, "context");
     SSL_CTX* raw = context.get();
-    require(SSL_CTX_set_min_proto_version(raw, TLS1_3_VERSION) == 1 && SSL_CTX_set_max_proto_version(raw, TLS1_3_VERSION) == 1, "version");
-    require(SSL_CTX_set_ciphersuites(raw, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1, "ciphers");
+    require(SSL_CTX_set_min_proto_version(raw, TLS1_3_VERSION) == 1 &&
+                SSL_CTX_set_max_proto_version(raw, TLS1_3_VERSION) == 1,
+            "version");
+    require(SSL_CTX_set_ciphersuites(raw,
+                                     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1,
+            "ciphers");
     require(SSL_CTX_set1_groups_list(raw, "X25519") == 1, "groups");
-    require(SSL_CTX_use_certificate(raw, certificate.get()) == 1 && SSL_CTX_use_PrivateKey(raw, key.get()) == 1, "identity");
+    require(SSL_CTX_use_certificate(raw, certificate.get()) == 1 && SSL_CTX_use_PrivateKey(raw, key.get()) == 1,
+            "identity");
     SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any_chain);
     SSL_CTX_set_num_tickets(raw, 0);
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(raw,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(raw, 1);
     SSL_CTX_set_default_read_buffer_len(raw, 64 * 1024);
     return context;
@@ -71,8 +77,8 @@ std::optional<NodeId> peer_id(SSL* ssl) {
     EVP_PKEY* key = X509_get0_pubkey(certificate.get());
     NodeId id;
     std::size_t size = id.value.size();
-    if (key == nullptr || EVP_PKEY_get_id(key) != EVP_PKEY_ED25519 || EVP_PKEY_get_raw_public_key(key, id.value.data(), &size) != 1 ||
-        size != id.value.size())
+    if (key == nullptr || EVP_PKEY_get_id(key) != EVP_PKEY_ED25519 ||
+        EVP_PKEY_get_raw_public_key(key, id.value.data(), &size) != 1 || size != id.value.size())
         return std::nullopt;
     return id;
 }

@@ -14,8 +14,8 @@ struct FreeSslContext {
 };
 using SslContext = std::unique_ptr<SSL_CTX, FreeSslContext>;
 
-// A context for both ends of links of this identity: TLS 1.3 only, a certificate demanded from the peer, no session tickets.
-// Throws std::runtime_error when OpenSSL cannot do it.
+// A context for both ends of links of this identity: TLS 1.3 only, a certificate demanded from the peer, no session
+// tickets. Throws std::runtime_error when OpenSSL cannot do it.
 SslContext make_link_context(const crypto::Identity& identity);
 
 // The id that the peer proved in the handshake; empty when its certificate does not hold an Ed25519 key.

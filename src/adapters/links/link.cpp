@@ -20,9 +20,15 @@ constexpr std::size_t keep_buffer = 8 * 1024;
 
 }  // namespace
 
-Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> expected, const wire::Hello& hello, const LinkOptions& options,
-           LinkOwner& owner)
-    : socket_(std::move(socket)), ssl_(SSL_new(context)), side_(side), expected_(expected), hello_(hello), options_(options), owner_(owner),
+Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> expected, const wire::Hello& hello,
+           const LinkOptions& options, LinkOwner& owner)
+    : socket_(std::move(socket)),
+      ssl_(SSL_new(context)),
+      side_(side),
+      expected_(expected),
+      hello_(hello),
+      options_(options),
+      owner_(owner),
       read_budget_(options.maximum_inbound_rate) {
     error_code ignored;
     socket_.non_blocking(true, ignored);
@@ -46,9 +52,11 @@ void Link::handshake() {
     int done = SSL_do_handshake(ssl_);
     if (done == 1) {
         peer_ = peer_id(ssl_);
-        if (!peer_) return fail_with({ErrorCode::authentication, "the peer's certificate does not hold an Ed25519 key"});
+        if (!peer_)
+            return fail_with({ErrorCode::authentication, "the peer's certificate does not hold an Ed25519 key"});
         if (expected_ && *peer_ != *expected_)
-            return fail_with({ErrorCode::authentication, "node " + peer_->brief() + " answered where " + expected_->brief() + " was expected"});
+            return fail_with({ErrorCode::authentication,
+                              "node " + peer_->brief() + " answered where " + expected_->brief() + " was expected"});
         state_ = State::hello;
         append(wire::FrameType::hello, {wire::encode(hello_)});
         flush();
@@ -56,9 +64,12 @@ void Link::handshake() {
         return;
     }
     switch (SSL_get_error(ssl_, done)) {
-        case SSL_ERROR_WANT_READ: return wait_readable();
-        case SSL_ERROR_WANT_WRITE: return wait_writable();
-        default: return fail_with({ErrorCode::authentication, "TLS handshake: " + tls_error()});
+        case SSL_ERROR_WANT_READ:
+            return wait_readable();
+        case SSL_ERROR_WANT_WRITE:
+            return wait_writable();
+        default:
+            return fail_with({ErrorCode::authentication, "TLS handshake: " + tls_error()});
     }
 }
 
@@ -99,18 +110,21 @@ void Link::read() {
         if (done != 1) {
             int error = SSL_get_error(ssl_, done);
             if (error == SSL_ERROR_WANT_READ) {
-                if (reader_.buffered() == 0 && reader_.capacity() > keep_buffer && turn < keep_buffer) reader_.release();
+                if (reader_.buffered() == 0 && reader_.capacity() > keep_buffer && turn < keep_buffer)
+                    reader_.release();
                 return wait_readable();
             }
             if (error == SSL_ERROR_WANT_WRITE) return wait_writable();
-            return fail_with({ErrorCode::unavailable, error == SSL_ERROR_ZERO_RETURN ? "the peer closed the connection" : tls_error()});
+            return fail_with({ErrorCode::unavailable,
+                              error == SSL_ERROR_ZERO_RETURN ? "the peer closed the connection" : tls_error()});
         }
         reader_.filled(size);
         turn += size;
         read_budget_ -= size;
         counters_.bytes_in += size;
         heard_at_ = now_;
-        auto taken = reader_.take([&](wire::FrameType type, MutableByteView payload) { return on_frame(type, payload); });
+        auto taken =
+            reader_.take([&](wire::FrameType type, MutableByteView payload) { return on_frame(type, payload); });
         if (state_ == State::closed) return;
         if (!taken) return fail_with(taken.error());
     }
@@ -213,14 +227,16 @@ void Link::on_timer(Time now) {
     now_ = now;
     if (state_ == State::closed) return;
     if (state_ != State::ready) {
-        if (now - started_ >= options_.handshake_deadline) fail_with({ErrorCode::timed_out, "no handshake within the deadline"});
+        if (now - started_ >= options_.handshake_deadline)
+            fail_with({ErrorCode::timed_out, "no handshake within the deadline"});
         return;
     }
     bool starved = read_budget_ == 0;
     double refill = static_cast<double>(options_.maximum_inbound_rate) * std::min(1.0, to_seconds(passed));
     read_budget_ = std::min(options_.maximum_inbound_rate, read_budget_ + static_cast<std::size_t>(refill));
     if (starved && read_budget_ > 0) return read();
-    if (pinged_at_ && now - *pinged_at_ >= options_.pong_deadline) return fail_with({ErrorCode::timed_out, "the peer does not answer"});
+    if (pinged_at_ && now - *pinged_at_ >= options_.pong_deadline)
+        return fail_with({ErrorCode::timed_out, "the peer does not answer"});
     if (now - used_at_ >= options_.idle_close) {
         append(wire::FrameType::goodbye, {as_bytes("idle")});
         flush();

@@ -29,8 +29,8 @@ public:
     using Socket = boost::asio::ip::tcp::socket;
     enum class Side { dialed, accepted };
 
-    Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> expected, const wire::Hello& hello, const LinkOptions& options,
-         LinkOwner& owner);
+    Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> expected, const wire::Hello& hello,
+         const LinkOptions& options, LinkOwner& owner);
     ~Link();
 
     void start(Time now);

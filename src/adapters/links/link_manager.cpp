@@ -47,10 +47,19 @@ struct LinkManager::Dial {
     }
 };
 
-LinkManager::LinkManager(asio::io_context& context, const crypto::Identity& identity, wire::Hello hello, LinkOptions options, LinkEvents& events,
-                         Resolver resolver, Random& random, const Clock& clock)
-    : context_(context), self_(identity.id()), ssl_context_(make_link_context(identity)), hello_(std::move(hello)), options_(options),
-      events_(events), resolver_(std::move(resolver)), random_(random), clock_(clock), acceptor_(context), timer_(context) {
+LinkManager::LinkManager(asio::io_context& context, const crypto::Identity& identity, wire::Hello hello,
+                         LinkOptions options, LinkEvents& events, Resolver resolver, Random& random, const Clock& clock)
+    : context_(context),
+      self_(identity.id()),
+      ssl_context_(make_link_context(identity)),
+      hello_(std::move(hello)),
+      options_(options),
+      events_(events),
+      resolver_(std::move(resolver)),
+      random_(random),
+      clock_(clock),
+      acceptor_(context),
+      timer_(context) {
     // OpenSSL writes to sockets without MSG_NOSIGNAL; a peer that is gone shows as an error of the write instead.
     std::signal(SIGPIPE, SIG_IGN);
     arm_timer();
@@ -83,8 +92,8 @@ void LinkManager::accept() {
     acceptor_.async_accept([this, alive = alive_](error_code error, tcp::socket socket) {
         if (!*alive || stopped_ || error == asio::error::operation_aborted) return;
         if (!error && handshakes_.size() < options_.maximum_handshakes && links() < options_.maximum_links) {
-            auto link = std::make_shared<Link>(std::move(socket), ssl_context_.get(), Link::Side::accepted, std::nullopt, hello_, options_,
-                                               static_cast<LinkOwner&>(*this));
+            auto link = std::make_shared<Link>(std::move(socket), ssl_context_.get(), Link::Side::accepted,
+                                               std::nullopt, hello_, options_, static_cast<LinkOwner&>(*this));
             handshakes_.emplace(link.get(), link);
             link->start(clock_.now());
         }
@@ -97,7 +106,8 @@ Status LinkManager::send(const NodeId& to, wire::FrameType type, std::initialize
     for (ByteView part : parts) size += part.size();
     auto limits = wire::payload_limits(static_cast<std::uint8_t>(type));
     if (!limits || size < limits->minimum || size > limits->maximum)
-        return fail(ErrorCode::invalid_argument, "a frame of " + std::to_string(size) + " bytes is outside its type's limits");
+        return fail(ErrorCode::invalid_argument,
+                    "a frame of " + std::to_string(size) + " bytes is outside its type's limits");
     if (stopped_) return fail(ErrorCode::unavailable, "this node is shutting down");
     auto found = peers_.find(to);
     if (found == peers_.end()) {
@@ -113,7 +123,8 @@ Status LinkManager::send(const NodeId& to, wire::FrameType type, std::initialize
     }
     bool connecting = peer.dial || peer.dialed || peer.expecting_until;
     if (!connecting) {
-        if (clock_.now() < peer.not_before) return fail(ErrorCode::unavailable, "node " + to.brief() + " could not be reached just now");
+        if (clock_.now() < peer.not_before)
+            return fail(ErrorCode::unavailable, "node " + to.brief() + " could not be reached just now");
         if (links() >= options_.maximum_links) return fail(ErrorCode::exhausted, "as many links as this node may have");
         auto endpoints = to == self_ ? std::vector<Endpoint>{} : resolver_(to);
         if (endpoints.empty()) {
@@ -122,7 +133,8 @@ Status LinkManager::send(const NodeId& to, wire::FrameType type, std::initialize
         }
         dial(to, peer, std::move(endpoints));
     }
-    if (peer.waiting.size() + size > options_.maximum_queue) return fail(ErrorCode::exhausted, "the queue to node " + to.brief() + " is full");
+    if (peer.waiting.size() + size > options_.maximum_queue)
+        return fail(ErrorCode::exhausted, "the queue to node " + to.brief() + " is full");
     wire::append_frame_header(peer.waiting, type, size);
     for (ByteView part : parts) append(peer.waiting, part);
     ++peer.waiting_frames;
@@ -146,7 +158,8 @@ void LinkManager::dial(const NodeId& id, Peer& peer, std::vector<Endpoint> endpo
 
 void LinkManager::resolve_next(const std::shared_ptr<Dial>& dial) {
     if (dial->next >= dial->endpoints.size())
-        return dial_failed(dial->id, {ErrorCode::unavailable, "node " + dial->id.brief() + " cannot be reached: " + dial->last_error});
+        return dial_failed(
+            dial->id, {ErrorCode::unavailable, "node " + dial->id.brief() + " cannot be reached: " + dial->last_error});
     const Endpoint& endpoint = dial->endpoints[dial->next++];
     error_code error;
     auto address = asio::ip::make_address(endpoint.host, error);
@@ -174,8 +187,8 @@ void LinkManager::connect(const std::shared_ptr<Dial>& dial, tcp::resolver::resu
         if (found == peers_.end() || found->second.dial != dial) return;
         Peer& peer = found->second;
         peer.dial.reset();
-        peer.dialed = std::make_shared<Link>(std::move(dial->socket), ssl_context_.get(), Link::Side::dialed, dial->id, hello_, options_,
-                                             static_cast<LinkOwner&>(*this));
+        peer.dialed = std::make_shared<Link>(std::move(dial->socket), ssl_context_.get(), Link::Side::dialed, dial->id,
+                                             hello_, options_, static_cast<LinkOwner&>(*this));
         auto link = peer.dialed;
         link->start(clock_.now());
     });
@@ -186,7 +199,8 @@ Status LinkManager::on_link_ready(Link& link) {
     if (id == self_) return fail(ErrorCode::invalid_argument, "a link to oneself");
     Peer& peer = peers_[id];
     if (link.side() == Link::Side::accepted) {
-        // Both ends dialled at once: the connection that the lower id dialled is kept. Nothing was sent on the other yet.
+        // Both ends dialled at once: the connection that the lower id dialled is kept. Nothing was sent on the other
+        // yet.
         if ((peer.dial || peer.dialed) && self_ < id) return fail(ErrorCode::already_exists, std::string(duplicate));
         if (peer.dial) peer.dial->cancel();
         if (peer.dialed) peer.dialed->abandon();
@@ -221,7 +235,9 @@ Status LinkManager::on_link_ready(Link& link) {
     return {};
 }
 
-void LinkManager::on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) { events_.on_frame(link.peer(), type, payload); }
+void LinkManager::on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) {
+    events_.on_frame(link.peer(), type, payload);
+}
 
 void LinkManager::on_link_drained(Link& link) { events_.on_drained(link.peer()); }
 
@@ -238,7 +254,8 @@ void LinkManager::on_link_closed(Link& link, const Error& why) {
         if (peer.dialed.get() != &link) continue;
         peer.dialed.reset();
         if (why.message.find(duplicate) != std::string::npos) {
-            peer.expecting_until = clock_.now() + options_.handshake_deadline;  // the peer's own connection is on its way
+            peer.expecting_until =
+                clock_.now() + options_.handshake_deadline;  // the peer's own connection is on its way
             return;
         }
         return dial_failed(NodeId(id), why);
@@ -257,7 +274,8 @@ void LinkManager::give_up(const NodeId& id, Peer& peer, const Error& why) {
     peer.expecting_until.reset();
     peer.waiting = Bytes{};
     peer.waiting_frames = 0;
-    peer.backoff = peer.backoff == Duration{} ? options_.backoff_first : std::min(peer.backoff * 2, options_.backoff_most);
+    peer.backoff =
+        peer.backoff == Duration{} ? options_.backoff_first : std::min(peer.backoff * 2, options_.backoff_most);
     auto jitter = static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(peer.backoff.count() / 2) + 1));
     peer.not_before = clock_.now() + peer.backoff / 2 + Duration(jitter);
     events_.on_link_down(NodeId(id), why);
@@ -280,13 +298,16 @@ void LinkManager::on_timer() {
     for (auto& [id, peer] : peers_) {
         if (peer.link) all.push_back(peer.link);
         if (peer.dialed) all.push_back(peer.dialed);
-        if ((peer.dial && now >= peer.dial->deadline) || (peer.expecting_until && now >= *peer.expecting_until)) late.push_back(id);
+        if ((peer.dial && now >= peer.dial->deadline) || (peer.expecting_until && now >= *peer.expecting_until))
+            late.push_back(id);
     }
     for (auto& link : all) link->on_timer(now);
-    for (const NodeId& id : late) dial_failed(id, {ErrorCode::timed_out, "node " + id.brief() + " did not answer in time"});
+    for (const NodeId& id : late)
+        dial_failed(id, {ErrorCode::timed_out, "node " + id.brief() + " did not answer in time"});
     std::erase_if(peers_, [&](const auto& item) {
         const Peer& peer = item.second;
-        return !peer.link && !peer.dial && !peer.dialed && !peer.expecting_until && now >= peer.not_before + options_.backoff_most;
+        return !peer.link && !peer.dial && !peer.dialed && !peer.expecting_until &&
+               now >= peer.not_before + options_.backoff_most;
     });
 }
 

@@ -32,9 +32,10 @@ class LinkManager final : public wire::FrameSender, private LinkOwner {
 public:
     using Resolver = std::function<std::vector<Endpoint>(const NodeId&)>;
 
-    // The identity's node speaks with this hello. The resolver gives the addresses of a node, none when it is not known.
-    LinkManager(boost::asio::io_context& context, const crypto::Identity& identity, wire::Hello hello, LinkOptions options, LinkEvents& events,
-                Resolver resolver, Random& random, const Clock& clock);
+    // The identity's node speaks with this hello. The resolver gives the addresses of a node, none when it is not
+    // known.
+    LinkManager(boost::asio::io_context& context, const crypto::Identity& identity, wire::Hello hello,
+                LinkOptions options, LinkEvents& events, Resolver resolver, Random& random, const Clock& clock);
     ~LinkManager() override;
 
     // Accepts links; returns the address with the real port where 0 was asked.

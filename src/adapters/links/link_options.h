@@ -9,9 +9,9 @@ namespace planetserve::adapters {
 
 struct LinkOptions {
     std::size_t maximum_links = 2048;
-    std::size_t maximum_handshakes = 128;         // accepted and not yet ready
-    std::size_t maximum_queue = 16 << 20;         // bytes to one peer; more is refused
-    std::size_t high_water = 1 << 20;             // crossing it downwards is told as an event
+    std::size_t maximum_handshakes = 128;          // accepted and not yet ready
+    std::size_t maximum_queue = 16 << 20;          // bytes to one peer; more is refused
+    std::size_t high_water = 1 << 20;              // crossing it downwards is told as an event
     std::size_t maximum_inbound_rate = 512 << 20;  // bytes a second from one peer, averaged over one
     Duration dial_deadline = 5s;
     Duration handshake_deadline = 5s;

@@ -17,14 +17,16 @@ namespace {
 namespace asio = boost::asio;
 
 struct Node final : LinkEvents {
-    Node(asio::io_context& context, std::map<NodeId, Endpoint>& book, LinkOptions options = {}, std::uint8_t network = 1)
+    Node(asio::io_context& context, std::map<NodeId, Endpoint>& book, LinkOptions options = {},
+         std::uint8_t network = 1)
         : identity(crypto::Identity::generate(random)),
-          links(context, identity, make_hello(network), options, *this,
-                [&book](const NodeId& id) {
-                    auto found = book.find(id);
-                    return found == book.end() ? std::vector<Endpoint>{} : std::vector<Endpoint>{found->second};
-                },
-                random, clock) {
+          links(
+              context, identity, make_hello(network), options, *this,
+              [&book](const NodeId& id) {
+                  auto found = book.find(id);
+                  return found == book.end() ? std::vector<Endpoint>{} : std::vector<Endpoint>{found->second};
+              },
+              random, clock) {
         address = links.listen({"127.0.0.1", 0}).value();
         book[identity.id()] = address;
     }
@@ -75,7 +77,8 @@ protected:
 
 TEST_F(Links, CarryFramesBothWaysInOrder) {
     Node a(context_, book_), b(context_, book_);
-    for (int i = 0; i < 500; ++i) ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(100 + i, static_cast<std::uint8_t>(i))}));
+    for (int i = 0; i < 500; ++i)
+        ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(100 + i, static_cast<std::uint8_t>(i))}));
     ASSERT_TRUE(run_until([&] { return b.received[a.id()].size() == 500; }));
     for (int i = 0; i < 500; ++i) EXPECT_EQ(b.received[a.id()][i], call(100 + i, static_cast<std::uint8_t>(i)));
     ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(1 << 20)}));
@@ -91,7 +94,8 @@ TEST_F(Links, SimultaneousDialsLeaveOneLinkAndLoseNothing) {
             ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(50)}));
             ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_request, {call(50)}));
         }
-        ASSERT_TRUE(run_until([&] { return a.received[b.id()].size() == 20 && b.received[a.id()].size() == 20; })) << round;
+        ASSERT_TRUE(run_until([&] { return a.received[b.id()].size() == 20 && b.received[a.id()].size() == 20; }))
+            << round;
         run_until([&] { return a.links.links() == 1 && b.links.links() == 1; });
         EXPECT_EQ(a.links.links(), 1u);
         EXPECT_EQ(b.links.links(), 1u);
@@ -203,11 +207,13 @@ TEST_F(Links, GarbageOldTlsAndSilenceDoNotGetIn) {
     SSL_set_fd(ssl, socket.native_handle());
     SSL_set_connect_state(ssl);
     int outcome = SSL_ERROR_WANT_READ;
-    run_until([&] {
-        int done = SSL_do_handshake(ssl);
-        outcome = SSL_get_error(ssl, done);
-        return done == 1 || (outcome != SSL_ERROR_WANT_READ && outcome != SSL_ERROR_WANT_WRITE);
-    }, 3s);
+    run_until(
+        [&] {
+            int done = SSL_do_handshake(ssl);
+            outcome = SSL_get_error(ssl, done);
+            return done == 1 || (outcome != SSL_ERROR_WANT_READ && outcome != SSL_ERROR_WANT_WRITE);
+        },
+        3s);
     EXPECT_TRUE(outcome == SSL_ERROR_SSL || outcome == SSL_ERROR_SYSCALL) << outcome;
     SSL_free(ssl);
     ERR_clear_error();

@@ -9,7 +9,8 @@ namespace {
 constexpr int schema_version = 1;
 
 constexpr const char* schema =
-    "CREATE TABLE IF NOT EXISTS block(one INTEGER PRIMARY KEY CHECK(one = 1), network BLOB NOT NULL, height INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS block(one INTEGER PRIMARY KEY CHECK(one = 1), network BLOB NOT NULL, height INTEGER "
+    "NOT NULL,"
     " time_ms INTEGER NOT NULL, app_hash BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS entry(id BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
@@ -53,7 +54,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
     if (opened != SQLITE_OK) return std::unexpected(store->error("open"));
     sqlite3_busy_timeout(raw, 5000);
     // FULL: a block that was answered for survives a power cut. There are few blocks a second.
-    if (auto set = store->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"); !set) return std::unexpected(set.error());
+    if (auto set = store->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"); !set)
+        return std::unexpected(set.error());
     std::int64_t version = 0;
     {
         Statement query(raw, "PRAGMA user_version");
@@ -61,9 +63,11 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
         version = query.number(0);
     }
     if (version > schema_version)
-        return fail(ErrorCode::malformed, file.string() + " was written by a later version of planetserve; update this one");
+        return fail(ErrorCode::malformed,
+                    file.string() + " was written by a later version of planetserve; update this one");
     if (auto made = store->run(schema); !made) return std::unexpected(made.error());
-    if (auto set = store->run(("PRAGMA user_version = " + std::to_string(schema_version)).c_str()); !set) return std::unexpected(set.error());
+    if (auto set = store->run(("PRAGMA user_version = " + std::to_string(schema_version)).c_str()); !set)
+        return std::unexpected(set.error());
     return store;
 }
 
@@ -85,7 +89,8 @@ Result<std::optional<committee::StoredState>> SqliteStore::load(const wire::Netw
     if (found == SQLITE_DONE) return std::nullopt;
     if (found != SQLITE_ROW) return std::unexpected(error("read"));
     if (wire::NetworkId::from(block.bytes(0)) != network)
-        return fail(ErrorCode::invalid_argument, file_ + " belongs to another network; give this node a home of its own");
+        return fail(ErrorCode::invalid_argument,
+                    file_ + " belongs to another network; give this node a home of its own");
     auto hash = FixedBytes<struct StoredHashTag, 32>::from(block.bytes(3));
     if (!hash) return fail(ErrorCode::malformed, file_ + " is damaged: its hash has the wrong size");
     state.height = block.number(1);
@@ -102,8 +107,8 @@ Result<std::optional<committee::StoredState>> SqliteStore::load(const wire::Netw
     return state;
 }
 
-Status SqliteStore::save(const wire::NetworkId& network, std::int64_t height, UnixTime time, const crypto::Digest& app_hash,
-                         const committee::Changes& changes) {
+Status SqliteStore::save(const wire::NetworkId& network, std::int64_t height, UnixTime time,
+                         const crypto::Digest& app_hash, const committee::Changes& changes) {
     if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
     bool ok = true;
     Statement put(database_, "INSERT OR REPLACE INTO entry(id, value) VALUES(?1, ?2)");
@@ -115,8 +120,10 @@ Status SqliteStore::save(const wire::NetworkId& network, std::int64_t height, Un
         if (value) statement.bind(2, *value);
         ok = ok && statement.step() == SQLITE_DONE;
     }
-    Statement block(database_, "INSERT OR REPLACE INTO block(one, network, height, time_ms, app_hash) VALUES(1, ?1, ?2, ?3, ?4)");
-    ok = ok && block.bind(1, network.bytes()).bind(2, height).bind(3, time.milliseconds).bind(4, app_hash).step() == SQLITE_DONE;
+    Statement block(database_,
+                    "INSERT OR REPLACE INTO block(one, network, height, time_ms, app_hash) VALUES(1, ?1, ?2, ?3, ?4)");
+    ok = ok && block.bind(1, network.bytes()).bind(2, height).bind(3, time.milliseconds).bind(4, app_hash).step() ==
+                   SQLITE_DONE;
     if (ok && run("COMMIT")) return {};
     Error why = error("write");
     (void)run("ROLLBACK");

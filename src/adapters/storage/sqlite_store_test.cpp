@@ -57,7 +57,8 @@ TEST_F(SqliteStoreTest, AKilledWriterLeavesAWholeBlock) {
             auto store = SqliteStore::open(file());
             for (std::int64_t height = 1;; ++height) {
                 committee::Changes changes;
-                for (int i = 0; i < 50; ++i) changes.emplace(node(static_cast<std::uint8_t>(i)), Bytes{static_cast<std::uint8_t>(height)});
+                for (int i = 0; i < 50; ++i)
+                    changes.emplace(node(static_cast<std::uint8_t>(i)), Bytes{static_cast<std::uint8_t>(height)});
                 if (!(*store)->save(network_, height, {height}, {static_cast<std::uint8_t>(height)}, changes)) _exit(1);
             }
         }
@@ -69,7 +70,8 @@ TEST_F(SqliteStoreTest, AKilledWriterLeavesAWholeBlock) {
         auto state = (*store)->load(network_);
         ASSERT_TRUE(state && *state);
         EXPECT_EQ((*state)->entries.size(), 50u);
-        for (const auto& [id, value] : (*state)->entries) EXPECT_EQ(value, Bytes{(*state)->app_hash[0]}) << "entries of two blocks";
+        for (const auto& [id, value] : (*state)->entries)
+            EXPECT_EQ(value, Bytes{(*state)->app_hash[0]}) << "entries of two blocks";
     }
 }
 
