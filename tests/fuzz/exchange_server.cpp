@@ -1,0 +1,153 @@
+// A model node's end among hostile askers and proxies: the input is a sequence of records, sealed truly under keys the
+// fuzzer knows, and of raw cloves, lost links and time. Bounds hold, and nothing is left in the end.
+
+#include <vector>
+
+#include "base/random.h"
+#include "exchange/server.h"
+#include "fuzz_check.h"
+#include "wire/cell.h"
+
+using namespace planetserve;
+using namespace planetserve::exchange;
+
+namespace {
+
+struct FuzzClock final : Clock {
+    Time now() const override { return time; }
+    UnixTime unix_now() const override { return {1'800'000'000'000}; }
+    Time time{1s};
+};
+
+struct Sink final : wire::FrameSender {
+    Status send(const NodeId&, wire::FrameType, std::initializer_list<ByteView> parts) override {
+        std::size_t size = 0;
+        for (ByteView part : parts) size += part.size();
+        check(size <= ReplyHandle::size + wire::maximum_clove_size, "cloves sent are within their limit");
+        if (++sent % 31 == 0) return fail(ErrorCode::exhausted, "full");
+        return {};
+    }
+    std::size_t queued_bytes(const NodeId&) const override { return 0; }
+    std::size_t sent = 0;
+};
+
+struct Engine final : inference::Service {
+    struct Call final : inference::Exchange {
+        Call(Engine& own, inference::ReplySink& own_sink) : engine(own), sink(own_sink) {
+            engine.calls.push_back(this);
+        }
+        ~Call() override { std::erase(engine.calls, this); }
+        void consumed(std::size_t) override {}
+        Engine& engine;
+        inference::ReplySink& sink;
+        bool headed = false;
+    };
+    Result<std::unique_ptr<inference::Exchange>> start(inference::Request, inference::ReplySink& sink) override {
+        if (calls.size() >= 64) return fail(ErrorCode::exhausted, "full");
+        return std::make_unique<Call>(*this, sink);
+    }
+    std::vector<Call*> calls;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    SeededRandom random(1);
+    static SeededRandom key_random(2);
+    static const auto onion = crypto::AgreementKey::generate(key_random);
+    static const auto self = key_random.id<NodeId>();
+    static const std::vector<crypto::AgreementKey> askers{crypto::AgreementKey::generate(key_random),
+                                                          crypto::AgreementKey::generate(key_random)};
+    FuzzClock clock;
+    Sink sink;
+    Engine engine;
+    ServerLimits limits;
+    limits.maximum_exchanges = 8;
+    limits.maximum_body = 1 << 16;
+    Server server(self, onion, limits, sink, engine, random, clock);
+    std::vector<std::unique_ptr<RecordSender>> senders;
+    for (const auto& asker : askers) {
+        ExchangeId id{asker.public_key().value};
+        auto keys = derive_keys(asker, onion.public_key(), id, onion.public_key());
+        senders.push_back(
+            std::make_unique<RecordSender>(RecordKind::request, keys->request, dispersal::Threshold{4, 3}));
+        senders.push_back(
+            std::make_unique<RecordSender>(RecordKind::control, keys->control, dispersal::Threshold{4, 3}));
+    }
+    ByteReader input(ByteView(data, size));
+    auto some = [&] { return input.bytes(std::min<std::size_t>(input.remaining(), input.u8())); };
+    auto deliver = [&](std::size_t which, ByteView record) {
+        ExchangeId id{askers[which / 2].public_key().value};
+        RecordKind kind = which % 2 == 0 ? RecordKind::request : RecordKind::control;
+        for (const Bytes& clove : senders[which]->add(record, random)) {
+            if (input.u8() % 5 == 4) continue;  // lost on its way
+            server.on_clove(NodeId{}, seal_envelope(kind, id.bytes(), clove));
+        }
+    };
+    for (int step = 0; input.remaining() > 0 && step < 200; ++step) {
+        switch (input.u8() % 7) {
+            case 0: {  // a whole true request
+                RequestHead head{{}, "POST", "/v1", "", "m", 0, {}, 3};
+                head.id.value[0] = input.u8() % 3;
+                for (std::uint8_t i = 0; i < 4; ++i) head.lanes.push_back({NodeId{{i}}, random.id<ReplyHandle>()});
+                Bytes record;
+                append_item(record, ItemKind::request_head, encode(head));
+                append_item(record, ItemKind::end, {});
+                deliver(input.u8() % 2 * 2, record);
+                break;
+            }
+            case 1: {  // a true control message
+                Control control{input.u16(),
+                                input.u32(),
+                                input.u8() % 16 == 0,
+                                {{static_cast<std::uint8_t>(input.u8() % 6), {NodeId{{1}}, random.id<ReplyHandle>()}}}};
+                Bytes record;
+                append_item(record, ItemKind::control, encode(control));
+                deliver(1 + input.u8() % 2 * 2, record);
+                break;
+            }
+            case 2:
+                deliver(input.u8() % 4, some());
+                break;  // a true record of nonsense
+            case 3:
+                server.on_clove(NodeId{}, some());
+                break;
+            case 4: {
+                NodeId peer{{static_cast<std::uint8_t>(input.u8() % 5)}};
+                server.on_link_down(peer);
+                server.on_drained(peer);
+                server.on_reply_closed(peer, some());
+                break;
+            }
+            case 5: {
+                if (engine.calls.empty()) break;
+                auto* call = engine.calls[input.u8() % engine.calls.size()];
+                std::uint8_t what = input.u8() % 4;
+                if (!std::exchange(call->headed, true))
+                    call->sink.on_head({200, {{"content-type", "text/plain"}}});
+                else if (what == 0)
+                    call->sink.on_end();
+                else if (what == 1)
+                    call->sink.on_error({ErrorCode::internal, "broken"});
+                else
+                    call->sink.on_body(Bytes(input.u16()));
+                break;
+            }
+            case 6:
+                clock.time += std::chrono::milliseconds(input.u16());
+                server.on_timer();
+                check(server.next_timer() > clock.time, "a timer that was served is not due again");
+                break;
+        }
+        check(server.exchanges() <= 8, "exchanges are bounded");
+    }
+    for (int i = 0; i < 1000; ++i) {
+        clock.time += 2s;
+        server.on_timer();
+        auto calls = engine.calls;
+        if (i == 100)
+            for (auto* call : calls) call->sink.on_error({ErrorCode::internal, "broken"});
+    }
+    check(server.exchanges() == 0, "no exchange outlives its deadlines");
+    return 0;
+}
