@@ -10,7 +10,7 @@ using namespace planetserve;
 using namespace planetserve::exchange;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const auto* handler = google::protobuf::SetLogHandler(nullptr);
+    static const auto handler = google::protobuf::SetLogHandler(nullptr);
     (void)handler;
     ByteView input(data, size);
     if (auto items = parse_items(input)) {
