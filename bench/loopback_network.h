@@ -97,9 +97,9 @@ public:
     Random& random() { return random_; }
     const Clock& clock() const { return clock_; }
 
-    // Frames other than answers to calls, losses of links, and a tick every 20 ms.
+    // Frames other than answers to calls, and a tick every 20 ms.
     void on_frame(OnFrame handler) { handler_ = std::move(handler); }
-    void on_drained_or_tick(std::function<void()> handler) { tick_ = std::move(handler); }
+    void on_tick(std::function<void()> handler) { tick_ = std::move(handler); }
 
     // Handles events until the condition holds; throws std::runtime_error, naming what was waited for, when it does
     // not within the deadline.
