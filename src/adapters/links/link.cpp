@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
 namespace planetserve::adapters {
@@ -13,8 +14,10 @@ namespace {
 
 // One turn reads this much before others get theirs.
 constexpr std::size_t read_turn = 256 * 1024;
-constexpr std::size_t read_piece = 64 * 1024;
-constexpr std::size_t write_piece = 64 * 1024;
+constexpr std::size_t read_piece = 128 * 1024;
+constexpr std::size_t largest_record = 16 * 1024;
+// Records are made ahead of the socket by about this much.
+constexpr std::size_t write_piece = 128 * 1024;
 // An idle link gives back larger buffers than this.
 constexpr std::size_t keep_buffer = 8 * 1024;
 
@@ -33,7 +36,9 @@ Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> exp
     error_code ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    SSL_set_fd(ssl_, socket_.native_handle());
+    if (ssl_ == nullptr) throw std::runtime_error("TLS: " + tls_error());
+    BIO* bio = make_bio(tls_);
+    SSL_set_bio(ssl_, bio, bio);
     if (side_ == Side::dialed)
         SSL_set_connect_state(ssl_);
     else
@@ -45,8 +50,10 @@ Link::~Link() { SSL_free(ssl_); }
 void Link::start(Time now) {
     now_ = started_ = heard_at_ = used_at_ = now;
     handshake();
+    wait_readable();
 }
 
+// Goes on with the handshake by what has come; what it answers is sent at once.
 void Link::handshake() {
     ERR_clear_error();
     int done = SSL_do_handshake(ssl_);
@@ -59,31 +66,24 @@ void Link::handshake() {
                               "node " + peer_->brief() + " answered where " + expected_->brief() + " was expected"});
         state_ = State::hello;
         append(wire::FrameType::hello, {wire::encode(hello_)});
-        flush();
-        if (state_ != State::closed) read();
-        return;
+        return flush();
     }
-    switch (SSL_get_error(ssl_, done)) {
-        case SSL_ERROR_WANT_READ:
-            return wait_readable();
-        case SSL_ERROR_WANT_WRITE:
-            return wait_writable();
-        default:
-            return fail_with({ErrorCode::authentication, "TLS handshake: " + tls_error()});
-    }
+    if (SSL_get_error(ssl_, done) != SSL_ERROR_WANT_READ)
+        return fail_with({ErrorCode::authentication, "TLS handshake: " + tls_error()});
+    send_records();
 }
 
 void Link::wait_readable() {
-    if (waiting_readable_ || state_ == State::closed) return;
+    if (waiting_readable_ || state_ == State::closed || read_budget_ == 0) return;
     waiting_readable_ = true;
-    socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
-        self->waiting_readable_ = false;
-        if (error || self->state_ == State::closed) return;
-        if (self->state_ == State::handshake)
-            self->handshake();
-        else
-            self->read();
-    });
+    socket_.async_read_some(asio::buffer(first_piece_),
+                            [self = shared_from_this()](error_code error, std::size_t size) {
+                                self->waiting_readable_ = false;
+                                if (self->state_ == State::closed) return;
+                                if (error) return self->socket_failed(error);
+                                self->on_readable(size);
+                                self->owner_.on_link_read();
+                            });
 }
 
 void Link::wait_writable() {
@@ -92,46 +92,78 @@ void Link::wait_writable() {
     socket_.async_wait(Socket::wait_write, [self = shared_from_this()](error_code error) {
         self->waiting_writable_ = false;
         if (error || self->state_ == State::closed) return;
-        if (self->state_ == State::handshake)
-            self->handshake();
-        else
-            self->flush();
+        self->flush();
     });
 }
 
-void Link::read() {
-    auto self = shared_from_this();  // an event may make the manager drop us
-    std::size_t turn = 0;
+void Link::socket_failed(const error_code& error) {
+    std::string what = error == asio::error::eof ? "the peer closed the connection" : error.message();
+    if (state_ == State::handshake) return fail_with({ErrorCode::authentication, "TLS handshake: " + what});
+    fail_with({ErrorCode::unavailable, what});
+}
+
+void Link::on_readable(std::size_t size) {
+    take(ByteView(first_piece_).first(size));
+    if (state_ == State::closed) return;
+    if (size < first_piece_.size())
+        wait_readable();
+    else
+        read_more(size);
+}
+
+// Reads until the socket has no more, or this link's turn is over.
+void Link::read_more(std::size_t turn) {
+    // One for all links of a thread: what is read is taken before anything else happens.
+    thread_local Bytes piece(read_piece);
     while (turn < read_turn && read_budget_ > 0) {
-        MutableByteView room = reader_.room(read_piece);
+        std::size_t most = std::min(piece.size(), read_budget_);
+        error_code error;
+        std::size_t size = socket_.read_some(asio::buffer(piece.data(), most), error);
+        if (error == asio::error::would_block) return wait_readable();
+        if (error) return socket_failed(error);
+        turn += size;
+        take(ByteView(piece).first(size));
+        if (state_ == State::closed) return;
+        if (size < most) return wait_readable();
+    }
+    if (read_budget_ == 0) return;  // the timer refills it
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+        if (self->state_ == State::closed) return;
+        self->read_more(0);
+        self->owner_.on_link_read();
+    });
+}
+
+void Link::take(ByteView raw) {
+    auto self = shared_from_this();  // an event may make the manager drop us
+    read_budget_ -= std::min(read_budget_, raw.size());
+    heard_at_ = now_;
+    tls_.in = raw;
+    if (state_ == State::handshake) handshake();
+    if (state_ == State::hello || state_ == State::ready) decrypt();
+    tls_.in = {};
+}
+
+void Link::decrypt() {
+    for (;;) {
+        MutableByteView room = reader_.room(std::clamp(tls_.in.size(), first_piece_.size(), largest_record));
         std::size_t size = 0;
         ERR_clear_error();
-        int done = SSL_read_ex(ssl_, room.data(), std::min(room.size(), read_budget_), &size);
+        int done = SSL_read_ex(ssl_, room.data(), room.size(), &size);
         if (done != 1) {
             int error = SSL_get_error(ssl_, done);
-            if (error == SSL_ERROR_WANT_READ) {
-                if (reader_.buffered() == 0 && reader_.capacity() > keep_buffer && turn < keep_buffer)
-                    reader_.release();
-                return wait_readable();
-            }
-            if (error == SSL_ERROR_WANT_WRITE) return wait_writable();
+            if (error == SSL_ERROR_WANT_READ) break;
             return fail_with({ErrorCode::unavailable,
                               error == SSL_ERROR_ZERO_RETURN ? "the peer closed the connection" : tls_error()});
         }
         reader_.filled(size);
-        turn += size;
-        read_budget_ -= size;
         counters_.bytes_in += size;
-        heard_at_ = now_;
         auto taken =
             reader_.take([&](wire::FrameType type, MutableByteView payload) { return on_frame(type, payload); });
         if (state_ == State::closed) return;
         if (!taken) return fail_with(taken.error());
     }
-    if (read_budget_ == 0) return;  // the timer refills it
-    asio::post(socket_.get_executor(), [self] {
-        if (self->state_ != State::closed) self->read();
-    });
+    if (!tls_.out.empty() && !waiting_writable_) send_records();  // answers of TLS itself
 }
 
 bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
@@ -182,39 +214,52 @@ void Link::append(wire::FrameType type, std::initializer_list<ByteView> parts) {
     for (ByteView part : parts) planetserve::append(out_, part);
     ++counters_.frames_out;
     if (queued() > options_.high_water) above_high_water_ = true;
-    if (flush_posted_ || waiting_writable_) return;
-    flush_posted_ = true;
-    asio::post(socket_.get_executor(), [self = shared_from_this()] {
-        self->flush_posted_ = false;
-        if (self->state_ != State::closed) self->flush();
-    });
+    if (flush_requested_ || waiting_writable_) return;
+    flush_requested_ = true;
+    owner_.request_flush(*this);
+}
+
+// Sends what TLS has made; false when the socket takes no more now, or failed.
+bool Link::send_records() {
+    while (sent_ < tls_.out.size()) {
+        error_code error;
+        std::size_t size = socket_.write_some(asio::buffer(tls_.out.data() + sent_, tls_.out.size() - sent_), error);
+        if (error == asio::error::would_block) {
+            wait_writable();
+            return false;
+        }
+        if (error) {
+            socket_failed(error);
+            return false;
+        }
+        sent_ += size;
+    }
+    tls_.out.clear();
+    sent_ = 0;
+    return true;
 }
 
 void Link::flush() {
     auto self = shared_from_this();
-    while (written_ < out_.size()) {
-        std::size_t size = 0;
-        ERR_clear_error();
-        int done = SSL_write_ex(ssl_, out_.data() + written_, std::min(out_.size() - written_, write_piece), &size);
-        if (done != 1) {
-            int error = SSL_get_error(ssl_, done);
-            if (error == SSL_ERROR_WANT_WRITE) break;
-            if (error == SSL_ERROR_WANT_READ) return wait_readable();
-            return fail_with({ErrorCode::unavailable, tls_error()});
+    flush_requested_ = false;
+    if (state_ == State::closed) return;
+    while (send_records() && written_ < out_.size()) {
+        while (written_ < out_.size() && tls_.out.size() < write_piece) {
+            std::size_t size = 0;
+            ERR_clear_error();
+            if (SSL_write_ex(ssl_, out_.data() + written_, out_.size() - written_, &size) != 1)
+                return fail_with({ErrorCode::unavailable, tls_error()});
+            written_ += size;
+            counters_.bytes_out += size;
         }
-        written_ += size;
-        counters_.bytes_out += size;
     }
+    if (state_ == State::closed) return;
     if (written_ == out_.size()) {
         out_.clear();
-        if (out_.capacity() > keep_buffer) out_.shrink_to_fit();
         written_ = 0;
-    } else {
-        if (written_ > out_.size() / 2) {
-            out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
-            written_ = 0;
-        }
-        wait_writable();
+    } else if (written_ > out_.size() / 2) {
+        out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
+        written_ = 0;
     }
     if (above_high_water_ && queued() <= options_.high_water / 2 && ready()) {
         above_high_water_ = false;
@@ -222,10 +267,21 @@ void Link::flush() {
     }
 }
 
+// Large buffers are kept while they are used, and given back in a quiet second.
+void Link::release_buffers() {
+    if (queued() == 0 && out_.capacity() + tls_.out.capacity() > keep_buffer) {
+        out_ = Bytes{};
+        tls_.out = Bytes{};
+    }
+    if (reader_.buffered() == 0 && reader_.capacity() > keep_buffer) reader_.release();
+}
+
 void Link::on_timer(Time now) {
     Duration passed = now - now_;
+    bool quiet = heard_at_ != now_ && used_at_ != now_;
     now_ = now;
     if (state_ == State::closed) return;
+    if (quiet) release_buffers();
     if (state_ != State::ready) {
         if (now - started_ >= options_.handshake_deadline)
             fail_with({ErrorCode::timed_out, "no handshake within the deadline"});
@@ -234,7 +290,7 @@ void Link::on_timer(Time now) {
     bool starved = read_budget_ == 0;
     double refill = static_cast<double>(options_.maximum_inbound_rate) * std::min(1.0, to_seconds(passed));
     read_budget_ = std::min(options_.maximum_inbound_rate, read_budget_ + static_cast<std::size_t>(refill));
-    if (starved && read_budget_ > 0) return read();
+    if (starved) wait_readable();
     if (pinged_at_ && now - *pinged_at_ >= options_.pong_deadline)
         return fail_with({ErrorCode::timed_out, "the peer does not answer"});
     if (now - used_at_ >= options_.idle_close) {
@@ -272,8 +328,14 @@ void Link::shut() {
     state_ = State::closed;
     error_code ignored;
     if (peer_) SSL_shutdown(ssl_);
+    // The last words, a TLS alert among them, if the socket takes them at once.
+    if (sent_ < tls_.out.size())
+        socket_.write_some(asio::buffer(tls_.out.data() + sent_, tls_.out.size() - sent_), ignored);
     socket_.close(ignored);
+    tls_ = {};
+    sent_ = 0;
     out_ = Bytes{};
+    written_ = 0;
 }
 
 }  // namespace planetserve::adapters

@@ -1,11 +1,13 @@
 // One TLS connection to another node: handshake, hello, frames in and out, keep-alive. Owned by the LinkManager.
 #pragma once
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
 #include "adapters/links/certificate.h"
 #include "adapters/links/link_options.h"
+#include "adapters/links/tls_buffer.h"
 #include "wire/frame_reader.h"
 #include "wire/hello.h"
 
@@ -22,6 +24,10 @@ public:
     virtual void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) = 0;
     virtual void on_link_drained(Link& link) = 0;
     virtual void on_link_closed(Link& link, const Error& why) = 0;
+    // There is something to write: flush() is to be called when the events at hand were dealt with.
+    virtual void request_flush(Link& link) = 0;
+    // What one reading brought was dealt with.
+    virtual void on_link_read() = 0;
 };
 
 class Link : public std::enable_shared_from_this<Link> {
@@ -38,6 +44,8 @@ public:
     void write(wire::FrameType type, std::initializer_list<ByteView> parts);
     // Tells the peer why, then closes. No event follows.
     void close(const Error& why);
+    // Writes what is queued, as far as the socket takes it.
+    void flush();
     // Closes without a word and without an event.
     void abandon();
     // Deadlines, keep-alive, idle close. Call every second or so.
@@ -48,7 +56,7 @@ public:
     const wire::Hello& peer_hello() const { return peer_hello_; }
     Side side() const { return side_; }
     bool ready() const { return state_ == State::ready; }
-    std::size_t queued() const { return out_.size() - written_; }
+    std::size_t queued() const { return out_.size() - written_ + tls_.out.size() - sent_; }
     const LinkCounters& counters() const { return counters_; }
 
 private:
@@ -57,8 +65,13 @@ private:
     void handshake();
     void wait_readable();
     void wait_writable();
-    void read();
-    void flush();
+    void on_readable(std::size_t size);
+    void read_more(std::size_t turn);
+    void take(ByteView raw);
+    void decrypt();
+    bool send_records();
+    void release_buffers();
+    void socket_failed(const boost::system::error_code& error);
     void append(wire::FrameType type, std::initializer_list<ByteView> parts);
     bool on_frame(wire::FrameType type, MutableByteView payload);
     void on_hello(ByteView payload);
@@ -66,6 +79,8 @@ private:
     void shut();
 
     Socket socket_;
+    TlsBuffer tls_;
+    std::size_t sent_ = 0;  // of tls_.out
     SSL* ssl_;
     Side side_;
     std::optional<NodeId> expected_;
@@ -76,9 +91,11 @@ private:
     std::optional<NodeId> peer_;
     wire::Hello peer_hello_;
     wire::FrameReader reader_;
+    // Waited into: a reading that does not fill it was all there was.
+    std::array<std::uint8_t, 2048> first_piece_;
     Bytes out_;
     std::size_t written_ = 0;
-    bool flush_posted_ = false;
+    bool flush_requested_ = false;
     bool waiting_readable_ = false;
     bool waiting_writable_ = false;
     bool above_high_water_ = false;

@@ -236,7 +236,29 @@ Status LinkManager::on_link_ready(Link& link) {
 }
 
 void LinkManager::on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) {
+    reading_ = true;
     events_.on_frame(link.peer(), type, payload);
+}
+
+// Written to from within a reading, a link is flushed right after it; otherwise when the loop comes to it.
+void LinkManager::request_flush(Link& link) {
+    to_flush_.push_back(link.shared_from_this());
+    if (reading_ || std::exchange(flush_posted_, true)) return;
+    asio::post(context_, [this, alive = alive_] {
+        if (!*alive) return;
+        flush_posted_ = false;
+        on_link_read();
+    });
+}
+
+void LinkManager::on_link_read() {
+    reading_ = false;
+    // A flush may call events, which write again.
+    while (!to_flush_.empty() && flushing_.empty()) {
+        flushing_.swap(to_flush_);
+        for (const auto& link : flushing_) link->flush();
+        flushing_.clear();
+    }
 }
 
 void LinkManager::on_link_drained(Link& link) { events_.on_drained(link.peer()); }

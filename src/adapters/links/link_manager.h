@@ -67,6 +67,8 @@ private:
     void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) override;
     void on_link_drained(Link& link) override;
     void on_link_closed(Link& link, const Error& why) override;
+    void request_flush(Link& link) override;
+    void on_link_read() override;
 
     void accept();
     void dial(const NodeId& id, Peer& peer, std::vector<Endpoint> endpoints);
@@ -91,6 +93,10 @@ private:
     std::unordered_map<NodeId, Peer, IdHash> peers_;
     std::unordered_map<Link*, std::shared_ptr<Link>> handshakes_;  // accepted, not yet ready
     LinkCounters past_;
+    std::vector<std::shared_ptr<Link>> to_flush_;
+    std::vector<std::shared_ptr<Link>> flushing_;
+    bool flush_posted_ = false;
+    bool reading_ = false;  // on_link_read follows
     bool stopped_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
