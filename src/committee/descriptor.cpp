@@ -8,6 +8,8 @@ namespace planetserve::committee {
 
 namespace {
 
+constexpr std::string_view context = "planetserve descriptor v1";
+
 bool printable(const std::string& text, std::size_t most) {
     return text.size() <= most && std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
@@ -43,6 +45,9 @@ Status check(const NodeDescriptor& descriptor) {
             return wrong("models",
                          "has a name that is empty, over 128 characters, or not of letters, digits and ._:/-");
         if (!printable(model.engine, 64)) return wrong("models", "has an engine over 64 printable characters");
+        if (std::count_if(descriptor.models.begin(), descriptor.models.end(),
+                          [&](const ServedModel& other) { return other.name == model.name; }) > 1)
+            return wrong("models", "has two of the name " + model.name);
         if (!model.weights_sha256.empty() && model.weights_sha256.size() != 32)
             return wrong("models", "has a weights_sha256 that is not 32 bytes");
     }
@@ -53,7 +58,8 @@ Status check(const NodeDescriptor& descriptor) {
     return {};
 }
 
-void to_proto(const NodeDescriptor& descriptor, proto::Descriptor& out) {
+Bytes encode(const NodeDescriptor& descriptor) {
+    proto::Descriptor out;
     out.set_id(to_string(descriptor.id.bytes()));
     out.set_role(static_cast<std::uint32_t>(descriptor.role));
     out.set_onion_key(to_string(descriptor.onion_key.bytes()));
@@ -69,9 +75,18 @@ void to_proto(const NodeDescriptor& descriptor, proto::Descriptor& out) {
     out.set_capacity(descriptor.capacity);
     out.set_operator_name(descriptor.operator_name);
     out.set_software(descriptor.software);
+    out.set_sequence(descriptor.sequence);
+    out.set_protocol(descriptor.protocol);
+    return to_bytes(out.SerializeAsString());
 }
 
-Result<NodeDescriptor> from_proto(const proto::Descriptor& message) {
+Result<NodeDescriptor> parse_descriptor(ByteView bytes) {
+    if (bytes.size() > maximum_descriptor_size)
+        return fail(ErrorCode::invalid_argument,
+                    "descriptor: over " + std::to_string(maximum_descriptor_size) + " bytes");
+    proto::Descriptor message;
+    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+        return fail(ErrorCode::malformed, "descriptor: does not parse");
     NodeDescriptor descriptor;
     auto id = NodeId::from(as_bytes(message.id()));
     auto onion_key = crypto::AgreementPublicKey::from(as_bytes(message.onion_key()));
@@ -94,8 +109,31 @@ Result<NodeDescriptor> from_proto(const proto::Descriptor& message) {
     descriptor.capacity = message.capacity();
     descriptor.operator_name = message.operator_name();
     descriptor.software = message.software();
+    descriptor.sequence = message.sequence();
+    descriptor.protocol = message.protocol();
     if (auto checked = check(descriptor); !checked) return std::unexpected(checked.error());
     return descriptor;
+}
+
+namespace {
+
+Bytes sign_bytes(ByteView descriptor, const wire::NetworkId& network) {
+    Bytes bytes = to_bytes(network.bytes());
+    append(bytes, descriptor);
+    return bytes;
+}
+
+}  // namespace
+
+SignedDescriptor sign_descriptor(const NodeDescriptor& descriptor, const wire::NetworkId& network,
+                                 const crypto::Identity& identity) {
+    Bytes bytes = encode(descriptor);
+    auto signature = identity.sign(context, sign_bytes(bytes, network));
+    return {std::move(bytes), signature};
+}
+
+bool verify_descriptor(const SignedDescriptor& descriptor, const NodeId& node, const wire::NetworkId& network) {
+    return crypto::verify(node, context, sign_bytes(descriptor.bytes, network), descriptor.signature);
 }
 
 }  // namespace planetserve::committee

@@ -7,7 +7,7 @@
 #include "base/endpoint.h"
 #include "base/ids.h"
 #include "crypto/agreement.h"
-#include "crypto/hash.h"
+#include "crypto/identity.h"
 #include "wire/hello.h"
 
 namespace planetserve::committee {
@@ -30,8 +30,20 @@ struct NodeDescriptor {
     std::uint32_t capacity = 0;       // requests at once, over all models
     std::string operator_name;        // at most 64 printable characters; may be empty
     std::string software;
+    // Rises with every descriptor of a node (milliseconds since 1970), so that an older one cannot be put in its place.
+    std::uint64_t sequence = 0;
+    std::uint32_t protocol = wire::protocol_version;
     bool operator==(const NodeDescriptor&) const = default;
 };
+
+// A descriptor as its node signed it. The bytes are kept as they were: they may hold fields of a later version.
+struct SignedDescriptor {
+    Bytes bytes;
+    crypto::Signature signature;
+    bool operator==(const SignedDescriptor&) const = default;
+};
+
+inline constexpr std::size_t maximum_descriptor_size = 12 * 1024;
 
 struct Load {
     std::uint32_t running = 0;
@@ -43,11 +55,14 @@ struct Load {
 // Checks every limit above; an error names the field.
 Status check(const NodeDescriptor& descriptor);
 
-namespace proto {
-class Descriptor;
-}
-void to_proto(const NodeDescriptor& descriptor, proto::Descriptor& out);
-// Parses and checks.
-Result<NodeDescriptor> from_proto(const proto::Descriptor& message);
+// Parses and checks; says nothing about who wrote it.
+Result<NodeDescriptor> parse_descriptor(ByteView bytes);
+Bytes encode(const NodeDescriptor& descriptor);
+
+SignedDescriptor sign_descriptor(const NodeDescriptor& descriptor, const wire::NetworkId& network,
+                                 const crypto::Identity& identity);
+// Whether this node signed these bytes for this network.
+[[nodiscard]] bool verify_descriptor(const SignedDescriptor& descriptor, const NodeId& node,
+                                     const wire::NetworkId& network);
 
 }  // namespace planetserve::committee

@@ -60,19 +60,20 @@ void DirectoryClient::call(Task& task, ByteView body) {
 }
 
 void DirectoryClient::fail_task(Task& task, const std::string& why) {
-    problem_ = why;
+    task.problem = why;
     task.call.reset();
     ++validator_;  // another one may answer
     task.retry = task.retry == Duration{} ? options_.retry_first : std::min(task.retry * 2, options_.retry_most);
     // Spread, so that a verification node that comes back is not met by all at once.
     auto half = static_cast<std::uint64_t>(task.retry.count() / 2);
     task.next = clock_.now() + task.retry / 2 + Duration(static_cast<Duration::rep>(random_.below(half + 1)));
-    fetching_.reset();
+    if (&task == &fetch_) fetching_.reset();
 }
 
 void DirectoryClient::succeed(Task& task, Duration next) {
     task.call.reset();
     task.retry = {};
+    task.problem.clear();
     task.next = clock_.now() + next;
 }
 
@@ -80,7 +81,9 @@ void DirectoryClient::fetch() {
     proto::Call message;
     if (fetching_) {
         message.mutable_fetch()->set_offset(parts_.size());
+        message.mutable_fetch()->set_app_hash(to_string(fetching_->app_hash));
     } else {
+        fetch_began_ = clock_.now();
         message.mutable_fetch()->set_offset(0);
         if (list_) message.mutable_fetch()->set_known_app_hash(to_string(list_->header.app_hash));
     }
@@ -97,7 +100,7 @@ void DirectoryClient::submit() {
     if (registered_)
         transaction.body = Renew{read_load_()};
     else
-        transaction.body = Register{*descriptor_};
+        transaction = make_register(*descriptor_, network_, last_sequence_, identity_);
     proto::Call message;
     message.set_submit(to_string(sign(transaction, identity_)));
     call(registration_, as_bytes(message.SerializeAsString()));
@@ -118,7 +121,7 @@ void DirectoryClient::on_response(const NodeId& from, ByteView payload) {
     for (Task* task : {&fetch_, &registration_}) {
         if (task->call != id || task->validator != from) continue;
         if (task == &fetch_)
-            on_fetch_answer(from, payload.subspan(8));
+            on_fetch_answer(payload.subspan(8));
         else
             on_submit_answer(payload.subspan(8));
         return;
@@ -137,8 +140,7 @@ void DirectoryClient::on_submit_answer(ByteView body) {
         return fail_task(registration_, "an answer that does not parse");
     if (answer.body_case() == proto::Answer::kSubmitted) {
         registered_ = descriptor_.has_value();
-        problem_.clear();
-        return succeed(registration_, std::chrono::milliseconds(genesis_.parameters.lease_ms) / 3);
+        return succeed(registration_, std::chrono::milliseconds(genesis_.parameters.renew_ms));
     }
     if (answer.body_case() == proto::Answer::kRefusal) {
         if (answer.refusal().code() == static_cast<std::uint32_t>(ErrorCode::not_found)) {
@@ -150,45 +152,68 @@ void DirectoryClient::on_submit_answer(ByteView body) {
     fail_task(registration_, "an answer to another question");
 }
 
-void DirectoryClient::on_fetch_answer(const NodeId&, ByteView body) {
+void DirectoryClient::on_fetch_answer(ByteView body) {
     proto::Answer answer;
     if (!answer.ParseFromArray(body.data(), static_cast<int>(body.size())))
         return fail_task(fetch_, "a list that does not parse");
-    if (answer.body_case() == proto::Answer::kCurrent) {
-        auto header = from_proto(answer.current());
-        Status checked = header ? check_header(*header) : Status(std::unexpected(header.error()));
-        if (checked && (!list_ || header->app_hash != list_->header.app_hash))
-            checked = fail(ErrorCode::malformed, "a header of another list");
-        if (!checked) return fail_task(fetch_, checked.error().message);
-        list_->header = std::move(*header);
-        problem_.clear();
-        return succeed(fetch_, options_.refresh);
-    }
-    if (answer.body_case() != proto::Answer::kPart)
-        return fail_task(fetch_, answer.has_refusal() ? "list refused: " + answer.refusal().message().substr(0, 500)
-                                                      : "an answer to another question");
-    const auto& part = answer.part();
-    auto header = from_proto(part.header());
+    if (answer.body_case() == proto::Answer::kRefusal)
+        return fail_task(fetch_, "list refused: " + answer.refusal().message().substr(0, 500));
+    if (answer.body_case() != proto::Answer::kCurrent && answer.body_case() != proto::Answer::kPart)
+        return fail_task(fetch_, "an answer to another question");
+    bool current = answer.body_case() == proto::Answer::kCurrent;
+    auto header = from_proto(current ? answer.current() : answer.part().header());
     if (!header) return fail_task(fetch_, header.error().message);
-    bool begins = !fetching_ || fetching_->app_hash != header->app_hash;
-    if (begins) parts_.clear();
-    if (part.total() > options_.maximum_list || part.bytes().size() > part.total())
-        return fail_task(fetch_, "a list of " + std::to_string(part.total()) + " bytes, which is more than is taken");
-    if (part.offset() != parts_.size()) {  // the list changed while it was being fetched
-        fetching_.reset();
-        return succeed(fetch_, Duration{});
+    if (current) return take_current(std::move(*header));
+    take_part(std::move(*header), answer.part().total(), answer.part().offset(), as_bytes(answer.part().bytes()));
+}
+
+void DirectoryClient::take_current(StateHeader header) {
+    Status checked = check_header(header);
+    if (checked && (fetching_ || !list_ || header.app_hash != list_->header.app_hash))
+        checked = fail(ErrorCode::malformed, "a header of another list");
+    if (!checked) return fail_task(fetch_, checked.error().message);
+    if (header.time >= list_->header.time) list_->header = std::move(header);
+    succeed(fetch_, refresh());
+}
+
+void DirectoryClient::take_part(StateHeader header, std::uint64_t total, std::uint64_t offset, ByteView bytes) {
+    // Entries that were there already may have grown by their renewals since the limit was looked at.
+    std::uint64_t most = genesis_.parameters.maximum_list_bytes + genesis_.parameters.maximum_list_bytes / 4;
+    if (total > most)
+        return fail_task(
+            fetch_, "a list of " + std::to_string(total) + " bytes; at most " + std::to_string(most) + " are taken");
+    if (!fetching_) {
+        // Looked at before the list is gathered, so that only validators can make this node hold one.
+        if (auto checked = check_header(header); !checked) return fail_task(fetch_, checked.error().message);
+        fetching_ = std::move(header);
+        parts_.clear();
+    } else if (header.app_hash != fetching_->app_hash) {
+        return fail_task(fetch_, "a part of another list");
     }
-    fetching_ = std::move(*header);
-    append(parts_, as_bytes(part.bytes()));
-    if (parts_.size() > part.total() || (part.bytes().empty() && parts_.size() < part.total()))
+    bool last = parts_.size() + bytes.size() == total;
+    if (offset != parts_.size() || bytes.size() > total - parts_.size() || (bytes.empty() && !last))
         return fail_task(fetch_, "a list that does not add up");
-    if (parts_.size() < part.total()) return succeed(fetch_, Duration{});
-    Status taken = check_header(*fetching_);
-    if (taken) taken = take_list(*fetching_, parts_);
-    fetching_.reset();
+    append(parts_, bytes);
+    if (!last) {
+        if (clock_.now() - fetch_began_ > options_.fetch_deadline)
+            return fail_task(fetch_, "verification node " + fetch_.validator.brief() + " sends its list too slowly");
+        fetch_.call.reset();
+        fetch_.next = clock_.now();
+        return;
+    }
+    Status taken = take_list(*std::exchange(fetching_, std::nullopt), std::exchange(parts_, {}));
     if (!taken) return fail_task(fetch_, taken.error().message);
-    problem_.clear();
-    succeed(fetch_, options_.refresh);
+    succeed(fetch_, refresh());
+}
+
+Duration DirectoryClient::refresh() const {
+    auto at_rate = std::chrono::seconds(state_.size() / std::max<std::size_t>(options_.list_bytes_per_second, 1));
+    return std::max<Duration>(options_.refresh, at_rate);
+}
+
+std::optional<std::chrono::milliseconds> DirectoryClient::list_age() const {
+    if (!list_) return std::nullopt;
+    return clock_.unix_now() - list_->header.time;
 }
 
 Status DirectoryClient::check_header(const StateHeader& header) const {
@@ -197,6 +222,9 @@ Status DirectoryClient::check_header(const StateHeader& header) const {
     if (age > options_.maximum_age)
         return fail(ErrorCode::timed_out, "the list is " + std::to_string(age.count() / 1000) +
                                               " s old; the verification node or this clock is wrong");
+    if (-age > std::chrono::milliseconds(genesis_.parameters.clock_tolerance_ms))
+        return fail(ErrorCode::timed_out, "the list is of " + std::to_string(-age.count() / 1000) +
+                                              " s from now; the verification node's clock or this one is wrong");
     if (list_ && header.height < list_->header.height)
         return fail(ErrorCode::authentication, "a list of height " + std::to_string(header.height) + " after one of " +
                                                    std::to_string(list_->header.height));
@@ -206,13 +234,34 @@ Status DirectoryClient::check_header(const StateHeader& header) const {
     return {};
 }
 
-Status DirectoryClient::take_list(StateHeader header, ByteView state) {
+// Each node signed its descriptor, and it is no older than the one in hand. A signature takes as long to check as a
+// hundred entries to parse; those in hand are not checked again.
+Status DirectoryClient::check_descriptors(const ParsedState& state) const {
+    for (const auto& [id, entry] : state.entries) {
+        if (!entry.descriptor) continue;
+        const Entry* known = nullptr;
+        if (list_) {
+            auto found = list_->entries.find(id);
+            if (found != list_->entries.end() && found->second.descriptor) known = &found->second;
+        }
+        if (known != nullptr && known->signed_descriptor == entry.signed_descriptor) continue;
+        if (!verify_descriptor(entry.signed_descriptor, id, network_))
+            return fail(ErrorCode::authentication,
+                        "a list with a descriptor that node " + id.brief() + " did not sign; a validator is dishonest");
+        if (known != nullptr && entry.descriptor->sequence <= known->descriptor->sequence)
+            return fail(ErrorCode::authentication, "a list with an older descriptor of node " + id.brief() +
+                                                       " than the one in hand; a validator is dishonest");
+    }
+    return {};
+}
+
+Status DirectoryClient::take_list(StateHeader header, Bytes state) {
     auto parsed = parse_state(state);
     if (!parsed) return std::unexpected(parsed.error());
     if (parsed->app_hash != header.app_hash)
         return fail(ErrorCode::authentication, "a list that is not the one its header signs");
-    Bytes kept = to_bytes(state);
-    state_ = std::move(kept);
+    if (auto checked = check_descriptors(*parsed); !checked) return checked;
+    state_ = std::move(state);
     list_ = DirectoryList{std::move(header), std::move(parsed->entries)};
     on_list_(*list_);
     return {};
@@ -225,7 +274,7 @@ Status DirectoryClient::adopt(ByteView kept) {
     auto header = from_proto(part.header());
     if (!header) return std::unexpected(header.error());
     if (auto verified = verify_header(*header, genesis_, network_); !verified) return verified;
-    return take_list(std::move(*header), as_bytes(part.bytes()));
+    return take_list(std::move(*header), to_bytes(part.bytes()));
 }
 
 Bytes DirectoryClient::keep() const {

@@ -15,12 +15,14 @@
 namespace planetserve::committee {
 
 struct DirectoryClientOptions {
-    Duration refresh = 3s;  // of the list
+    Duration refresh = 3s;  // of the list, while it is small
+    // A large list that changed is fetched again no sooner than this rate allows.
+    std::size_t list_bytes_per_second = 256 << 10;
     Duration call_deadline = 5s;
-    Duration retry_first = 250ms;  // after a failure; doubles
+    Duration fetch_deadline = 60s;  // of all parts of a list
+    Duration retry_first = 250ms;   // after a failure; doubles
     Duration retry_most = 5s;
     std::chrono::milliseconds maximum_age = std::chrono::minutes(5);  // of a list's header when it is taken
-    std::size_t maximum_list = 64 << 20;
 };
 
 struct DirectoryList {
@@ -39,7 +41,7 @@ public:
 
     // What to register as; call it again when it changes. Without it the client only reads.
     void set_descriptor(NodeDescriptor descriptor);
-    // Adopts a list kept on disk, however old. Fails unless it was signed for this network.
+    // Adopts a list kept on disk, however old. Fails unless it was signed for this network. REQUIRES: no list yet.
     Status adopt(ByteView kept);
     // What to keep on disk; empty without a list.
     Bytes keep() const;
@@ -53,8 +55,12 @@ public:
 
     const std::optional<DirectoryList>& list() const { return list_; }
     bool registered() const { return registered_; }
-    // Why the directory is not current, in words; empty while it is.
-    const std::string& problem() const { return problem_; }
+    // Why this node is not registered or the list is not current, in words; empty while all is well.
+    const std::string& problem() const {
+        return registration_.problem.empty() ? fetch_.problem : registration_.problem;
+    }
+    // Since when the list in hand has not been confirmed by the validators; nothing without a list.
+    std::optional<std::chrono::milliseconds> list_age() const;
     // Addresses of verification nodes, from the genesis.
     std::optional<Endpoint> validator_address(const NodeId& id) const;
 
@@ -65,6 +71,7 @@ private:
         std::optional<std::uint64_t> call;  // under way
         NodeId validator;
         Duration retry{};
+        std::string problem;
     };
 
     void call(Task& task, ByteView body);
@@ -72,10 +79,14 @@ private:
     void succeed(Task& task, Duration next);
     void fetch();
     void submit();
-    void on_fetch_answer(const NodeId& from, ByteView body);
+    void on_fetch_answer(ByteView body);
+    void take_part(StateHeader header, std::uint64_t total, std::uint64_t offset, ByteView bytes);
+    void take_current(StateHeader header);
+    Duration refresh() const;
     void on_submit_answer(ByteView body);
-    Status take_list(StateHeader header, ByteView state);
+    Status take_list(StateHeader header, Bytes state);
     Status check_header(const StateHeader& header) const;
+    Status check_descriptors(const ParsedState& state) const;
 
     Genesis genesis_;
     wire::NetworkId network_;
@@ -92,13 +103,14 @@ private:
     std::uint64_t last_sequence_ = 0;
     std::optional<DirectoryList> list_;
     Bytes state_;  // of list_, serialised
+    // The list that is being fetched: its header, checked, and its bytes so far.
     std::optional<StateHeader> fetching_;
     Bytes parts_;
+    Time fetch_began_{};
     Task fetch_;
     Task registration_;
     std::size_t validator_ = 0;
     std::uint64_t next_call_ = 1;
-    std::string problem_;
 };
 
 }  // namespace planetserve::committee

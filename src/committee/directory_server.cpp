@@ -1,5 +1,7 @@
 #include "committee/directory_server.h"
 
+#include <algorithm>
+
 #include "committee/committee.pb.h"
 
 namespace planetserve::committee {
@@ -7,21 +9,32 @@ namespace planetserve::committee {
 namespace {
 
 constexpr std::size_t part_size = 512 * 1024;
+// A list of several parts is not made anew more often than this, and an old one is kept this long for those who are
+// still fetching it, as far as memory allows.
+constexpr auto snapshot_every = std::chrono::milliseconds(1000);
+constexpr auto keep_snapshots = std::chrono::milliseconds(60'000);
+constexpr std::size_t maximum_snapshot_bytes = 128 << 20;
 
 void refuse(proto::Answer& answer, const Error& error) {
     answer.mutable_refusal()->set_code(static_cast<std::uint32_t>(error.code));
     answer.mutable_refusal()->set_message(error.message);
 }
 
+bool is(ByteView bytes, const crypto::Digest& digest) {
+    return std::equal(bytes.begin(), bytes.end(), digest.begin(), digest.end());
+}
+
 }  // namespace
 
-std::optional<Bytes> DirectoryServer::on_call(ByteView payload, UnixTime now) {
+std::optional<Bytes> DirectoryServer::on_call(const NodeId& from, ByteView payload, UnixTime now) {
     if (payload.size() < 8) return std::nullopt;
     ++calls_;
     ByteView body = payload.subspan(8);
     proto::Call call;
     proto::Answer answer;
-    if (!call.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+    if (!limiter_.take(from, now)) {
+        refuse(answer, {ErrorCode::exhausted, "too many calls; try again in a second"});
+    } else if (!call.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
         refuse(answer, {ErrorCode::malformed, "a call that does not parse"});
     } else if (call.body_case() == proto::Call::kSubmit) {
         auto taken = engine_.submit(as_bytes(call.submit()), now);
@@ -30,21 +43,7 @@ std::optional<Bytes> DirectoryServer::on_call(ByteView payload, UnixTime now) {
         else
             refuse(answer, taken.error());
     } else if (call.body_case() == proto::Call::kFetch) {
-        const StateHeader& header = engine_.header(now);
-        const Bytes& state = engine_.state();
-        std::uint64_t offset = call.fetch().offset();
-        if (as_bytes(call.fetch().known_app_hash()).size() == header.app_hash.size() &&
-            equal_in_constant_time(as_bytes(call.fetch().known_app_hash()), header.app_hash)) {
-            to_proto(header, *answer.mutable_current());
-        } else if (offset > state.size()) {
-            refuse(answer, {ErrorCode::invalid_argument, "an offset beyond the list"});
-        } else {
-            auto* part = answer.mutable_part();
-            to_proto(header, *part->mutable_header());
-            part->set_total(state.size());
-            part->set_offset(offset);
-            part->set_bytes(to_string(ByteView(state).subspan(offset, std::min(part_size, state.size() - offset))));
-        }
+        answer_fetch(call.fetch(), now, answer);
     } else {
         refuse(answer, {ErrorCode::malformed, "a call of a kind that this version does not know"});
     }
@@ -52,6 +51,51 @@ std::optional<Bytes> DirectoryServer::on_call(ByteView payload, UnixTime now) {
     Bytes reply = to_bytes(payload.first(8));
     append(reply, as_bytes(answer.SerializeAsString()));
     return reply;
+}
+
+void DirectoryServer::answer_fetch(const proto::FetchState& fetch, UnixTime now, proto::Answer& answer) {
+    const Snapshot* snapshot = fetch.offset() == 0 ? &latest(now) : find(as_bytes(fetch.app_hash()));
+    if (snapshot == nullptr)
+        return refuse(answer, {ErrorCode::not_found, "that list is no longer kept; fetch it from its beginning"});
+    if (fetch.offset() == 0 && is(as_bytes(fetch.known_app_hash()), snapshot->header.app_hash))
+        return to_proto(snapshot->header, *answer.mutable_current());
+    const Bytes& state = snapshot->state;
+    if (fetch.offset() > state.size())
+        return refuse(answer, {ErrorCode::invalid_argument, "an offset beyond the list"});
+    auto offset = static_cast<std::size_t>(fetch.offset());
+    auto* part = answer.mutable_part();
+    to_proto(snapshot->header, *part->mutable_header());
+    part->set_total(state.size());
+    part->set_offset(offset);
+    part->set_bytes(to_string(ByteView(state).subspan(offset, std::min(part_size, state.size() - offset))));
+}
+
+const DirectoryServer::Snapshot& DirectoryServer::latest(UnixTime now) {
+    if (!snapshots_.empty()) {
+        Snapshot& last = snapshots_.back();
+        if (last.header.app_hash == engine_.registry().app_hash()) {
+            last.header = engine_.header(now);
+            return last;
+        }
+        bool large = last.state.size() > part_size;
+        if (large && now >= last.made && now - last.made < snapshot_every) return last;
+        if (!large) snapshots_.pop_back();  // nobody is in the middle of it
+    }
+    snapshots_.push_back({engine_.header(now), engine_.state(), now});
+    std::size_t total = 0;
+    for (const Snapshot& snapshot : snapshots_) total += snapshot.state.size();
+    while (snapshots_.size() > 1 &&
+           (now - snapshots_.front().made > keep_snapshots || total > maximum_snapshot_bytes)) {
+        total -= snapshots_.front().state.size();
+        snapshots_.pop_front();
+    }
+    return snapshots_.back();
+}
+
+const DirectoryServer::Snapshot* DirectoryServer::find(ByteView app_hash) const {
+    auto found = std::find_if(snapshots_.begin(), snapshots_.end(),
+                              [&](const Snapshot& snapshot) { return is(app_hash, snapshot.header.app_hash); });
+    return found == snapshots_.end() ? nullptr : &*found;
 }
 
 }  // namespace planetserve::committee

@@ -1,23 +1,45 @@
 // Answers the calls of nodes to a verification node (docs/protocols/registry.md). Pure; a call in, an answer out.
+// Not thread-safe.
 #pragma once
 
+#include <deque>
+
 #include "committee/embedded_engine.h"
+#include "committee/peer_limiter.h"
 
 namespace planetserve::committee {
 
+namespace proto {
+class Answer;
+class FetchState;
+}  // namespace proto
+
 class DirectoryServer {
 public:
-    explicit DirectoryServer(EmbeddedEngine& engine) : engine_(engine) {}
+    explicit DirectoryServer(EmbeddedEngine& engine, PeerLimits limits = {}) : engine_(engine), limiter_(limits) {}
 
-    // The payload of a call_request frame: call id (8), Call. Returns that of the call_response; nothing for what is no
-    // call.
-    std::optional<Bytes> on_call(ByteView payload, UnixTime now);
+    // The payload of a call_request frame: call id (8), Call. Returns that of the call_response, at most 1 MiB; nothing
+    // for what is no call. A peer that calls too often is refused with `exhausted`.
+    std::optional<Bytes> on_call(const NodeId& from, ByteView payload, UnixTime now);
 
     std::uint64_t calls() const { return calls_; }
     std::uint64_t refused() const { return refused_; }
 
 private:
+    // A list stays as it is while it is fetched in parts, though the state goes on.
+    struct Snapshot {
+        StateHeader header;
+        Bytes state;
+        UnixTime made;
+    };
+
+    void answer_fetch(const proto::FetchState& fetch, UnixTime now, proto::Answer& answer);
+    const Snapshot& latest(UnixTime now);
+    const Snapshot* find(ByteView app_hash) const;
+
     EmbeddedEngine& engine_;
+    PeerLimiter limiter_;
+    std::deque<Snapshot> snapshots_;
     std::uint64_t calls_ = 0;
     std::uint64_t refused_ = 0;
 };

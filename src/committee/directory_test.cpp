@@ -4,36 +4,10 @@
 
 #include "committee/directory_client.h"
 #include "committee/directory_server.h"
+#include "committee/test_support.h"
 
 namespace planetserve::committee {
 namespace {
-
-struct TestClock final : Clock {
-    Time now() const override { return time; }
-    UnixTime unix_now() const override {
-        return {2'000'000 + std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count()};
-    }
-    Time time{1s};
-};
-
-struct MemoryStore final : Store {
-    Result<std::optional<StoredState>> load(const wire::NetworkId&) override { return stored; }
-    Status save(const wire::NetworkId&, std::int64_t height, UnixTime time, const crypto::Digest& app_hash,
-                const Changes& changes) override {
-        if (!stored) stored.emplace();
-        stored->height = height;
-        stored->time = time;
-        stored->app_hash = app_hash;
-        for (const auto& [id, value] : changes) {
-            if (value)
-                stored->entries[id] = *value;
-            else
-                stored->entries.erase(id);
-        }
-        return {};
-    }
-    std::optional<StoredState> stored;
-};
 
 class Directory : public testing::Test, public wire::FrameSender {
 protected:
@@ -65,12 +39,14 @@ protected:
         if (down) return fail(ErrorCode::unavailable, "down");
         Bytes payload;
         for (ByteView part : parts) append(payload, part);
-        if (auto answer = server_->on_call(payload, clock_.unix_now())) answers_.emplace_back(to, std::move(*answer));
+        if (auto answer = server_->on_call(caller_, payload, clock_.unix_now()))
+            answers_.emplace_back(to, std::move(*answer));
         return {};
     }
     std::size_t queued_bytes(const NodeId&) const override { return 0; }
 
     void run(Node& node, Duration duration) {
+        caller_ = node.identity.id();
         for (Time end = clock_.time + duration; clock_.time < end; clock_.time += 50ms) {
             node.client.on_timer();
             auto answers = std::exchange(answers_, {});
@@ -92,6 +68,7 @@ protected:
     std::vector<std::pair<NodeId, Bytes>> answers_;
     std::function<void(Bytes&)> tamper;
     bool down = false;
+    NodeId caller_;
 };
 
 TEST_F(Directory, ANodeRegistersIsListedAndKeepsItsLease) {
@@ -182,11 +159,99 @@ TEST_F(Directory, AKeptListIsAdoptedOnlyWhenItWasSigned) {
     EXPECT_FALSE(victim.client.adopt(kept));
 }
 
+// Several parts, of a state that changes with every block: each part must be of the list that the first one was of.
+TEST_F(Directory, ALongListArrivesWholeWhileTheStateGoesOn) {
+    std::vector<Member> members;
+    for (int i = 0; i < 150; ++i) members.push_back(make_large_member(random_));
+    auto submit = [&](const Member& member, auto body) {
+        auto now = static_cast<std::uint64_t>(clock_.unix_now().milliseconds);
+        Transaction transaction = make_register(member.descriptor, genesis_.network(), now, member.identity);
+        if constexpr (std::is_same_v<decltype(body), Renew>) transaction.body = body;
+        auto taken = engine_->submit(sign(transaction, member.identity), clock_.unix_now());
+        ASSERT_TRUE(taken) << taken.error().message;
+    };
+    for (const Member& member : members) submit(member, Register{});
+    ASSERT_TRUE(engine_->tick(clock_.unix_now()));
+    clock_.time += 1s;
+    ASSERT_GT(engine_->state().size(), 1u << 20) << "three parts at least";
+    Node node(*this, genesis_);
+    std::size_t next = 0;
+    std::set<std::int64_t> heights;
+    for (Time end = clock_.time + 20s; clock_.time < end;) {
+        for (int i = 0; i < 2; ++i) submit(members[next++ % members.size()], Renew{{1, 2, 3}});
+        run(node, 50ms);
+        if (node.client.list()) heights.insert(node.client.list()->header.height);
+    }
+    EXPECT_EQ(node.seen, members.size());
+    EXPECT_TRUE(node.client.problem().empty()) << node.client.problem();
+    EXPECT_GE(heights.size(), 3u) << "and it is renewed";
+    EXPECT_GE(node.client.list()->header.height, engine_->registry().height() - 200);
+}
+
+TEST_F(Directory, OnePeerCannotAskForAll) {
+    Bytes call(8);
+    NodeId greedy = random_.id<NodeId>(), modest = random_.id<NodeId>();
+    auto refused = server_->refused();
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(server_->on_call(greedy, call, clock_.unix_now()));
+    auto answer = *server_->on_call(greedy, call, clock_.unix_now());
+    EXPECT_NE(as_text(answer).find("too many calls"), std::string_view::npos);
+    answer = *server_->on_call(modest, call, clock_.unix_now());
+    EXPECT_EQ(as_text(answer).find("too many calls"), std::string_view::npos);
+    clock_.time += 1s;
+    answer = *server_->on_call(greedy, call, clock_.unix_now());
+    EXPECT_EQ(as_text(answer).find("too many calls"), std::string_view::npos);
+    EXPECT_GT(server_->refused(), refused);
+}
+
+TEST_F(Directory, TheTableOfPeersIsBounded) {
+    PeerLimiter limiter({.burst = 2, .per_second = 1, .peers = 10});
+    UnixTime now{1'000'000};
+    std::vector<NodeId> peers;
+    for (int i = 0; i < 11; ++i) peers.push_back(random_.id<NodeId>());
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(limiter.take(peers[i], now));
+    EXPECT_FALSE(limiter.take(peers[10], now)) << "full";
+    EXPECT_TRUE(limiter.take(peers[0], now));
+    EXPECT_FALSE(limiter.take(peers[0], now)) << "spent";
+    EXPECT_TRUE(limiter.take(peers[10], now + 1500ms)) << "those whose bucket is full again are forgotten";
+    EXPECT_EQ(limiter.peers(), 2u);
+    EXPECT_FALSE(limiter.take(peers[0], now + (-500ms))) << "a clock that was set back gives nothing";
+}
+
+TEST_F(Directory, AFetchThatSucceedsDoesNotHideARegistrationThatDoesNot) {
+    genesis_.parameters.maximum_nodes = 1;
+    reopen();
+    Node first(*this, genesis_), second(*this, genesis_);
+    first.register_as_user();
+    run(first, 2s);
+    second.register_as_user();
+    for (int i = 0; i < 100; ++i) {
+        run(second, 100ms);
+        run(first, 100ms);
+    }
+    ASSERT_TRUE(second.client.list());
+    EXPECT_FALSE(second.client.registered());
+    EXPECT_NE(second.client.problem().find("as many as it takes"), std::string::npos) << second.client.problem();
+}
+
+TEST_F(Directory, ClientsFollowARegistryBegunAnew) {
+    Node node(*this, genesis_);
+    node.register_as_user();
+    run(node, 60s);
+    auto height = node.client.list()->header.height;
+    store_ = {};
+    reopen();
+    run(node, 20s);
+    EXPECT_TRUE(node.client.problem().empty()) << node.client.problem();
+    EXPECT_GT(node.client.list()->header.height, height);
+    EXPECT_TRUE(node.client.list()->entries.at(node.identity.id()).descriptor);
+}
+
 TEST_F(Directory, RubbishGetsAnErrorNotACrash) {
     for (int i = 0; i < 2000; ++i) {
+        clock_.time += 50ms;
         Bytes payload(random_.below(100));
         random_.fill(payload);
-        auto answer = server_->on_call(payload, clock_.unix_now());
+        auto answer = server_->on_call(caller_, payload, clock_.unix_now());
         EXPECT_EQ(answer.has_value(), payload.size() >= 8);
     }
     EXPECT_TRUE(engine_->registry().entries().empty());

@@ -1,5 +1,7 @@
 #include "committee/embedded_engine.h"
 
+#include <algorithm>
+
 namespace planetserve::committee {
 
 namespace {
@@ -24,8 +26,8 @@ Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(const Genesis& gene
         if (engine->registry_.app_hash() != (*stored)->app_hash)
             return fail(
                 ErrorCode::malformed,
-                "the stored registry does not have the hash that was stored with it; restore it from a backup, or move "
-                "it away to begin anew (nodes register again by themselves)");
+                "the stored registry does not have the hash that was stored with it; move it away to begin anew (nodes "
+                "register again by themselves)");
     }
     return engine;
 }
@@ -36,6 +38,9 @@ Status EmbeddedEngine::submit(ByteView bytes, UnixTime now) {
     auto transaction = parse_transaction(bytes);
     if (!transaction) return std::unexpected(transaction.error());
     if (auto checked = registry_.check(*transaction, now); !checked) return checked;
+    if (!waiting_.emplace(transaction->sender, std::holds_alternative<Deregister>(transaction->body)).second)
+        return fail(ErrorCode::exhausted, "another transaction of node " + transaction->sender.brief() +
+                                              " waits for the next block; try again shortly");
     pending_.push_back(std::move(*transaction));
     return {};
 }
@@ -43,12 +48,16 @@ Status EmbeddedEngine::submit(ByteView bytes, UnixTime now) {
 Status EmbeddedEngine::tick(UnixTime now) {
     auto expiry = registry_.next_expiry();
     if (pending_.empty() && (!expiry || *expiry > now)) return {};
-    registry_.begin_block(registry_.height() + 1, now);
+    // A registry begun anew, its store being lost, starts higher than the lost one can have come, so that clients that
+    // know that one do not take it for an old state.
+    std::int64_t height = registry_.height() + 1;
+    if (registry_.height() == 0) height = std::max<std::int64_t>(height, (now - genesis_time_).count());
+    registry_.begin_block(height, now);
     // What became wrong since it was admitted (a second one of the same sender) has no effect.
     for (const Transaction& transaction : pending_) (void)registry_.apply(transaction);
     pending_.clear();
+    waiting_.clear();
     Changes changes = registry_.commit();
-    state_current_ = false;
     return store_.save(network_, registry_.height(), registry_.time(), registry_.app_hash(), changes);
 }
 
@@ -60,12 +69,6 @@ const StateHeader& EmbeddedEngine::header(UnixTime now) {
         header_.signatures.push_back(sign_header(header_, network_, identity_));
     }
     return header_;
-}
-
-const Bytes& EmbeddedEngine::state() {
-    if (!state_current_) state_ = registry_.serialise();
-    state_current_ = true;
-    return state_;
 }
 
 }  // namespace planetserve::committee

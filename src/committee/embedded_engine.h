@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "committee/registry.h"
@@ -36,27 +37,33 @@ public:
 
     // Takes a transaction for the next block, or says why not.
     Status submit(ByteView transaction, UnixTime now);
-    // Makes a block when there is something to put in it or a lease expired. An error is the store's.
+    // Makes a block when there is something to put in it or a lease expired. An error is the store's; the engine must
+    // then be dropped, since it is ahead of what is kept.
     Status tick(UnixTime now);
 
     const Registry& registry() const { return registry_; }
     // The state as of now, signed. Cheap while nothing changed: it is signed anew once a second.
     const StateHeader& header(UnixTime now);
-    const Bytes& state();
+    Bytes state() const { return registry_.serialise(); }
     const wire::NetworkId& network() const { return network_; }
 
 private:
     EmbeddedEngine(const Genesis& genesis, const crypto::Identity& identity, Store& store)
-        : network_(genesis.network()), identity_(identity), store_(store), registry_(genesis) {}
+        : network_(genesis.network()),
+          genesis_time_(genesis.time),
+          identity_(identity),
+          store_(store),
+          registry_(genesis) {}
 
     wire::NetworkId network_;
+    UnixTime genesis_time_;
     crypto::Identity identity_;
     Store& store_;
     Registry registry_;
     std::vector<Transaction> pending_;
+    // Whose transactions wait, so that none fills a block alone: one of each node, and its leave.
+    std::set<std::pair<NodeId, bool>> waiting_;
     StateHeader header_;
-    Bytes state_;
-    bool state_current_ = false;
 };
 
 }  // namespace planetserve::committee

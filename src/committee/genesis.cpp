@@ -67,7 +67,8 @@ Result<Parameters> parse_parameters(const json::value* value) {
     if (!value->is_object()) return wrong("'parameters' must be an object");
     const auto& object = value->as_object();
     if (auto known = known_keys(object, "parameters.",
-                                {"lease_ms", "clock_tolerance_ms", "update_interval_ms", "maximum_nodes"});
+                                {"lease_ms", "renew_ms", "clock_tolerance_ms", "update_interval_ms", "maximum_nodes",
+                                 "maximum_list_bytes"});
         !known)
         return std::unexpected(known.error());
     auto read = [&](const char* key, auto& target, std::int64_t least, std::int64_t most) -> Status {
@@ -77,10 +78,14 @@ Result<Parameters> parse_parameters(const json::value* value) {
         target = static_cast<std::remove_reference_t<decltype(target)>>(*number);
         return {};
     };
-    for (const Status& status : {read("lease_ms", parameters.lease_ms, 1000, 86'400'000),
+    if (auto lease = read("lease_ms", parameters.lease_ms, 1000, 86'400'000); !lease)
+        return std::unexpected(lease.error());
+    parameters.renew_ms = parameters.lease_ms / 3;
+    for (const Status& status : {read("renew_ms", parameters.renew_ms, 100, parameters.lease_ms / 2),
                                  read("clock_tolerance_ms", parameters.clock_tolerance_ms, 1000, 86'400'000),
                                  read("update_interval_ms", parameters.update_interval_ms, 0, 60'000),
-                                 read("maximum_nodes", parameters.maximum_nodes, 1, 10'000'000)})
+                                 read("maximum_nodes", parameters.maximum_nodes, 1, 10'000'000),
+                                 read("maximum_list_bytes", parameters.maximum_list_bytes, 1 << 16, 1 << 30)})
         if (!status) return std::unexpected(status.error());
     return parameters;
 }
@@ -112,9 +117,11 @@ std::string Genesis::to_json() const {
                         {"genesis_time_ms", time.milliseconds},
                         {"validators", list},
                         {"parameters", json::object{{"lease_ms", parameters.lease_ms},
+                                                    {"renew_ms", parameters.renew_ms},
                                                     {"clock_tolerance_ms", parameters.clock_tolerance_ms},
                                                     {"update_interval_ms", parameters.update_interval_ms},
-                                                    {"maximum_nodes", parameters.maximum_nodes}}}};
+                                                    {"maximum_nodes", parameters.maximum_nodes},
+                                                    {"maximum_list_bytes", parameters.maximum_list_bytes}}}};
     return json::serialize(object);
 }
 

@@ -20,9 +20,11 @@ struct GenesisValidator {
 
 struct Parameters {
     std::int64_t lease_ms = 30'000;  // an entry lives this long without a renewal
+    std::int64_t renew_ms = 10'000;  // between renewals; at most half of lease_ms
     std::int64_t clock_tolerance_ms = 300'000;
     std::int64_t update_interval_ms = 500;  // of one node, at least
     std::uint64_t maximum_nodes = 200'000;
+    std::uint64_t maximum_list_bytes = 64 << 20;
     bool operator==(const Parameters&) const = default;
 };
 

@@ -8,64 +8,18 @@ namespace planetserve::committee {
 
 namespace {
 
-std::int64_t distance(std::uint64_t sequence, UnixTime time) {
-    return static_cast<std::int64_t>(sequence) - time.milliseconds;
+// What an entry takes beside its descriptor, at most.
+constexpr std::uint64_t entry_overhead = 256;
+
+// Sequences come from the sender: any 64 bits.
+std::uint64_t distance(std::uint64_t sequence, UnixTime time) {
+    auto now = static_cast<std::uint64_t>(std::max<std::int64_t>(time.milliseconds, 0));
+    return sequence > now ? sequence - now : now - sequence;
 }
 
-Result<std::pair<NodeId, Entry>> entry_of(const proto::Entry& message) {
-    auto id = NodeId::from(as_bytes(message.id()));
-    if (!id) return fail(ErrorCode::malformed, "a state whose entry has no id");
-    Entry entry{std::nullopt,
-                {message.load().running(), message.load().queued(), message.load().latency_ms()},
-                UnixTime{message.expires_ms()},
-                message.sequence()};
-    if (message.has_descriptor()) {
-        auto descriptor = from_proto(message.descriptor());
-        if (!descriptor) return std::unexpected(descriptor.error());
-        if (descriptor->id != *id) return fail(ErrorCode::malformed, "a state whose entry describes another node");
-        entry.descriptor = std::move(*descriptor);
-    }
-    return std::pair(*id, std::move(entry));
-}
-
-void fill(const NodeId& id, const Entry& entry, proto::Entry& out) {
-    out.set_id(to_string(id.bytes()));
-    if (entry.descriptor) to_proto(*entry.descriptor, *out.mutable_descriptor());
-    if (entry.load != Load{}) {
-        out.mutable_load()->set_running(entry.load.running);
-        out.mutable_load()->set_queued(entry.load.queued);
-        out.mutable_load()->set_latency_ms(entry.load.latency_ms);
-    }
-    out.set_expires_ms(entry.expires.milliseconds);
-    out.set_sequence(entry.sequence);
-}
-
-// The leaf of an entry has the form of CometBFT's value proofs: its key and the digest of its value, each with its
-// length, so that proofs of single entries need no second tree.
-crypto::Digest leaf_of(const NodeId& id, ByteView value) {
-    Bytes leaf;
-    leaf.push_back(static_cast<std::uint8_t>(NodeId::size));
-    append(leaf, id.bytes());
-    auto digest = crypto::sha256(value);
-    leaf.push_back(static_cast<std::uint8_t>(digest.size()));
-    append(leaf, digest);
-    return leaf_hash(leaf);
-}
-
-crypto::Digest root_of(const std::map<NodeId, crypto::Digest>& leaves) {
-    std::vector<crypto::Digest> ordered;
-    ordered.reserve(leaves.size());
-    for (const auto& [id, leaf] : leaves) ordered.push_back(leaf);
-    return merkle_root(ordered);
-}
+std::string seconds(std::uint64_t milliseconds) { return std::to_string(milliseconds / 1000) + " s"; }
 
 }  // namespace
-
-Bytes encode_entry(const NodeId& id, const Entry& entry) {
-    proto::Entry message;
-    fill(id, entry, message);
-    return to_bytes(message.SerializeAsString());
-}
 
 Registry::Registry(const Genesis& genesis)
     : parameters_(genesis.parameters), network_(genesis.network()), time_(genesis.time), app_hash_(merkle_root({})) {}
@@ -79,27 +33,32 @@ Status Registry::check(const Transaction& transaction, UnixTime time) const {
     if (transaction.network != network_)
         return fail(ErrorCode::permission_denied,
                     "a transaction for network " + transaction.network.brief() + "; this one is " + network_.brief());
-    if (std::abs(distance(transaction.sequence, time)) > parameters_.clock_tolerance_ms)
-        return fail(ErrorCode::invalid_argument, "the sender's clock is " +
-                                                     std::to_string(distance(transaction.sequence, time) / 1000) +
-                                                     " s off; set it right and try again");
+    if (auto off = distance(transaction.sequence, time);
+        off > static_cast<std::uint64_t>(parameters_.clock_tolerance_ms))
+        return fail(ErrorCode::invalid_argument,
+                    "the sender's clock is " + seconds(off) + " off; set it right and try again");
     auto found = entries_.find(transaction.sender);
-    if (found != entries_.end()) {
-        std::uint64_t last = found->second.sequence;
-        if (transaction.sequence <= last)
-            return fail(ErrorCode::already_exists, "a transaction no later than one before it");
-        if (transaction.sequence - last < static_cast<std::uint64_t>(parameters_.update_interval_ms))
-            return fail(ErrorCode::exhausted, "a node may send one transaction every " +
-                                                  std::to_string(parameters_.update_interval_ms) + " ms");
-    }
-    bool registered = found != entries_.end() && found->second.descriptor;
-    if (std::holds_alternative<Register>(transaction.body)) {
-        if (!registered && nodes_ >= parameters_.maximum_nodes)
-            return fail(ErrorCode::exhausted,
-                        "the registry has " + std::to_string(nodes_) + " nodes, which is as many as it takes");
-        return {};
-    }
-    if (!registered) return fail(ErrorCode::not_found, "node " + transaction.sender.brief() + " is not registered");
+    bool known = found != entries_.end();
+    bool registered = known && found->second.descriptor;
+    if (known && transaction.sequence <= found->second.sequence)
+        return fail(ErrorCode::already_exists, "a transaction no later than one before it");
+    const auto* reg = std::get_if<Register>(&transaction.body);
+    if (reg == nullptr && !registered)
+        return fail(ErrorCode::not_found, "node " + transaction.sender.brief() + " is not registered");
+    // A node may leave at any time; it can do so but once.
+    if (std::holds_alternative<Deregister>(transaction.body)) return {};
+    if (known && time - found->second.updated < std::chrono::milliseconds(parameters_.update_interval_ms))
+        return fail(ErrorCode::exhausted,
+                    "a node may send one transaction every " + std::to_string(parameters_.update_interval_ms) + " ms");
+    if (reg == nullptr) return {};
+    // What is remembered of nodes that left is bounded as well.
+    if ((!registered && nodes_ >= parameters_.maximum_nodes) ||
+        (!known && entries_.size() / 2 >= parameters_.maximum_nodes))
+        return fail(ErrorCode::exhausted, "the registry has " + std::to_string(nodes_) +
+                                              " nodes, which is as many as it takes; try again later");
+    if (bytes_ + reg->signed_descriptor.bytes.size() + entry_overhead > parameters_.maximum_list_bytes)
+        return fail(ErrorCode::exhausted, "the registry has " + std::to_string(bytes_) +
+                                              " bytes, which is as many as it takes; try again later");
     return {};
 }
 
@@ -108,19 +67,28 @@ Status Registry::apply(const Transaction& transaction) {
     Entry entry;
     if (auto found = entries_.find(transaction.sender); found != entries_.end()) entry = found->second;
     entry.sequence = transaction.sequence;
+    entry.updated = time_;
     entry.expires = time_ + std::chrono::milliseconds(parameters_.lease_ms);
     if (const auto* reg = std::get_if<Register>(&transaction.body)) {
         entry.descriptor = reg->descriptor;
+        entry.signed_descriptor = reg->signed_descriptor;
         entry.load = {};
     } else if (const auto* renew = std::get_if<Renew>(&transaction.body)) {
         entry.load = renew->load;
     } else {
         entry.descriptor.reset();
+        entry.signed_descriptor = {};
         entry.load = {};
         entry.expires = time_ + std::chrono::milliseconds(2 * parameters_.clock_tolerance_ms);
     }
     put(transaction.sender, std::move(entry));
     return {};
+}
+
+Status Registry::apply(ByteView bytes) {
+    auto transaction = parse_transaction(bytes);
+    if (!transaction) return std::unexpected(transaction.error());
+    return apply(*transaction);
 }
 
 Changes Registry::commit() {
@@ -132,23 +100,23 @@ Changes Registry::commit() {
             continue;
         }
         entry.descriptor.reset();
+        entry.signed_descriptor = {};
         entry.load = {};
         entry.expires = time_ + std::chrono::milliseconds(2 * parameters_.clock_tolerance_ms);
         put(id, std::move(entry));
     }
     Changes changes;
     for (const NodeId& id : changed_) {
-        auto found = entries_.find(id);
-        if (found == entries_.end()) {
+        auto found = leaves_.find(id);
+        if (found == leaves_.end()) {
             changes.emplace(id, std::nullopt);
             continue;
         }
-        Bytes value = encode_entry(id, found->second);
-        leaves_[id] = leaf_of(id, value);
-        changes.emplace(id, std::move(value));
+        found->second.hash = entry_leaf(id, found->second.value);
+        changes.emplace(id, found->second.value);
     }
+    if (!changed_.empty()) app_hash_ = merkle_root(leaf_hashes());
     changed_.clear();
-    app_hash_ = root_of(leaves_);
     return changes;
 }
 
@@ -158,11 +126,19 @@ std::optional<UnixTime> Registry::next_expiry() const {
 }
 
 void Registry::put(const NodeId& id, Entry entry) {
+    Bytes value = encode_entry(id, entry);
+    put_encoded(id, std::move(entry), std::move(value));
+}
+
+void Registry::put_encoded(const NodeId& id, Entry entry, Bytes value) {
     auto found = entries_.find(id);
+    Leaf& leaf = leaves_[id];
     if (found != entries_.end()) {
         expiries_.erase({found->second.expires, id});
         if (found->second.descriptor) --nodes_;
     }
+    bytes_ = bytes_ - leaf.value.size() + value.size();
+    leaf.value = std::move(value);
     if (entry.descriptor) ++nodes_;
     expiries_.emplace(entry.expires, id);
     entries_[id] = std::move(entry);
@@ -173,50 +149,68 @@ void Registry::erase(const NodeId& id) {
     auto found = entries_.find(id);
     expiries_.erase({found->second.expires, id});
     if (found->second.descriptor) --nodes_;
+    bytes_ -= leaves_.at(id).value.size();
     entries_.erase(found);
     leaves_.erase(id);
     changed_.insert(id);
 }
 
+std::vector<crypto::Digest> Registry::leaf_hashes() const {
+    std::vector<crypto::Digest> hashes;
+    hashes.reserve(leaves_.size());
+    for (const auto& [id, leaf] : leaves_) hashes.push_back(leaf.hash);
+    return hashes;
+}
+
 Bytes Registry::serialise() const {
     proto::State state;
-    for (const auto& [id, entry] : entries_) fill(id, entry, *state.add_entries());
-    return to_bytes(state.SerializeAsString());
+    for (const auto& [id, leaf] : leaves_) state.add_entries(leaf.value.data(), leaf.value.size());
+    Bytes bytes(state.ByteSizeLong());
+    state.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()));
+    return bytes;
+}
+
+std::optional<EntryProof> Registry::prove(const NodeId& id) const {
+    auto found = leaves_.find(id);
+    if (found == leaves_.end()) return std::nullopt;
+    auto index = static_cast<std::size_t>(std::distance(leaves_.begin(), found));
+    return EntryProof{found->second.value, index, leaves_.size(), merkle_proof(leaf_hashes(), index)};
 }
 
 Status Registry::restore(const std::map<NodeId, Bytes>& values, std::int64_t height, UnixTime time) {
+    std::map<NodeId, Entry> parsed;
     for (const auto& [id, value] : values) {
-        proto::Entry message;
-        if (!message.ParseFromArray(value.data(), static_cast<int>(value.size())))
-            return fail(ErrorCode::malformed, "a stored entry does not parse");
-        auto entry = entry_of(message);
-        if (!entry) return std::unexpected(entry.error());
-        put(entry->first, std::move(entry->second));
-        leaves_[id] = leaf_of(id, value);
+        auto entry = parse_entry(value);
+        if (!entry) return fail(entry.error().code, "a stored state with " + entry.error().message);
+        if (entry->first != id) return fail(ErrorCode::malformed, "a stored state with an entry under another's id");
+        parsed.emplace(*std::move(entry));
     }
+    entries_.clear();
+    leaves_.clear();
+    expiries_.clear();
+    nodes_ = 0;
+    bytes_ = 0;
+    for (auto& [id, entry] : parsed) put_encoded(id, std::move(entry), values.at(id));
+    for (auto& [id, leaf] : leaves_) leaf.hash = entry_leaf(id, leaf.value);
     changed_.clear();
     height_ = height;
     time_ = time;
-    app_hash_ = root_of(leaves_);
+    app_hash_ = merkle_root(leaf_hashes());
     return {};
 }
 
-Result<ParsedState> parse_state(ByteView bytes) {
+Status Registry::restore(ByteView serialised, std::int64_t height, UnixTime time) {
     proto::State state;
-    if (!state.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-        return fail(ErrorCode::malformed, "a list that does not parse");
-    ParsedState parsed;
-    std::vector<crypto::Digest> leaves;
-    const NodeId* last = nullptr;
-    for (const auto& message : state.entries()) {
-        auto entry = entry_of(message);
-        if (!entry) return std::unexpected(entry.error());
-        if (last != nullptr && entry->first <= *last) return fail(ErrorCode::malformed, "a list out of order");
-        leaves.push_back(leaf_of(entry->first, encode_entry(entry->first, entry->second)));
-        last = &parsed.entries.emplace(entry->first, std::move(entry->second)).first->first;
+    if (!state.ParseFromArray(serialised.data(), static_cast<int>(serialised.size())))
+        return fail(ErrorCode::malformed, "a snapshot that does not parse");
+    std::map<NodeId, Bytes> values;
+    for (const std::string& value : state.entries()) {
+        proto::Entry entry;
+        auto id = entry.ParseFromString(value) ? NodeId::from(as_bytes(entry.id())) : std::nullopt;
+        if (!id || !values.emplace(*id, to_bytes(value)).second)
+            return fail(ErrorCode::malformed, "a snapshot with an entry without an id of its own");
     }
-    parsed.app_hash = merkle_root(leaves);
-    return parsed;
+    return restore(values, height, time);
 }
 
 }  // namespace planetserve::committee

@@ -9,21 +9,12 @@
 #include <optional>
 #include <set>
 
+#include "committee/entry.h"
 #include "committee/genesis.h"
 #include "committee/merkle.h"
 #include "committee/transaction.h"
 
 namespace planetserve::committee {
-
-// One node in the state. Without a descriptor it only remembers the last sequence of a node that left, so that its old
-// transactions cannot be played again.
-struct Entry {
-    std::optional<NodeDescriptor> descriptor;
-    Load load;
-    UnixTime expires;
-    std::uint64_t sequence = 0;
-    bool operator==(const Entry&) const = default;
-};
 
 // What a block changed; an empty value is a removal.
 using Changes = std::map<NodeId, std::optional<Bytes>>;
@@ -32,11 +23,14 @@ class Registry {
 public:
     explicit Registry(const Genesis& genesis);
 
-    // REQUIRES: heights rise by one; time does not go back.
+    // REQUIRES: heights rise. A time before the last block's is taken as the last block's.
     void begin_block(std::int64_t height, UnixTime time);
     // What apply would say now, without changing anything: for admission before ordering.
     Status check(const Transaction& transaction, UnixTime time) const;
+    // A transaction that is refused changes nothing. Those that parse_transaction made need no other check.
     Status apply(const Transaction& transaction);
+    // The same for a transaction as it was signed.
+    Status apply(ByteView transaction);
     // Ends the block: expires leases, computes the hash. The changes are what a store must keep.
     Changes commit();
 
@@ -44,37 +38,42 @@ public:
     UnixTime time() const { return time_; }
     const crypto::Digest& app_hash() const { return app_hash_; }
     const std::map<NodeId, Entry>& entries() const { return entries_; }
+    // Entries with a descriptor.
+    std::size_t nodes() const { return nodes_; }
     // The earliest lease to expire: a block is due by then even without transactions.
     std::optional<UnixTime> next_expiry() const;
 
-    // The whole state, for those who fetch it; its hash can be recomputed from it (state_hash).
+    // The whole state, for those who fetch it or join; its hash follows from it (parse_state).
     Bytes serialise() const;
-    // Puts stored entries back, as of a height and time. Fails when they do not parse.
+    // Proof of a node's entry under app_hash(); nothing for a node without one. REQUIRES: no block is open.
+    std::optional<EntryProof> prove(const NodeId& id) const;
+    // Put a state back, as of a height and time: from a store's entries, or from serialise(). Fail, and change nothing,
+    // when it does not parse. Whether it is the right one is for the caller to see from app_hash().
     Status restore(const std::map<NodeId, Bytes>& values, std::int64_t height, UnixTime time);
+    Status restore(ByteView serialised, std::int64_t height, UnixTime time);
 
 private:
+    struct Leaf {
+        Bytes value;
+        crypto::Digest hash{};
+    };
+
     void put(const NodeId& id, Entry entry);
+    void put_encoded(const NodeId& id, Entry entry, Bytes value);
     void erase(const NodeId& id);
+    std::vector<crypto::Digest> leaf_hashes() const;
 
     Parameters parameters_;
     wire::NetworkId network_;
     std::int64_t height_ = 0;
     UnixTime time_;
     std::map<NodeId, Entry> entries_;
-    std::map<NodeId, crypto::Digest> leaves_;
+    std::map<NodeId, Leaf> leaves_;  // of the same ids
     std::set<std::pair<UnixTime, NodeId>> expiries_;
     std::set<NodeId> changed_;
-    std::size_t nodes_ = 0;  // entries with a descriptor
+    std::size_t nodes_ = 0;
+    std::uint64_t bytes_ = 0;  // of all values
     crypto::Digest app_hash_{};
 };
-
-Bytes encode_entry(const NodeId& id, const Entry& entry);
-
-struct ParsedState {
-    std::map<NodeId, Entry> entries;
-    crypto::Digest app_hash{};
-};
-// Parses a serialised state and computes its hash.
-Result<ParsedState> parse_state(ByteView bytes);
 
 }  // namespace planetserve::committee

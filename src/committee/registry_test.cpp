@@ -2,27 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include "committee/test_support.h"
 
 namespace planetserve::committee {
 namespace {
-
-struct Member {
-    crypto::Identity identity;
-    crypto::AgreementKey onion;
-    NodeDescriptor descriptor;
-};
-
-Member make_member(Random& random, wire::Role role = wire::Role::user) {
-    Member member{crypto::Identity::generate(random), crypto::AgreementKey::generate(random), {}};
-    member.descriptor = {
-        member.identity.id(), role, member.onion.public_key(), {{"127.0.0.1", 7700}}, {}, 0, "", "test"};
-    if (role == wire::Role::model) {
-        member.descriptor.models = {{"m", 4096, "llama.cpp", true, {}}};
-        member.descriptor.capacity = 4;
-    }
-    return member;
-}
 
 Genesis make_genesis(Random& random) {
     auto validator = crypto::Identity::generate(random);
@@ -34,8 +17,8 @@ Genesis make_genesis(Random& random) {
 class RegistryTest : public testing::Test {
 protected:
     Transaction transaction(const Member& member, std::int64_t sequence) {
-        return {genesis_.network(), member.identity.id(), static_cast<std::uint64_t>(sequence),
-                Register{member.descriptor}};
+        return make_register(member.descriptor, genesis_.network(), static_cast<std::uint64_t>(sequence),
+                             member.identity);
     }
     // A block with these transactions; how many were taken.
     std::size_t block(Registry& registry, std::int64_t time, const std::vector<Transaction>& transactions) {
@@ -57,6 +40,7 @@ TEST_F(RegistryTest, RegistersRenewsAndExpires) {
     const std::int64_t start = 2'000'000;
     EXPECT_EQ(block(registry, start, {transaction(member, start)}), 1u);
     ASSERT_TRUE(registry.entries().at(member.identity.id()).descriptor);
+    member.descriptor.sequence = start;
     EXPECT_EQ(*registry.entries().at(member.identity.id()).descriptor, member.descriptor);
     Transaction renew{genesis_.network(), member.identity.id(), static_cast<std::uint64_t>(start + 20'000),
                       Renew{{3, 1, 250}}};
@@ -109,6 +93,136 @@ TEST_F(RegistryTest, SignaturesAndLimitsAreChecked) {
     EXPECT_TRUE(bad([](NodeDescriptor& d) { d.role = wire::Role::model; }));
     EXPECT_TRUE(bad([](NodeDescriptor& d) { d.operator_name = "a\nb"; }));
     EXPECT_FALSE(parse_transaction(Bytes(20000)));
+}
+
+TEST_F(RegistryTest, SequencesAreOfTheSendersClockWhateverTheirBits) {
+    Registry registry(genesis_);
+    const std::int64_t now = 2'000'000, off = genesis_.parameters.clock_tolerance_ms + 1;
+    registry.begin_block(1, UnixTime{now});
+    for (std::uint64_t sequence :
+         {std::uint64_t{0}, std::uint64_t{1} << 63, (std::uint64_t{1} << 63) + now, UINT64_MAX, UINT64_MAX - now,
+          static_cast<std::uint64_t>(now + off), static_cast<std::uint64_t>(now - off)}) {
+        auto refused = registry.apply(transaction(make_member(random_), static_cast<std::int64_t>(sequence)));
+        ASSERT_FALSE(refused) << sequence;
+        EXPECT_NE(refused.error().message.find("clock"), std::string::npos) << refused.error().message;
+    }
+    EXPECT_TRUE(registry.apply(transaction(make_member(random_), now + off - 1)));
+    EXPECT_TRUE(registry.apply(transaction(make_member(random_), now - off + 1)));
+}
+
+TEST_F(RegistryTest, ANodesRateIsThatOfBlocksNotOfItsOwnClock) {
+    genesis_.parameters.update_interval_ms = 500;
+    Registry registry(genesis_);
+    Member member = make_member(random_);
+    EXPECT_EQ(block(registry, 2'000'000, {transaction(member, 1'900'000), transaction(member, 1'910'000)}), 1u);
+    EXPECT_EQ(block(registry, 2'000'499, {transaction(member, 1'920'000)}), 0u);
+    EXPECT_EQ(block(registry, 2'000'500, {transaction(member, 1'930'000)}), 1u);
+    Transaction leave{genesis_.network(), member.identity.id(), 1'930'001, Deregister{}};
+    EXPECT_EQ(block(registry, 2'000'501, {leave, leave}), 1u) << "one may leave at any time, once";
+    EXPECT_EQ(block(registry, 2'000'600, {transaction(member, 1'940'000)}), 0u);
+    EXPECT_EQ(block(registry, 2'001'001, {transaction(member, 1'940'000)}), 1u);
+}
+
+TEST_F(RegistryTest, NodesAndWhatIsRememberedOfThemAreBounded) {
+    genesis_.parameters.maximum_nodes = 3;
+    Registry registry(genesis_);
+    std::vector<Member> members;
+    for (int i = 0; i < 8; ++i) members.push_back(make_member(random_));
+    std::int64_t now = 2'000'000;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(block(registry, ++now, {transaction(members[i], now)}), 1u);
+    EXPECT_EQ(block(registry, ++now, {transaction(members[3], now)}), 0u) << "full";
+    EXPECT_EQ(block(registry, ++now, {transaction(members[0], now)}), 1u) << "those that are in stay";
+    // New identities that come and leave at once fill what is remembered, and no more than that.
+    auto leave = [&](const Member& member) {
+        ++now;
+        return Transaction{genesis_.network(), member.identity.id(), static_cast<std::uint64_t>(now), Deregister{}};
+    };
+    std::size_t came = 0;
+    for (int i = 0; i < 8; ++i) {
+        std::size_t taken = block(registry, ++now, {transaction(members[i], now)});
+        came += taken;
+        if (taken == 1) block(registry, now + 1, {leave(members[i])});
+        EXPECT_LE(registry.entries().size(), 6u);
+    }
+    EXPECT_EQ(came, 6u);
+    EXPECT_EQ(registry.nodes(), 0u);
+    now += 2 * genesis_.parameters.clock_tolerance_ms + 100;
+    block(registry, now, {});
+    EXPECT_TRUE(registry.entries().empty());
+    EXPECT_EQ(block(registry, ++now, {transaction(members[7], now)}), 1u);
+}
+
+TEST_F(RegistryTest, TheListsSizeIsBounded) {
+    genesis_.parameters.maximum_list_bytes = 64 << 10;
+    Registry registry(genesis_);
+    std::size_t taken = 0;
+    for (std::int64_t i = 1; i <= 20; ++i)
+        taken += block(registry, 2'000'000 + i, {transaction(make_large_member(random_), 2'000'000 + i)});
+    EXPECT_GE(taken, 6u);
+    EXPECT_LT(taken, 10u);
+    EXPECT_LE(registry.serialise().size(), 64u << 10);
+}
+
+TEST_F(RegistryTest, EveryEntryIsProvenUnderTheHash) {
+    Registry registry(genesis_);
+    std::vector<Member> members;
+    std::vector<Transaction> all;
+    for (int i = 0; i < 21; ++i) {
+        members.push_back(make_member(random_));
+        all.push_back(transaction(members.back(), 2'000'000));
+    }
+    ASSERT_EQ(block(registry, 2'000'000, all), members.size());
+    for (const Member& member : members) {
+        auto proof = registry.prove(member.identity.id());
+        ASSERT_TRUE(proof);
+        EXPECT_TRUE(verify_entry(member.identity.id(), *proof, registry.app_hash()));
+        EXPECT_EQ(parse_entry(proof->value)->second, registry.entries().at(member.identity.id()));
+        EXPECT_FALSE(verify_entry(members[&member == &members[0] ? 1 : 0].identity.id(), *proof, registry.app_hash()));
+        proof->value.back() ^= 1;
+        EXPECT_FALSE(verify_entry(member.identity.id(), *proof, registry.app_hash()));
+    }
+    EXPECT_FALSE(registry.prove(random_.id<NodeId>()));
+}
+
+TEST_F(RegistryTest, ASnapshotGivesTheSameStateAndADamagedOneNothing) {
+    Registry registry(genesis_);
+    std::vector<Transaction> all;
+    for (int i = 0; i < 10; ++i) all.push_back(transaction(make_member(random_), 2'000'000));
+    block(registry, 2'000'000, all);
+    Bytes snapshot = registry.serialise();
+    Registry joined(genesis_);
+    ASSERT_TRUE(joined.restore(snapshot, registry.height(), registry.time()));
+    EXPECT_EQ(joined.app_hash(), registry.app_hash());
+    EXPECT_EQ(joined.entries(), registry.entries());
+    auto next = transaction(make_member(random_), 2'000'100);
+    block(registry, 2'000'100, {next});
+    block(joined, 2'000'100, {next});
+    EXPECT_EQ(joined.app_hash(), registry.app_hash());
+    for (std::size_t i = 0; i < snapshot.size(); i += 3) {
+        Bytes damaged = snapshot;
+        damaged[i] ^= 0x41;
+        auto before = joined.app_hash();
+        if (joined.restore(damaged, 1, UnixTime{1})) {
+            EXPECT_NE(joined.app_hash(), registry.app_hash());
+            ASSERT_TRUE(joined.restore(registry.serialise(), registry.height(), registry.time()));
+        }
+        EXPECT_EQ(joined.app_hash(), before);
+    }
+}
+
+TEST_F(RegistryTest, EntriesAreHashedAsTheyAreSoThatLaterFieldsDoNoHarm) {
+    Member member = make_member(random_);
+    Registry registry(genesis_);
+    block(registry, 2'000'000, {transaction(member, 2'000'000)});
+    Bytes value = registry.prove(member.identity.id())->value;
+    append(value, Bytes{0x98, 0x06, 0x01});  // field 99, a number
+    Registry later(genesis_);
+    ASSERT_TRUE(later.restore(std::map<NodeId, Bytes>{{member.identity.id(), value}}, 1, UnixTime{2'000'000}));
+    auto parsed = parse_state(later.serialise());
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->app_hash, later.app_hash());
+    EXPECT_NE(parsed->app_hash, registry.app_hash());
+    EXPECT_EQ(parsed->entries, registry.entries());
 }
 
 // The same random blocks, with a plain map as twin, replayed from a snapshot in the middle.
@@ -185,6 +299,9 @@ TEST_F(RegistryTest, GenesisRoundTripsAndNamesWhatIsWrong) {
     };
     EXPECT_NE(wrong("chain_id", "chian_id").find("unknown key 'chian_id'"), std::string::npos);
     EXPECT_NE(wrong("\"power\":1", "\"power\":0").find("validators.power"), std::string::npos);
+    EXPECT_NE(wrong("\"renew_ms\":10000", "\"renew_ms\":15001").find("parameters.renew_ms"), std::string::npos);
+    EXPECT_NE(wrong("\"lease_ms\":30000", "\"lease\":30000").find("unknown key 'parameters.lease'"), std::string::npos);
+    EXPECT_EQ(wrong("\"renew_ms\":10000,", ""), "accepted");
     EXPECT_NE(wrong("127.0.0.1:1", "nowhere").find("validators.address"), std::string::npos);
     EXPECT_FALSE(Genesis::parse("{"));
     EXPECT_FALSE(Genesis::parse("[]"));

@@ -8,7 +8,29 @@ namespace {
 
 constexpr std::string_view context = "planetserve transaction v1";
 
+Result<Register> parse_register(const proto::SignedDescriptor& message, const Transaction& transaction) {
+    auto descriptor = parse_descriptor(as_bytes(message.descriptor()));
+    if (!descriptor) return std::unexpected(descriptor.error());
+    auto signature = crypto::Signature::from(as_bytes(message.signature()));
+    if (!signature) return fail(ErrorCode::malformed, "descriptor: signature must be 64 bytes");
+    if (descriptor->id != transaction.sender)
+        return fail(ErrorCode::permission_denied, "a node may register itself only");
+    if (descriptor->sequence != transaction.sequence)
+        return fail(ErrorCode::invalid_argument, "descriptor: sequence must be the transaction's");
+    SignedDescriptor signed_descriptor{to_bytes(message.descriptor()), *signature};
+    if (!verify_descriptor(signed_descriptor, transaction.sender, transaction.network))
+        return fail(ErrorCode::authentication, "descriptor: signature is not of node " + transaction.sender.brief());
+    return Register{std::move(*descriptor), std::move(signed_descriptor)};
+}
+
 }  // namespace
+
+Transaction make_register(NodeDescriptor descriptor, const wire::NetworkId& network, std::uint64_t sequence,
+                          const crypto::Identity& identity) {
+    descriptor.sequence = sequence;
+    auto signed_descriptor = sign_descriptor(descriptor, network, identity);
+    return {network, identity.id(), sequence, Register{std::move(descriptor), std::move(signed_descriptor)}};
+}
 
 Bytes sign(const Transaction& transaction, const crypto::Identity& identity) {
     proto::Transaction message;
@@ -16,7 +38,9 @@ Bytes sign(const Transaction& transaction, const crypto::Identity& identity) {
     message.set_sender(to_string(transaction.sender.bytes()));
     message.set_sequence(transaction.sequence);
     if (const auto* reg = std::get_if<Register>(&transaction.body)) {
-        to_proto(reg->descriptor, *message.mutable_register_()->mutable_descriptor());
+        auto* descriptor = message.mutable_register_()->mutable_descriptor();
+        descriptor->set_descriptor(to_string(reg->signed_descriptor.bytes));
+        descriptor->set_signature(to_string(reg->signed_descriptor.signature.bytes()));
     } else if (const auto* renew = std::get_if<Renew>(&transaction.body)) {
         auto* load = message.mutable_renew()->mutable_load();
         load->set_running(renew->load.running);
@@ -48,10 +72,9 @@ Result<Transaction> parse_transaction(ByteView bytes) {
     Transaction transaction{*network, *sender, message.sequence(), Deregister{}};
     switch (message.body_case()) {
         case proto::Transaction::kRegister: {
-            auto descriptor = from_proto(message.register_().descriptor());
-            if (!descriptor) return std::unexpected(descriptor.error());
-            if (descriptor->id != *sender) return fail(ErrorCode::permission_denied, "a node may register itself only");
-            transaction.body = Register{std::move(*descriptor)};
+            auto parsed = parse_register(message.register_().descriptor(), transaction);
+            if (!parsed) return std::unexpected(parsed.error());
+            transaction.body = std::move(*parsed);
             return transaction;
         }
         case proto::Transaction::kRenew: {

@@ -11,7 +11,8 @@ namespace planetserve::committee {
 inline constexpr std::size_t maximum_transaction_size = 16 * 1024;
 
 struct Register {
-    NodeDescriptor descriptor;  // its id is the sender
+    NodeDescriptor descriptor;  // its id is the sender, its sequence the transaction's
+    SignedDescriptor signed_descriptor;
 };
 struct Renew {
     Load load;
@@ -25,8 +26,11 @@ struct Transaction {
     std::variant<Register, Renew, Deregister> body;
 };
 
+// A registration of the identity's own node. Fills in the descriptor's sequence and signs it.
+Transaction make_register(NodeDescriptor descriptor, const wire::NetworkId& network, std::uint64_t sequence,
+                          const crypto::Identity& identity);
 Bytes sign(const Transaction& transaction, const crypto::Identity& identity);
-// Parses, checks every limit, and verifies the signature.
+// Parses, checks every limit, and verifies the signatures.
 Result<Transaction> parse_transaction(ByteView bytes);
 
 }  // namespace planetserve::committee

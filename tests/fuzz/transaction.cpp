@@ -45,25 +45,31 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     Bytes call(8);
     append(call, input);
-    check(server.on_call(call, now).has_value(), "every call is answered");
+    check(server.on_call(member.id(), call, now).has_value(), "every call is answered");
     check(engine->tick(now).has_value() && engine->registry().entries().empty(),
           "nothing unsigned changes the registry");
 
-    // The same bytes as the descriptor and the body of a truly signed transaction.
-    proto::Transaction transaction;
-    transaction.set_network(to_string(engine->network().bytes()));
-    transaction.set_sender(to_string(member.id().bytes()));
-    transaction.set_sequence(static_cast<std::uint64_t>(now.milliseconds));
-    if (transaction.mutable_register_()->mutable_descriptor()->ParseFromArray(data, static_cast<int>(size))) {
-        transaction.mutable_register_()->mutable_descriptor()->set_id(to_string(member.id().bytes()));
-        proto::SignedTransaction signed_transaction;
-        signed_transaction.set_transaction(transaction.SerializeAsString());
-        signed_transaction.set_signature(
-            to_string(member.sign("planetserve transaction v1", as_bytes(signed_transaction.transaction())).bytes()));
-        (void)engine->submit(as_bytes(signed_transaction.SerializeAsString()), now);
+    // The same bytes as the descriptor of a truly signed transaction, with the id and sequence it must have.
+    proto::Descriptor descriptor;
+    if (descriptor.ParseFromArray(data, static_cast<int>(size))) {
+        descriptor.set_id(to_string(member.id().bytes()));
+        descriptor.set_sequence(static_cast<std::uint64_t>(now.milliseconds));
+        Transaction transaction{engine->network(), member.id(), static_cast<std::uint64_t>(now.milliseconds), {}};
+        Register body;
+        body.signed_descriptor.bytes = to_bytes(descriptor.SerializeAsString());
+        Bytes signed_bytes = to_bytes(engine->network().bytes());
+        append(signed_bytes, body.signed_descriptor.bytes);
+        body.signed_descriptor.signature = member.sign("planetserve descriptor v1", signed_bytes);
+        transaction.body = std::move(body);
+        auto taken = engine->submit(sign(transaction, member), now);
         check(engine->tick(now).has_value(), "a block is made");
-        auto parsed = parse_state(engine->state());
+        check(engine->registry().nodes() == (taken ? 1u : 0u), "what is taken is there");
+        Bytes state = engine->state();
+        auto parsed = parse_state(state);
         check(parsed && parsed->app_hash == engine->registry().app_hash(), "a list gives the hash it is signed by");
+        Registry joined(genesis);
+        check(joined.restore(state, 1, now) && joined.app_hash() == engine->registry().app_hash(),
+              "a snapshot gives the same hash");
     }
     (void)parse_state(input);
     if (auto parsed = Genesis::parse(as_text(input)))
