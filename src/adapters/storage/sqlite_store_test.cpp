@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,58 @@ TEST_F(SqliteStoreTest, AKilledWriterLeavesAWholeBlock) {
         for (const auto& [id, value] : (*state)->entries)
             EXPECT_EQ(value, Bytes{(*state)->app_hash[0]}) << "entries of two blocks";
     }
+}
+
+// The whole of it: an engine over a store, killed in the middle of its blocks, goes on from one of them.
+TEST_F(SqliteStoreTest, AKilledEngineGoesOnWithTheHashItHad) {
+    SeededRandom random(1);
+    auto validator = crypto::Identity::generate(random);
+    committee::Genesis genesis{"test", UnixTime{1}, {{"v", validator.id(), 1, {"127.0.0.1", 1}}}, {}};
+    genesis.parameters.update_interval_ms = 0;
+    genesis.parameters.lease_ms = 3000;
+    std::vector<crypto::Identity> nodes;
+    for (int i = 0; i < 10; ++i) nodes.push_back(crypto::Identity::generate(random));
+    std::int64_t before = 0;
+    for (int round = 0; round < 4; ++round) {
+        pid_t child = fork();
+        if (child == 0) {
+            auto store = SqliteStore::open(file());
+            auto engine = committee::EmbeddedEngine::open(genesis, validator, **store);
+            if (!engine) _exit(1);
+            std::int64_t now = (*engine)->registry().time().milliseconds;
+            for (;; now += 100) {
+                const auto& node = nodes[random.below(nodes.size())];
+                auto transaction = committee::make_register(
+                    {node.id(), wire::Role::user, {node.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "test"},
+                    genesis.network(), static_cast<std::uint64_t>(now), node);
+                (void)(*engine)->submit(committee::sign(transaction, node), UnixTime{now});
+                if (!(*engine)->tick(UnixTime{now})) _exit(2);
+            }
+        }
+        usleep(150'000 + 40'000 * static_cast<unsigned>(round));
+        kill(child, SIGKILL);
+        int status = 0;
+        waitpid(child, &status, 0);
+        ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself: " << WEXITSTATUS(status);
+        auto store = SqliteStore::open(file());
+        ASSERT_TRUE(store) << store.error().message;
+        auto engine = committee::EmbeddedEngine::open(genesis, validator, **store);  // compares the hashes
+        ASSERT_TRUE(engine) << engine.error().message;
+        EXPECT_GT((*engine)->registry().height(), before);
+        EXPECT_EQ((*engine)->registry().app_hash(), (*(*store)->load(genesis.network()))->app_hash);
+        before = (*engine)->registry().height();
+    }
+}
+
+TEST_F(SqliteStoreTest, RefusesAStoreOfALaterVersion) {
+    ASSERT_TRUE(SqliteStore::open(file()));
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(file().c_str(), &database), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(database, "PRAGMA user_version = 1000", nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(database);
+    auto store = SqliteStore::open(file());
+    ASSERT_FALSE(store);
+    EXPECT_NE(store.error().message.find("later version"), std::string::npos) << store.error().message;
 }
 
 TEST_F(SqliteStoreTest, RefusesWhatItCannotRead) {
