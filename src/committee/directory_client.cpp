@@ -107,11 +107,11 @@ void DirectoryClient::submit() {
 }
 
 void DirectoryClient::leave() {
-    if (!registered_ || genesis_.validators.empty()) return;
+    descriptor_.reset();
+    if (!std::exchange(registered_, false) || genesis_.validators.empty()) return;
     last_sequence_ = std::max(last_sequence_ + 1, static_cast<std::uint64_t>(clock_.unix_now().milliseconds));
     proto::Call message;
     message.set_submit(to_string(sign(Transaction{network_, identity_.id(), last_sequence_, Deregister{}}, identity_)));
-    descriptor_.reset();
     call(registration_, as_bytes(message.SerializeAsString()));
 }
 

@@ -50,7 +50,7 @@ public:
     void on_link_down(const NodeId& peer);
     void on_timer();
     Time next_timer() const { return std::min(fetch_.next, registration_.next); }
-    // Tells the directory that the node leaves; best effort.
+    // Tells the directory that the node leaves, best effort; it registers again with the next descriptor.
     void leave();
 
     const std::optional<DirectoryList>& list() const { return list_; }

@@ -46,8 +46,8 @@ Status EmbeddedEngine::submit(ByteView bytes, UnixTime now) {
 }
 
 Status EmbeddedEngine::tick(UnixTime now) {
-    auto expiry = registry_.next_expiry();
-    if (pending_.empty() && (!expiry || *expiry > now)) return {};
+    auto due = registry_.next_due();
+    if (pending_.empty() && (!due || *due > now)) return {};
     // A registry begun anew, its store being lost, starts higher than the lost one can have come, so that clients that
     // know that one do not take it for an old state.
     std::int64_t height = registry_.height() + 1;

@@ -37,7 +37,7 @@ public:
 
     // Takes a transaction for the next block, or says why not.
     Status submit(ByteView transaction, UnixTime now);
-    // Makes a block when there is something to put in it or a lease expired. An error is the store's; the engine must
+    // Makes a block when there is something to put in it or one is due. An error is the store's; the engine must
     // then be dropped, since it is ahead of what is kept.
     Status tick(UnixTime now);
 

@@ -43,11 +43,17 @@ TEST_F(EngineTest, MakesABlockOnlyWhenThereIsSomethingToPutInIt) {
     auto height = engine->registry().height();
     EXPECT_GT(height, 0);
     EXPECT_EQ(engine->registry().nodes(), 1u);
-    ASSERT_TRUE(engine->tick(UnixTime{2'030'099}));
+    ASSERT_TRUE(engine->tick(UnixTime{2'005'099}));
     EXPECT_EQ(engine->registry().height(), height);
+    auto hash = engine->registry().app_hash();
+    for (std::int64_t time = 2'005'100; time < 2'030'100; time += 100) ASSERT_TRUE(engine->tick(UnixTime{time}));
+    EXPECT_EQ(engine->registry().height(), height + 5) << "signs of life";
+    EXPECT_EQ(engine->registry().app_hash(), hash);
     ASSERT_TRUE(engine->tick(UnixTime{2'030'100}));
-    EXPECT_EQ(engine->registry().height(), height + 1) << "a lease ran out";
-    EXPECT_EQ(engine->registry().nodes(), 0u);
+    EXPECT_EQ(engine->registry().nodes(), 0u) << "a lease ran out";
+    height = engine->registry().height();
+    ASSERT_TRUE(engine->tick(UnixTime{2'100'000}));
+    EXPECT_EQ(engine->registry().height(), height) << "with nobody in it";
 }
 
 TEST_F(EngineTest, NobodyFillsABlockAlone) {

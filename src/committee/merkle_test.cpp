@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "committee/entry.h"
+
 namespace planetserve::committee {
 namespace {
 
@@ -24,6 +26,14 @@ TEST(Merkle, RootsOfRfc6962sTestLeaves) {
         hashes.push_back(leaf_hash(*from_hex(leaves[i])));
         EXPECT_EQ(to_hex(merkle_root(hashes)), roots[i]) << i;
     }
+}
+
+// Computed with another program: SHA-256(00 20 id 20 SHA-256(value)).
+TEST(Merkle, AnEntrysLeafIsThatOfAValueProof) {
+    NodeId id;
+    for (std::uint8_t i = 0; i < 32; ++i) id.value[i] = i;
+    EXPECT_EQ(to_hex(entry_leaf(id, to_bytes("value"))),
+              "d3401296cbd0f070a1a0b80bc09071a71e4acdae1a38dbbcea3f90b9af572d1d");
 }
 
 TEST(Merkle, EveryLeafIsProvenAndNoOther) {

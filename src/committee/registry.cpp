@@ -25,8 +25,16 @@ Registry::Registry(const Genesis& genesis)
     : parameters_(genesis.parameters), network_(genesis.network()), time_(genesis.time), app_hash_(merkle_root({})) {}
 
 void Registry::begin_block(std::int64_t height, UnixTime time) {
+    auto gap = time - time_;
     height_ = height;
     time_ = std::max(time_, time);
+    if (gap <= std::chrono::milliseconds(parameters_.renew_ms)) return;
+    for (const auto& [id, known] : entries_) {
+        if (!known.descriptor) continue;
+        Entry entry = known;
+        entry.expires = entry.expires + gap;
+        put(id, std::move(entry));
+    }
 }
 
 Status Registry::check(const Transaction& transaction, UnixTime time) const {
@@ -120,9 +128,10 @@ Changes Registry::commit() {
     return changes;
 }
 
-std::optional<UnixTime> Registry::next_expiry() const {
+std::optional<UnixTime> Registry::next_due() const {
     if (expiries_.empty()) return std::nullopt;
-    return expiries_.begin()->first;
+    UnixTime due = expiries_.begin()->first;
+    return nodes_ == 0 ? due : std::min(due, time_ + std::chrono::milliseconds(parameters_.renew_ms / 2));
 }
 
 void Registry::put(const NodeId& id, Entry entry) {

@@ -23,7 +23,9 @@ class Registry {
 public:
     explicit Registry(const Genesis& genesis);
 
-    // REQUIRES: heights rise. A time before the last block's is taken as the last block's.
+    // REQUIRES: heights rise. A time before the last block's is taken as the last block's. Leases do not run while
+    // there are no blocks: where more than renew_ms lie between two of them, every lease gets that time back, since
+    // nobody could renew. So a live chain with nodes in it makes blocks more often than that (next_due).
     void begin_block(std::int64_t height, UnixTime time);
     // What apply would say now, without changing anything: for admission before ordering.
     Status check(const Transaction& transaction, UnixTime time) const;
@@ -40,8 +42,8 @@ public:
     const std::map<NodeId, Entry>& entries() const { return entries_; }
     // Entries with a descriptor.
     std::size_t nodes() const { return nodes_; }
-    // The earliest lease to expire: a block is due by then even without transactions.
-    std::optional<UnixTime> next_expiry() const;
+    // When a block is due even without transactions: a lease to expire, or a sign that the chain lives.
+    std::optional<UnixTime> next_due() const;
 
     // The whole state, for those who fetch it or join; its hash follows from it (parse_state).
     Bytes serialise() const;

@@ -29,6 +29,12 @@ protected:
         return taken;
     }
 
+    // Empty blocks until then, as often as a live chain makes them.
+    void pass(Registry& registry, std::int64_t until) {
+        while (registry.time().milliseconds < until)
+            block(registry, std::min(until, registry.time().milliseconds + 5000), {});
+    }
+
     SeededRandom random_{5};
     Genesis genesis_ = make_genesis(random_);
     Changes changes_;
@@ -42,16 +48,39 @@ TEST_F(RegistryTest, RegistersRenewsAndExpires) {
     ASSERT_TRUE(registry.entries().at(member.identity.id()).descriptor);
     member.descriptor.sequence = start;
     EXPECT_EQ(*registry.entries().at(member.identity.id()).descriptor, member.descriptor);
+    pass(registry, start + 20'000);
     Transaction renew{genesis_.network(), member.identity.id(), static_cast<std::uint64_t>(start + 20'000),
                       Renew{{3, 1, 250}}};
     EXPECT_EQ(block(registry, start + 20'000, {renew}), 1u);
     EXPECT_EQ(registry.entries().at(member.identity.id()).load, (Load{3, 1, 250}));
-    EXPECT_EQ(block(registry, start + 49'000, {}), 0u);
+    pass(registry, start + 49'999);
     EXPECT_TRUE(registry.entries().at(member.identity.id()).descriptor) << "the lease was renewed";
     block(registry, start + 50'000, {});
     EXPECT_FALSE(registry.entries().at(member.identity.id()).descriptor) << "and ran out";
     block(registry, start + 50'000 + 600'000, {});
     EXPECT_TRUE(registry.entries().empty()) << "nothing is remembered for ever";
+}
+
+// A chain that stood still, its validators being down, does not drop those who could not renew.
+TEST_F(RegistryTest, LeasesDoNotRunWhileThereAreNoBlocks) {
+    Registry registry(genesis_);
+    Member present = make_member(random_), gone = make_member(random_);
+    const std::int64_t start = 2'000'000, hour = 3'600'000;
+    EXPECT_EQ(block(registry, start, {transaction(present, start), transaction(gone, start)}), 2u);
+    pass(registry, start + 8'000);
+    block(registry, start + 8'000 + hour, {});
+    EXPECT_EQ(registry.nodes(), 2u);
+    auto now = static_cast<std::uint64_t>(start + hour + 20'000);
+    pass(registry, static_cast<std::int64_t>(now));
+    EXPECT_EQ(block(registry, static_cast<std::int64_t>(now),
+                    {{genesis_.network(), present.identity.id(), now, Renew{{1, 1, 1}}}}),
+              1u);
+    pass(registry, start + hour + 29'999);
+    EXPECT_EQ(registry.nodes(), 2u) << "what was left of the lease is still there";
+    pass(registry, start + hour + 30'000);
+    EXPECT_EQ(registry.nodes(), 1u) << "and no more than that";
+    pass(registry, static_cast<std::int64_t>(now) + 30'000);
+    EXPECT_EQ(registry.nodes(), 0u);
 }
 
 TEST_F(RegistryTest, RefusesReplaysStrangersAndWrongClocks) {
