@@ -4,11 +4,9 @@
 
 #include <optional>
 
-#include "adapters/llama/model_store.h"
-
 namespace planetserve::apps {
 
-Result<std::filesystem::path> model_file(const ServedModelConfig& model) {
+Result<adapters::VerifiedModel> model_file(const ServedModelConfig& model) {
     auto store = adapters::ModelStore::from_environment();
     std::optional<std::uint64_t> told;
     auto progress = [&](std::uint64_t have, std::uint64_t all) {
@@ -18,9 +16,7 @@ Result<std::filesystem::path> model_file(const ServedModelConfig& model) {
         spdlog::info("model {}: {} of {} MiB", model.name, have >> 20, all >> 20);
         return true;
     };
-    auto verified = store.resolve({model.catalogue, model.file, model.url, model.sha256}, progress);
-    if (!verified) return std::unexpected(verified.error());
-    return verified->file;
+    return store.resolve({model.catalogue, model.file, model.url, model.sha256}, progress);
 }
 
 }  // namespace planetserve::apps

@@ -38,14 +38,15 @@ public:
                   runtime.clock()),
           node_(runtime.keys(), {}, runtime.links(), router_, runtime.random(), runtime.clock()) {}
 
-    // Starts what serves the model, and adds it to the descriptor.
-    Status add(const ServedModelConfig& config, committee::NodeDescriptor& descriptor) {
-        auto service = config.upstream ? upstream(config) : managed(config);
+    // Prepares what serves the model; run() starts it.
+    Status add(const ServedModelConfig& config) {
+        Served served{{config.name, config.context, config.upstream ? "upstream" : "llama.cpp", !config.upstream, {}},
+                      config.slots,
+                      nullptr};
+        auto service = config.upstream ? upstream(config) : managed(config, served);
         if (!service) return std::unexpected(service.error());
         router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
-        descriptor.models.push_back(
-            {config.name, config.context, config.upstream ? "upstream" : "llama.cpp", !config.upstream, {}});
-        descriptor.capacity += config.slots;
+        served_.push_back(std::move(served));
         return {};
     }
 
@@ -71,9 +72,21 @@ public:
                 static_cast<std::uint32_t>(latency)};
     }
 
-    bool engines_ready() const {
-        return std::all_of(engines_.begin(), engines_.end(),
-                           [](const auto& engine) { return engine->status().state == adapters::EngineState::ready; });
+    // What the node can serve now; nothing while none of its engines is ready.
+    std::optional<committee::NodeDescriptor> descriptor() const {
+        committee::NodeDescriptor descriptor;
+        for (const Served& served : served_) {
+            if (served.engine != nullptr && served.engine->status().state != adapters::EngineState::ready) continue;
+            descriptor.models.push_back(served.model);
+            descriptor.capacity += served.slots;
+        }
+        if (descriptor.models.empty()) return std::nullopt;
+        return descriptor;
+    }
+    bool engines_loading() const {
+        return std::any_of(engines_.begin(), engines_.end(), [](const auto& engine) {
+            return engine->status().state == adapters::EngineState::starting && engine->restarts() == 0;
+        });
     }
     bool engines_stopped() const {
         return std::all_of(engines_.begin(), engines_.end(),
@@ -88,6 +101,12 @@ public:
     }
 
 private:
+    struct Served {
+        committee::ServedModel model;
+        std::uint32_t slots = 0;
+        const adapters::ManagedEngine* engine = nullptr;  // none for an upstream
+    };
+
     Result<inference::Service*> upstream(const ServedModelConfig& config) {
         auto target = adapters::HttpTarget::parse(*config.upstream);
         if (!target) return std::unexpected(target.error());
@@ -97,14 +116,16 @@ private:
         upstreams_.push_back(std::make_unique<adapters::HttpEngine>(runtime_.context(), options));
         return upstreams_.back().get();
     }
-    Result<inference::Service*> managed(const ServedModelConfig& config) {
+    Result<inference::Service*> managed(const ServedModelConfig& config, Served& served) {
         auto program = engine_program();
         if (!program) return std::unexpected(program.error());
         auto file = model_file(config);
         if (!file) return std::unexpected(file.error());
         adapters::ManagedEngineOptions options;
         options.program = *program;
-        options.model_file = *file;
+        options.model_file = file->file;
+        if (file->sha256 != crypto::Digest{})
+            served.model.weights_sha256.assign(file->sha256.begin(), file->sha256.end());
         options.alias = config.name;
         options.slots = config.slots;
         options.context = config.context;
@@ -119,12 +140,14 @@ private:
                              status.reason.empty() ? "" : ": ", status.reason);
                 if (engine_changed_) engine_changed_();
             }));
+        served.engine = engines_.back().get();
         return engines_.back().get();
     }
 
     Runtime& runtime_;
     std::vector<std::unique_ptr<adapters::ManagedEngine>> engines_;
     std::vector<std::unique_ptr<adapters::HttpEngine>> upstreams_;
+    std::vector<Served> served_;
     inference::ModelRouter router_;
     node::ModelNode node_;
     Time router_timer_{};
@@ -138,20 +161,22 @@ int run_model(const std::filesystem::path& file) {
     if (!config) return error_exit(config.error().message);
     Runtime runtime(config->common, wire::Role::model);
     ModelRole role(runtime);
-    committee::NodeDescriptor descriptor;
     for (const ServedModelConfig& model : config->models)
-        if (auto added = role.add(model, descriptor); !added)
-            return error_exit(model.name + ": " + added.error().message);
-    // The node is registered when all its engines have loaded their models: a node that is listed can serve.
+        if (auto added = role.add(model); !added) return error_exit(model.name + ": " + added.error().message);
+    // The node is registered when its engines have loaded their models, and from then on with those that are ready: a
+    // model that is listed can be had.
     bool attached = false;
-    auto attach_when_ready = [&] {
-        if (attached || !role.engines_ready()) return;
+    auto tell = [&] {
+        if (!attached && role.engines_loading()) return;
+        auto descriptor = role.descriptor();
+        if (attached) return runtime.describe(std::move(descriptor));
+        if (!descriptor) return;
         attached = true;
-        runtime.attach(role, descriptor);
+        runtime.attach(role, std::move(descriptor));
     };
-    role.on_engine_change(attach_when_ready);
+    role.on_engine_change(tell);
     role.run();
-    attach_when_ready();
+    tell();
     return runtime.run("", [&] {
         role.on_engine_change({});
         role.stop();

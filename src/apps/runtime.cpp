@@ -85,6 +85,11 @@ void Runtime::attach(RoleEvents& role, std::optional<committee::NodeDescriptor> 
         if (auto adopted = directory_->adopt(as_bytes(*kept)); !adopted)
             spdlog::warn("the kept list is not used: {}", adopted.error().message);
     }
+    if (descriptor) describe(std::move(descriptor));
+    rearm();
+}
+
+void Runtime::describe(std::optional<committee::NodeDescriptor> descriptor) {
     if (descriptor) {
         descriptor->id = keys_.identity.id();
         descriptor->role = role_kind_;
@@ -93,6 +98,8 @@ void Runtime::attach(RoleEvents& role, std::optional<committee::NodeDescriptor> 
         descriptor->operator_name = config_.operator_name;
         descriptor->software = std::string("planetserve ") + version;
         directory_->set_descriptor(std::move(*descriptor));
+    } else {
+        directory_->leave();
     }
     rearm();
 }

@@ -49,6 +49,8 @@ public:
     // Starts listening, hands events to the role, and registers with the descriptor if one is given (its id, role, keys
     // and address are filled in). The role outlives the runtime's run.
     void attach(RoleEvents& role, std::optional<committee::NodeDescriptor> descriptor);
+    // What the node says of itself has changed; nothing: it has nothing to offer for now and leaves the list.
+    void describe(std::optional<committee::NodeDescriptor> descriptor);
     // Something happened outside a frame: timers are looked at again.
     void rearm();
     // Runs until SIGTERM or SIGINT, then calls on_stop and ends. Returns the exit code.

@@ -1,0 +1,68 @@
+// planetserve_lab CONFIG [MODE [RECORD]]: a user node of the real program whose cells a hostile hand changes, and which
+// writes down every frame it gets and sends. Functional tests run it as a relay among others.
+
+#include <curl/curl.h>
+
+#include <iostream>
+
+#include "apps/user_role.h"
+#include "hostile_sender.h"
+
+namespace planetserve::lab {
+
+namespace {
+
+class RecordingRole final : public apps::RoleEvents {
+public:
+    RecordingRole(apps::UserRole& role, Recorder* recorder) : role_(role), recorder_(recorder) {}
+
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
+        if (recorder_ != nullptr) recorder_->record('<', from, type, payload);
+        role_.on_frame(from, type, payload);
+    }
+    void on_link_down(const NodeId& peer) override { role_.on_link_down(peer); }
+    void on_drained(const NodeId& peer) override { role_.on_drained(peer); }
+    void on_timer() override { role_.on_timer(); }
+    Time next_timer() const override { return role_.next_timer(); }
+    void on_list(const committee::DirectoryList& list) override { role_.on_list(list); }
+
+private:
+    apps::UserRole& role_;
+    Recorder* recorder_;
+};
+
+int run(const std::string& file, Mode mode, const std::string& record) {
+    auto config = apps::load_user_config(file);
+    if (!config) throw std::runtime_error(config.error().message);
+    apps::Runtime runtime(config->common, wire::Role::user);
+    std::unique_ptr<Recorder> recorder;
+    if (!record.empty()) recorder = std::make_unique<Recorder>(record);
+    HostileSender sender(runtime.links(), mode, recorder.get(), runtime.random(), runtime.context());
+    apps::UserRole role(runtime, *config, sender);
+    RecordingRole recording(role, recorder.get());
+    runtime.attach(recording, committee::NodeDescriptor{});
+    return runtime.run("", [] {});
+}
+
+}  // namespace
+
+}  // namespace planetserve::lab
+
+int main(int argc, char** argv) {
+    if (argc < 2) {
+        std::cerr << "planetserve_lab CONFIG [honest|corrupt|drop|duplicate|replay|delay [RECORD]]\n";
+        return 2;
+    }
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    auto mode = planetserve::lab::parse_mode(argc > 2 ? argv[2] : "honest");
+    if (!mode) {
+        std::cerr << "planetserve_lab: no mode \"" << argv[2] << "\"\n";
+        return 2;
+    }
+    try {
+        return planetserve::lab::run(argv[1], *mode, argc > 3 ? argv[3] : "");
+    } catch (const std::exception& error) {
+        std::cerr << "planetserve_lab: " << error.what() << "\n";
+        return 1;
+    }
+}
