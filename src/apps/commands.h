@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace planetserve::apps {
 
@@ -26,6 +27,12 @@ struct ChatOptions {
     std::optional<int> max_tokens;
 };
 
+struct GenesisOptions {
+    std::string chain_id;
+    std::vector<std::string> validators;  // NAME=ID@HOST:PORT
+    std::filesystem::path file;
+};
+
 int run_user(const std::filesystem::path& config);
 int run_model(const std::filesystem::path& config);
 int run_verifier(const std::filesystem::path& config);
@@ -35,5 +42,8 @@ int down(const std::filesystem::path& home);
 int status(const std::filesystem::path& home, bool as_json);
 int doctor(const std::filesystem::path& home);
 int chat(const ChatOptions& options);
+// Prints the id of the node with that home, making its keys if it has none.
+int node_id(const std::filesystem::path& home);
+int make_genesis(const GenesisOptions& options);
 
 }  // namespace planetserve::apps

@@ -65,7 +65,14 @@ Keys common_keys(CommonConfig& config) {
                  if (!endpoint) throw YAML::Exception(node.Mark(), endpoint.error().message);
                  config.advertise = *endpoint;
              }},
-            {"log_level", into(config.log_level)},
+            {"log_level",
+             [&config](const YAML::Node& node) {
+                 config.log_level = node.as<std::string>();
+                 for (const char* known : {"trace", "debug", "info", "warn", "error", "critical", "off"})
+                     if (config.log_level == known) return;
+                 throw YAML::Exception(node.Mark(),
+                                       "'log_level' is one of trace, debug, info, warn, error, critical, off");
+             }},
             {"operator", into(config.operator_name)}};
 }
 

@@ -71,6 +71,19 @@ int main(int argc, char** argv) {
         code = apps::chat(chat_options);
     });
 
+    std::string node_home;
+    auto* id = app.add_subcommand("id", "print a node's id; makes its keys if it has none");
+    id->add_option("--home", node_home, "the node's directory")->required();
+    id->callback([&] { code = apps::node_id(node_home); });
+
+    apps::GenesisOptions genesis_options;
+    auto* genesis = app.add_subcommand("genesis", "make the file that founds a network of several machines");
+    genesis->add_option("--chain-id", genesis_options.chain_id, "the network's name")->required();
+    genesis->add_option("--validator", genesis_options.validators, "NAME=ID@HOST:PORT of a verification node")
+        ->required();
+    genesis->add_option("--out", genesis_options.file, "the file to write")->required();
+    genesis->callback([&] { code = apps::make_genesis(genesis_options); });
+
     std::string config;
     auto role = [&](const char* name, const char* help, int (*run)(const std::filesystem::path&)) {
         auto* verb = app.add_subcommand(name, help);

@@ -177,9 +177,12 @@ int run_model(const std::filesystem::path& file) {
     role.on_engine_change(tell);
     role.run();
     tell();
-    return runtime.run("", [&] {
-        role.on_engine_change({});
+    return runtime.run("", [&](std::function<void()> finished) {
+        role.on_engine_change([&role, finished] {
+            if (role.engines_stopped()) finished();
+        });
         role.stop();
+        if (role.engines_stopped()) finished();
     });
 }
 

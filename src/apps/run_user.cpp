@@ -52,9 +52,10 @@ int run_user(const std::filesystem::path& file) {
         url = "http://" + bound->to_string();
     }
     runtime.attach(role, committee::NodeDescriptor{});
-    int code = runtime.run(url, [&] {
+    int code = runtime.run(url, [&](std::function<void()> finished) {
         if (api) api->shut_down();
         role.node().asker().pool().shut_down();
+        finished();
     });
     api.reset();
     return code;

@@ -65,7 +65,7 @@ int run_verifier(const std::filesystem::path& file) {
     if (!engine) return error_exit(engine.error().message);
     VerifierRole role(runtime, **engine);
     runtime.attach(role, std::nullopt);
-    return runtime.run("", [] {});
+    return runtime.run("", [](const std::function<void()>& finished) { finished(); });
 }
 
 }  // namespace planetserve::apps

@@ -16,6 +16,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Duration keep_list_every = 30s;
+constexpr Duration stop_deadline = 8s;
+constexpr Duration last_words = 200ms;
 
 template <typename T>
 T require(Result<T> result) {
@@ -104,25 +106,29 @@ void Runtime::describe(std::optional<committee::NodeDescriptor> descriptor) {
     rearm();
 }
 
-int Runtime::run(const std::string& api, std::function<void()> on_stop) {
+int Runtime::run(const std::string& api, std::function<void(std::function<void()> finished)> on_stop) {
     RunFile run{0, 0, keys_.identity.id().hex(), role_name(role_kind_), address_.to_string(), api};
     if (auto written = write_run_file(config_.home, run); !written) throw std::runtime_error(written.error().message);
     spdlog::info("{} node {} listens on {}{}", role_name(role_kind_), keys_.identity.id().brief(), address_.to_string(),
                  api.empty() ? "" : ", API on " + api);
     asio::signal_set signals(context_, SIGTERM, SIGINT);
-    asio::steady_timer last(context_);
-    signals.async_wait([&](boost::system::error_code error, int signal) {
-        if (error) return;
-        spdlog::info("signal {}: stopping", signal);
-        directory_->leave();
-        on_stop();
-        timer_.cancel();
-        // What was said last still goes out.
-        last.expires_after(std::chrono::milliseconds(200));
-        last.async_wait([&](boost::system::error_code) {
+    asio::steady_timer end(context_);
+    auto end_in = [&](Duration delay) {
+        end.expires_after(delay);
+        end.async_wait([&](boost::system::error_code error) {
+            if (error) return;
             links_->shut_down();
             context_.stop();
         });
+    };
+    signals.async_wait([&](boost::system::error_code error, int signal) {
+        if (error) return;
+        spdlog::info("signal {}: stopping", signal);
+        signals.async_wait([&](boost::system::error_code, int) { end_in(Duration{}); });
+        directory_->leave();
+        end_in(stop_deadline);
+        // What was said last still goes out.
+        on_stop([&] { end_in(last_words); });
     });
     context_.run();
     keep_list();

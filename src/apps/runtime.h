@@ -53,8 +53,9 @@ public:
     void describe(std::optional<committee::NodeDescriptor> descriptor);
     // Something happened outside a frame: timers are looked at again.
     void rearm();
-    // Runs until SIGTERM or SIGINT, then calls on_stop and ends. Returns the exit code.
-    int run(const std::string& api, std::function<void()> on_stop);
+    // Runs until SIGTERM or SIGINT, then leaves the directory and calls on_stop, which calls what it is given when the
+    // role has finished; ends then, or after 8 s, or at a second signal. Returns the exit code.
+    int run(const std::string& api, std::function<void(std::function<void()> finished)> on_stop);
 
 private:
     void on_link_up(const NodeId& peer, const wire::Hello& hello) override;

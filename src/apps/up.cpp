@@ -138,6 +138,20 @@ Status write_configs(const NetworkHome& home, const NetworkFile& network) {
     return home.save(network);
 }
 
+// Stops those that are no longer part of the network, being asked for fewer.
+void stop_others(const NetworkHome& home, const NetworkFile& before, const NetworkFile& network) {
+    std::vector<pid_t> pids;
+    for (const NetworkNode& node : before.nodes) {
+        bool stays = std::any_of(network.nodes.begin(), network.nodes.end(),
+                                 [&](const NetworkNode& other) { return other.name == node.name; });
+        if (auto run = running_node(home.node(node.name)); run && !stays) pids.push_back(run->pid);
+    }
+    if (pids.empty()) return;
+    Step step("stop " + std::to_string(pids.size()) + " nodes");
+    std::size_t forced = stop_processes(pids, 10);
+    step.done(forced == 0 ? "" : std::to_string(forced) + " had to be killed");
+}
+
 // Until the API is ready and every model node that was started is listed, so that each model can be asked for.
 bool wait_for_api(const NetworkHome& home, std::size_t model_nodes, Step& step) {
     auto end = std::chrono::steady_clock::now() + api_deadline;
@@ -198,12 +212,20 @@ int up(const UpOptions& options, const std::string&) {
     auto port = api_runs ? Result<std::uint16_t>(existing->api_port) : choose_port(options, existing);
     if (!port) return error_exit(port.error().message);
     NetworkFile network = plan(options, existing, *port);
+    auto verifiers = [](const NetworkFile& file) {
+        return std::count_if(file.nodes.begin(), file.nodes.end(),
+                             [](const NetworkNode& node) { return node.role == "verifier"; });
+    };
+    if (existing && verifiers(*existing) != verifiers(network))
+        return error_exit("the genesis of " + path.string() + " names " + std::to_string(verifiers(*existing)) +
+                          " verification node(s), which stay as they are; use another --home for another committee");
 
     auto genesis = ensure_local_genesis(home, network);
     if (!genesis) return error_exit(genesis.error().message);
     if (auto written = write_configs(home, network); !written) return error_exit(written.error().message);
 
     std::cout << "Network in " << path.string() << "\n";
+    if (existing) stop_others(home, *existing, network);
     std::string program = own_program().string();
     for (const char* role : {"verifier", "user", "model"}) {
         auto many = std::count_if(network.nodes.begin(), network.nodes.end(),

@@ -4,7 +4,7 @@ import pytest
 
 from network import Network, httpx, question, wait_for
 
-PROMPT = "List the planets, and say a word about each. " * 40
+PROMPT = "List the planets, and say a word about each. " * 10
 
 
 @pytest.fixture(scope="module")

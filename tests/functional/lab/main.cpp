@@ -41,7 +41,7 @@ int run(const std::string& file, Mode mode, const std::string& record) {
     apps::UserRole role(runtime, *config, sender);
     RecordingRole recording(role, recorder.get());
     runtime.attach(recording, committee::NodeDescriptor{});
-    return runtime.run("", [] {});
+    return runtime.run("", [](const std::function<void()>& finished) { finished(); });
 }
 
 }  // namespace
