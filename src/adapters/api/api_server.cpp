@@ -11,8 +11,7 @@ using boost::system::error_code;
 
 ApiServer::ApiServer(boost::asio::io_context& context, ApiOptions options, inference::Service& service, ApiState& state,
                      prometheus::Registry& metrics, Random& random)
-    : context_(context),
-      acceptor_(context),
+    : acceptor_(context),
       shared_(std::make_shared<ApiShared>(std::move(options), service, state, metrics, random)) {}
 
 ApiServer::~ApiServer() { shut_down(); }

@@ -66,7 +66,6 @@ public:
 private:
     void accept();
 
-    boost::asio::io_context& context_;
     boost::asio::ip::tcp::acceptor acceptor_;
     std::shared_ptr<ApiShared> shared_;
 };
