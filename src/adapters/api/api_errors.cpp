@@ -1,5 +1,6 @@
 #include "adapters/api/api_errors.h"
 
+#include <algorithm>
 #include <boost/beast/http/status.hpp>
 #include <boost/json.hpp>
 
@@ -7,12 +8,33 @@ namespace planetserve::adapters {
 
 namespace json = boost::json;
 
+namespace {
+
+std::string as_utf8(std::string text) {
+    boost::system::error_code error;
+    json::parse(json::serialize(json::string_view(text)), error);
+    if (error)
+        for (char& c : text)
+            if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+    return text;
+}
+
+constexpr std::size_t maximum_quoted = 2000;
+
+std::string text_member(const json::object& object, const char* name) {
+    const json::value* value = object.if_contains(name);
+    if (value == nullptr || !value->is_string()) return {};
+    const json::string& text = value->as_string();
+    return std::string(text.data(), std::min(text.size(), maximum_quoted));
+}
+
+}  // namespace
+
 ApiError api_error(const Error& error) {
     switch (error.code) {
         case ErrorCode::not_found:
             return {404, error.message, "invalid_request_error", "model", "model_not_found"};
         case ErrorCode::invalid_argument:
-        case ErrorCode::malformed:
             return {400, error.message};
         case ErrorCode::permission_denied:
             return {403, error.message};
@@ -29,7 +51,11 @@ ApiError api_error(const Error& error) {
     }
 }
 
-std::string error_body(const ApiError& error, std::string_view path) {
+std::string error_body(const ApiError& given, std::string_view path) {
+    ApiError error = given;
+    // Messages may quote what a peer or a client sent, and JSON is UTF-8.
+    for (std::string* text : {&error.message, &error.type, &error.param, &error.code})
+        *text = as_utf8(std::move(*text));
     if (path.starts_with("/v1/messages")) {
         const char* type = error.status == 404   ? "not_found_error"
                            : error.status == 401 ? "authentication_error"
@@ -45,6 +71,29 @@ std::string error_body(const ApiError& error, std::string_view path) {
     json::value code = error.code.empty() ? json::value(nullptr) : json::value(error.code);
     return json::serialize(
         json::object{{"error", {{"message", error.message}, {"type", error.type}, {"param", param}, {"code", code}}}});
+}
+
+std::string error_events(const ApiError& error, std::string_view path) {
+    if (path.starts_with("/v1/messages")) return "event: error\ndata: " + error_body(error, path) + "\n\n";
+    return "data: " + error_body(error, path) + "\n\ndata: [DONE]\n\n";
+}
+
+ApiError unstreamed_error(unsigned status, std::string_view body) {
+    ApiError error{status, {}, "server_error", "", "upstream_failed"};
+    boost::system::error_code malformed;
+    json::value value = json::parse(json::string_view(body.data(), body.size()), malformed);
+    const json::value* inner = !malformed && value.is_object() ? value.as_object().if_contains("error") : nullptr;
+    if (inner != nullptr && inner->is_object()) {
+        error.message = text_member(inner->as_object(), "message");
+        if (auto type = text_member(inner->as_object(), "type"); !type.empty()) error.type = type;
+        error.param = text_member(inner->as_object(), "param");
+        error.code = text_member(inner->as_object(), "code");
+    }
+    if (!error.message.empty()) return error;
+    error.message = status == 200 ? "the model node answered without the stream that was asked for"
+                                  : "the model node answered " + std::to_string(status);
+    if (status < 400) error.status = 502;
+    return error;
 }
 
 std::string_view reason_phrase(unsigned status) {

@@ -18,8 +18,12 @@ struct ApiError {
 
 // What an error of the overlay means to a client.
 ApiError api_error(const Error& error);
-// The body: {"error": {...}}.
+// The body, on one line: {"error": {...}}.
 std::string error_body(const ApiError& error, std::string_view path);
+// The same in mid-stream, as server-sent events: the last ones of the stream.
+std::string error_events(const ApiError& error, std::string_view path);
+// What a model node answered where a stream was under way: its own error where the body holds one.
+ApiError unstreamed_error(unsigned status, std::string_view body);
 std::string_view reason_phrase(unsigned status);
 
 }  // namespace planetserve::adapters

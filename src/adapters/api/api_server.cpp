@@ -11,11 +11,15 @@ using boost::system::error_code;
 
 ApiServer::ApiServer(boost::asio::io_context& context, ApiOptions options, inference::Service& service, ApiState& state,
                      prometheus::Registry& metrics, Random& random)
-    : context_(context),
-      acceptor_(context),
+    : acceptor_(context),
+      pause_(context),
+      drain_deadline_(context),
       shared_(std::make_shared<ApiShared>(std::move(options), service, state, metrics, random)) {}
 
-ApiServer::~ApiServer() { shut_down(); }
+ApiServer::~ApiServer() {
+    shut_down();
+    shared_->drained.clear();
+}
 
 Result<Endpoint> ApiServer::listen() {
     const ApiOptions& options = shared_->options;
@@ -51,6 +55,13 @@ void ApiServer::accept() {
             error_code ignored;
             socket.non_blocking(true, ignored);
             socket.write_some(boost::asio::buffer(full), ignored);
+        } else {
+            // The connection still waits to be accepted: to try again at once would only fail again.
+            pause_.expires_after(shared->options.accept_pause);
+            pause_.async_wait([this, shared](error_code cancelled) {
+                if (!cancelled && !shared->stopping && !shared->draining) accept();
+            });
+            return;
         }
         accept();
     });
@@ -58,10 +69,32 @@ void ApiServer::accept() {
 
 void ApiServer::shut_down() {
     if (std::exchange(shared_->stopping, true)) return;
+    shared_->draining = true;
     error_code ignored;
     acceptor_.close(ignored);
-    std::set<HttpSession*> sessions = shared_->sessions;
-    for (HttpSession* session : sessions) session->shared_from_this()->close();
+    pause_.cancel();
+    drain_deadline_.cancel();
+    shared_->close_all();
+}
+
+void ApiServer::drain(Duration within, std::function<void()> done) {
+    bool first = !std::exchange(shared_->draining, true);
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    if (first || std::chrono::steady_clock::now() + within < drain_deadline_.expiry()) {
+        drain_deadline_.expires_after(within);
+        drain_deadline_.async_wait([this, shared = shared_](error_code cancelled) {
+            if (!cancelled && !shared->stopping) shut_down();
+        });
+    }
+    shared_->drained.push_back([this, told = std::move(done)] {
+        drain_deadline_.cancel();
+        told();
+    });
+    std::set<HttpSession*> open = shared_->sessions;
+    for (HttpSession* session : open) session->shared_from_this()->close_if_idle();
+    shared_->tell_if_empty(acceptor_.get_executor());
 }
 
 }  // namespace planetserve::adapters

@@ -7,6 +7,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +28,11 @@ struct ApiOptions {
     std::size_t maximum_connections = 512;
     Duration header_deadline = 10s;
     Duration body_deadline = 60s;
-    Duration idle_deadline = 75s;    // between requests of one connection
-    Duration write_deadline = 120s;  // of a client that does not read
+    Duration idle_deadline = 75s;    // to a request's first byte
+    Duration write_deadline = 120s;  // for a client to take what is being written to it
+    Duration linger_deadline = 5s;   // for a client to close its end of a connection that is over
+    // After accept fails, for want of file descriptors for one.
+    Duration accept_pause = 100ms;
     // A stream that says nothing for this long gets a comment, so that nothing between takes it for dead.
     Duration keep_alive = 10s;
 };
@@ -62,12 +67,17 @@ public:
     Result<Endpoint> listen();
     // Stops accepting and ends every connection; requests under way are cancelled.
     void shut_down();
+    // Stops accepting, closes connections between two requests, and lets requests under way finish for so long; what is
+    // left then is cancelled. `done` is called from the io_context, once, when the last connection is closed; never if
+    // the server is destroyed before. A second call can shorten the time of the first; both are told.
+    void drain(Duration within, std::function<void()> done);
 
 private:
     void accept();
 
-    boost::asio::io_context& context_;
     boost::asio::ip::tcp::acceptor acceptor_;
+    boost::asio::steady_timer pause_;
+    boost::asio::steady_timer drain_deadline_;
     std::shared_ptr<ApiShared> shared_;
 };
 

@@ -1,0 +1,52 @@
+// Who may ask, and what of a message's head is believed: the rules of docs/api.md without its sockets. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "adapters/api/api_errors.h"
+#include "inference/service.h"
+
+namespace planetserve::adapters {
+
+// A request's target (RFC 9112, section 3.2): "/v1/models?limit=5", "http://localhost:80/v1/models" or "*".
+struct Target {
+    std::string authority;  // of the absolute form, where it stands in for Host; else empty
+    std::string path;       // without the query
+    std::string query;      // from its "?" on, or empty
+};
+std::optional<Target> parse_target(std::string_view target);
+
+// Exactly localhost, 127.0.0.1 or [::1], with or without a port. Other names may be led to the loopback by whoever owns
+// them (DNS rebinding), "127.attacker.example" among them.
+bool names_loopback(std::string_view authority);
+
+// Why a request by this Host and Origin (empty: none) is not answered where no key is demanded.
+std::optional<ApiError> check_origin(std::string_view host, std::string_view origin);
+
+// Whether "Bearer KEY" or, where there is none, x-api-key is the key. In constant time for keys of one length.
+bool key_matches(std::string_view authorization, std::string_view x_api_key, std::string_view key);
+
+// 1 to 128 visible ASCII characters.
+bool is_sane_request_id(std::string_view id);
+
+// "a%2Fb" is "a/b". Empty for an escape that is not two hexadecimal digits.
+std::optional<std::string> percent_decoded(std::string_view text);
+
+// The value of Allow for a path of the API; empty for a path there is not.
+std::string_view allowed_methods(std::string_view path);
+bool is_model_path(std::string_view path);
+
+// A reply's head comes from a model node, which may be hostile: of its headers content-type, retry-after, x-request-id
+// and x-planetserve-* are passed on, in lower case, the last of each name, and only with values that fit in a line.
+inference::ReplyHead passed_head(const inference::ReplyHead& head);
+
+// Whether a reply may have this status: one of 200 to 599 that has a body.
+bool is_passed_status(unsigned status);
+
+// The value of a header; empty where there is none.
+std::string_view header_of(const inference::ReplyHead& head, std::string_view name);
+bool is_event_stream(const inference::ReplyHead& head);
+
+}  // namespace planetserve::adapters
