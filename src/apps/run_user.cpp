@@ -12,6 +12,9 @@ namespace planetserve::apps {
 
 namespace {
 
+// What requests under way get at the end.
+constexpr Duration drain_deadline = 5s;
+
 // The overlay as the API calls it: each call may have set timers.
 class RearmingService final : public inference::Service {
 public:
@@ -53,9 +56,12 @@ int run_user(const std::filesystem::path& file) {
     }
     runtime.attach(role, committee::NodeDescriptor{});
     int code = runtime.run(url, [&](std::function<void()> finished) {
-        if (api) api->shut_down();
-        role.node().asker().pool().shut_down();
-        finished();
+        auto leave = [&role, finished = std::move(finished)] {
+            role.node().asker().pool().shut_down();
+            finished();
+        };
+        if (!api) return leave();
+        api->drain(drain_deadline, leave);
     });
     api.reset();
     return code;

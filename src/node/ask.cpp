@@ -29,16 +29,22 @@ Asker::Ask::~Ask() { end_attempt(); }
 
 Status Asker::Ask::begin() {
     const auto& options = asker_.options_;
-    const ModelNodeInfo* chosen = choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_,
-                                                    asker_.conversations_.find(conversation_), asker_.random_);
+    const ModelNodeInfo* chosen =
+        choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, preferred(), asker_.random_);
     if (chosen == nullptr) return fail(ErrorCode::unavailable, "no other model node serves '" + request_.model + "'");
     target_ = *chosen;
+    asker_.placed_.served({crypto::sha256(request_.id.bytes())}, target_->id);
     tried_.insert(target_->id);
     ++attempts_;
     ++asker_.under_way_[target_->id];
     for (LaneState& lane : lanes_) lane = {};
     if (!try_start() && !waiting_until_) waiting_until_ = asker_.clock_.now() + options.paths_deadline;
     return {};
+}
+
+std::optional<NodeId> Asker::Ask::preferred() const {
+    auto placed = asker_.placed_.find({crypto::sha256(request_.id.bytes())});
+    return placed ? placed : asker_.conversations_.find(conversation_);
 }
 
 bool Asker::Ask::try_start() {

@@ -38,6 +38,8 @@ private:
         Time retry_at{};
     };
 
+    // The node this very request went to before, else that of its conversation.
+    std::optional<NodeId> preferred() const;
     bool try_start();
     // Leaves the attempt; true when another was begun.
     bool try_another();

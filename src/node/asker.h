@@ -75,6 +75,7 @@ private:
     onion::PathPool pool_;
     DirectoryView directory_;
     Conversations conversations_;
+    Conversations placed_;                       // requests by their idempotency ids: a retry goes where the first went
     std::map<NodeId, std::uint32_t> under_way_;  // own requests at each model node
     std::map<AskNumber, std::unique_ptr<Ask>> asks_;
     std::vector<std::unique_ptr<Ask>> retired_;

@@ -279,6 +279,55 @@ TEST_F(Overlay, AConversationStaysWithItsModelNode) {
     }
 }
 
+TEST_F(Overlay, ARetryGoesWhereTheRequestWentAndRunsOnce) {
+    make(30, 8);
+    auto id = random_.id<IdempotencyId>();
+    std::vector<std::unique_ptr<Reply>> replies;
+    for (int i = 0; i < 4; ++i) {
+        auto& reply = *replies.emplace_back(std::make_unique<Reply>());
+        auto started =
+            asker().node.asker().start({id, "POST", "/v1/completions", "text/plain", "m", to_bytes(prompt)}, reply);
+        ASSERT_TRUE(started);
+        reply.exchange = std::move(*started);
+        network_.rearm(asker().id);
+        if (i == 2) finish(reply);
+    }
+    for (auto& reply : replies) {
+        ASSERT_TRUE(finish(*reply));
+        EXPECT_EQ(reply->text, TokenEngine::answer(as_bytes(prompt), 40));
+    }
+    EXPECT_EQ(started(), 1u);
+}
+
+TEST_F(Overlay, APathThatHadToShareRelaysIsReplacedWhenThereAreOthersAgain) {
+    make(13, 1);
+    auto distinct = [&] {
+        std::set<NodeId> relays;
+        std::size_t up = 0, all = 0;
+        for (const auto& path : paths()) {
+            if (path.state != "up") continue;
+            ++up;
+            all += path.relays.size();
+            relays.insert(path.relays.begin(), path.relays.end());
+        }
+        return up == 4 && relays.size() == all;
+    };
+    ASSERT_TRUE(clock_.run_until_true(distinct, 60s));
+    // One relay is lost and with it a path; those left are too few for four distinct ones.
+    NodeId lost = paths().front().relays[1];
+    network_.kill(lost);
+    ASSERT_TRUE(clock_.run_until_true([&] { return !distinct(); }, 30s));
+    clock_.run_for(20s);
+    EXPECT_FALSE(distinct());
+    users_.push_back(std::make_unique<UserHost>(clock_, network_, random_, UserNodeOptions{}));
+    DirectoryView view = asker().node.asker().directory();
+    std::erase_if(view.relays, [&](const auto& relay) { return relay.id == lost; });
+    view.relays.push_back({users_.back()->id, users_.back()->keys.onion.public_key(), ""});
+    asker().node.asker().update_directory(view);
+    network_.rearm(asker().id);
+    EXPECT_TRUE(clock_.run_until_true(distinct, 180s));
+}
+
 TEST_F(Overlay, ManyRequestsAtOnceAreEachAnsweredRight) {
     make(60, 3, {.tokens = 30, .capacity = 32});
     std::vector<Reply*> all;

@@ -9,6 +9,8 @@ namespace {
 // Relays of a path that failed in the building are avoided this long.
 constexpr Duration avoid_failed = 30s;
 constexpr std::size_t maximum_failed = 4096;
+// A path that had to share relays with another is built anew after this long, where there are relays enough.
+constexpr Duration improve_after = 30s;
 
 std::set<NodeId> still_failed(std::map<NodeId, Time>& failed, Time now) {
     std::erase_if(failed, [&](const auto& item) { return item.second <= now; });
@@ -150,9 +152,12 @@ bool PathPool::build_one(Time now, UnixTime unix_now) {
     Duration early =
         slack + Duration(static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(slack.count()) + 1)));
     Time expires = now + std::chrono::duration_cast<Duration>(options_.lifetime);
+    Time rotate_at = expires - early;
+    if (selection->shares_relays && relays_.size() >= options_.paths * options_.length)
+        rotate_at = std::min(rotate_at, now + improve_after);
     PathNumber number{next_number_++};
     by_id_.emplace((*path)->id(), number);
-    paths_.emplace(number, Entry{std::move(*path), expires - early, expires, false, selection->shares_relays});
+    paths_.emplace(number, Entry{std::move(*path), rotate_at, expires, false, selection->shares_relays});
     return true;
 }
 

@@ -84,7 +84,7 @@ def test_wrong_use_is_told(network, tmp_path):
     for role, text, word in [("user", "pahts: {count: 4}\n", "unknown key 'pahts'"), ("user", "paths: {n: 4, k: 5}\n", "paths.k"),
                              ("user", "api: {listen: '0.0.0.0:0'}\n", "only with a key"), ("model", "models: []\n", "at least one model"),
                              ("model", "models: [{name: m, url: 'http://127.0.0.1:1/x'}]\n", "sha256"),
-                             ("model", f"models: [{{name: m, file: {PROGRAM}, sha256: '{'0' * 64}'}}]\n", "sha256"),
+                             ("model", f"models: [{{name: m, file: {PROGRAM}, sha256: '{'0' * 64}'}}]\n", "SHA-256"),
                              ("verifier", "", "only validator")]:
         done = run(role, "--config", config(text), check=False, timeout=20)
         assert done.returncode != 0 and word in done.stderr, (role, text, done.stderr)

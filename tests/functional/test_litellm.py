@@ -27,7 +27,7 @@ model_list:
     log = open(folder / "log", "w")
     program = pathlib.Path(sys.executable).with_name("litellm")
     process = subprocess.Popen([program, "--config", folder / "config.yaml", "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log,
-                               env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"})
+                               env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "LITELLM_MASTER_KEY": "sk-gateway"})
     url = f"http://127.0.0.1:{port}"
 
     def alive():
@@ -38,7 +38,7 @@ model_list:
             return False
 
     wait_for(alive, "LiteLLM to start", 120)
-    yield openai.OpenAI(base_url=url + "/v1", api_key="any", timeout=120)
+    yield openai.OpenAI(base_url=url + "/v1", api_key="sk-gateway", timeout=120)
     process.terminate()
     process.wait(20)
 
