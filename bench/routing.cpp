@@ -70,7 +70,11 @@ struct Bench {
             asked_fully.push_back(full);
             asked_bytes.push_back(bytes_of(which));
             short_asked.push_back(asked.back());
-            for (std::size_t level = levels / 3; level < levels; ++level) short_asked.back()[level] ^= 0x5555;
+            short_asked_fully.push_back(full);
+            for (std::size_t level = levels / 3; level < levels; ++level) {
+                short_asked.back()[level] ^= 0x5555;
+                short_asked_fully.back()[level] ^= 0x5555;
+            }
         }
     }
 
@@ -108,6 +112,7 @@ struct Bench {
     std::vector<std::vector<ChunkHash>> asked;
     std::vector<std::vector<ChunkHash>> short_asked;
     std::vector<FullHashes> asked_fully;
+    std::vector<FullHashes> short_asked_fully;
     std::vector<Bytes> asked_bytes;
     std::vector<Match> matches;
     std::size_t turn = 0;
@@ -155,7 +160,7 @@ int main(int argc, char** argv) {
         });
     row(
         "match_short/64-token", [&] { bench.match(bench.short_asked[bench.next()]); },
-        [&] { bench.walk(bench.asked_fully[bench.next()]); });
+        [&] { bench.walk(bench.short_asked_fully[bench.next()]); });
 
     std::vector<std::vector<ChunkHash>> fresh;
     for (int i = 0; i < 100; ++i) {

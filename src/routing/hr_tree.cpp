@@ -46,13 +46,22 @@ bool HrTree::holds(PrefixKey key, HolderIndex holder) const {
     return set != nullptr && sets_.contains(*set, holder);
 }
 
-std::size_t HrTree::insert(std::span<const ChunkHash> hashes, HolderIndex holder) {
+void HrTree::compute_keys(std::span<const ChunkHash> hashes) {
+    keys_.resize(hashes.size());
     PrefixKey key;
-    for (std::size_t level = 0; level < hashes.size(); ++level) {
-        key = key.child(hashes[level]);
-        if (!add(key, holder)) return level;
+    for (std::size_t level = 0; level < hashes.size(); ++level) keys_[level] = key = key.child(hashes[level]);
+}
+
+std::size_t HrTree::insert(std::span<const ChunkHash> hashes, HolderIndex holder) {
+    compute_keys(hashes);
+    // Some places ahead of the one at work.
+    constexpr std::size_t ahead = 12;
+    for (std::size_t level = 0; level < std::min(ahead, keys_.size()); ++level) table_.prefetch(keys_[level]);
+    for (std::size_t level = 0; level < keys_.size(); ++level) {
+        if (level + ahead < keys_.size()) table_.prefetch(keys_[level + ahead]);
+        if (!add(keys_[level], holder)) return level;
     }
-    return hashes.size();
+    return keys_.size();
 }
 
 bool HrTree::remove(std::span<const ChunkHash> hashes, HolderIndex holder) {
@@ -75,41 +84,51 @@ void HrTree::remove_holder(HolderIndex holder) {
 
 std::uint32_t HrTree::match(std::span<const ChunkHash> hashes, std::vector<Match>& out) {
     out.clear();
-    path_.clear();
-    // As many places as a processor fetches at a time or so; a short match should not fetch all of a long prompt's.
-    constexpr std::size_t batch = 32;
-    std::array<PrefixKey, batch> keys;
-    PrefixKey key;
-    bool matching = true;
-    for (std::size_t begin = 0; begin < hashes.size() && matching; begin += batch) {
-        std::size_t count = std::min(batch, hashes.size() - begin);
-        for (std::size_t i = 0; i < count; ++i) {
-            keys[i] = key = key.child(hashes[begin + i]);
-            table_.prefetch(key);
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::uint32_t* set = table_.find(keys[i]);
-            if (set == nullptr) {
-                matching = false;
-                break;
-            }
-            path_.push_back(*set);
+    if (hashes.empty()) return 0;
+    compute_keys(hashes);
+    const std::size_t last = keys_.size() - 1;
+    // Where the searches below look first.
+    for (std::size_t level : {std::size_t{0}, last, last / 2, last / 4, last - last / 4}) table_.prefetch(keys_[level]);
+
+    const HolderSets::Id top = set_at(0);
+    if (top == none) return 0;
+    std::size_t deepest = 0;
+    HolderSets::Id set = top;
+    for (std::size_t beyond = keys_.size(), middle = last; beyond - deepest > 1;
+         middle = deepest + (beyond - deepest) / 2) {
+        if (HolderSets::Id found = set_at(middle); found != none) {
+            deepest = middle;
+            set = found;
+        } else {
+            beyond = middle;
         }
     }
 
-    // From the deepest level up, a set is a superset of the one below it; most are the same one.
     ++searches_;
-    HolderSets::Id below = 0;
-    for (std::size_t depth = path_.size(); depth > 0; --depth) {
-        HolderSets::Id set = path_[depth - 1];
-        if (depth < path_.size() && set == below) continue;
-        below = set;
-        sets_.for_each(set, [&](HolderIndex holder) {
+    for (std::size_t level = deepest;;) {
+        auto list = [&](HolderIndex holder) {
             if (std::exchange(holders_[holder].seen, searches_) == searches_) return;
-            out.push_back({holder, static_cast<std::uint32_t>(depth)});
-        });
+            out.push_back({holder, static_cast<std::uint32_t>(level + 1)});
+        };
+        if (set != none) sets_.for_each(set, list);
+        if (set == top) break;
+        // Up to the last level with another set. The top's is another one.
+        std::size_t other = 0;
+        HolderSets::Id other_set = top;
+        for (std::size_t same = level; same - other > 1;) {
+            std::size_t middle = other + (same - other) / 2;
+            HolderSets::Id found = set_at(middle);
+            if (found == set) {
+                same = middle;
+            } else {
+                other = middle;
+                other_set = found;
+            }
+        }
+        level = other;
+        set = other_set;
     }
-    return static_cast<std::uint32_t>(path_.size());
+    return static_cast<std::uint32_t>(deepest + 1);
 }
 
 HrTree::Content HrTree::content(HolderIndex holder) const {

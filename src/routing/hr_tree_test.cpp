@@ -136,6 +136,32 @@ TEST_P(WithTwin, AgreesWithExactPrompts) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, WithTwin, testing::Range<std::uint64_t>(0, 12));
 
+// Holders 3 and 4 claim single levels anywhere; what the tree says about the others stays exact.
+TEST(HrTree, LiarsDamageOnlyWhatIsSaidOfThem) {
+    SeededRandom random(11);
+    for (int round = 0; round < 300; ++round) {
+        HrTree tree(random.next());
+        NaiveTree<ChunkHash> twin;
+        Hashes prompt;
+        for (int i = 0; i < 20; ++i) prompt.push_back(static_cast<ChunkHash>(random.next()));
+        for (HolderIndex honest = 0; honest < 3; ++honest) {
+            Hashes held(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(random.below(15)));
+            tree.insert(held, honest);
+            twin.insert(held, honest);
+        }
+        PrefixKey key;
+        for (ChunkHash hash : prompt) {
+            key = key.child(hash);
+            for (HolderIndex liar : {HolderIndex{3}, HolderIndex{4}})
+                if (random.below(2) == 0) tree.add(key, liar);
+        }
+        auto found = match(tree, prompt);
+        found.erase(3);
+        found.erase(4);
+        ASSERT_EQ(found, twin.match(prompt));
+    }
+}
+
 // The share of false matches is what the width says: level 1 has 100 prefixes, so one in 256 / 100 of foreign prompts
 // matches there at 8 bits, and hardly any at level 2.
 TEST(HrTree, FalseMatchesAreAsRareAsTheWidthSays) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -78,8 +79,11 @@ inline std::uint32_t* PrefixTable::find(PrefixKey key) {
     auto [part, bucket] = home(key);
     for (std::size_t tried = 0; tried < part->buckets.size(); ++tried) {
         Bucket& here = part->buckets[bucket];
-        for (std::size_t slot = 0; slot < slots; ++slot)
-            if (here.keys[slot] == key.value) return &here.values[slot];
+        // All compared, then one jump: which slot it is cannot be predicted.
+        unsigned equal = 0;
+        for (unsigned slot = 0; slot < slots; ++slot)
+            equal |= static_cast<unsigned>(here.keys[slot] == key.value) << slot;
+        if (equal != 0) return &here.values[static_cast<unsigned>(std::countr_zero(equal))];
         if (here.passed == 0) return nullptr;
         if (++bucket == part->buckets.size()) bucket = 0;
     }
