@@ -33,7 +33,8 @@ void CacheMirror::unlink(Index index) {
     (entry.newer == none ? newest_ : entries_[entry.newer].older) = entry.older;
 }
 
-CacheMirror::Index CacheMirror::create(PrefixKey key, Index parent, ChunkHash hash, std::uint32_t size) {
+CacheMirror::Index CacheMirror::create(PrefixKey key, Index parent, PrefixKey root, ChunkHash hash,
+                                       std::uint32_t size) {
     Index index;
     if (free_.empty()) {
         index = static_cast<Index>(entries_.size());
@@ -42,7 +43,7 @@ CacheMirror::Index CacheMirror::create(PrefixKey key, Index parent, ChunkHash ha
         index = free_.back();
         free_.pop_back();
     }
-    entries_[index] = {key.value, parent, hash, none, none, 0, size};
+    entries_[index] = {key.value, root.value, parent, hash, none, none, 0, size};
     if (parent != none) ++entries_[parent].children;
     table_.insert(key, index);
     bytes_ += size;
@@ -71,10 +72,11 @@ void CacheMirror::remove_leaf(Index index, Changes& changes) {
     free_.push_back(index);
 }
 
-void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes) {
+void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes,
+                      PrefixKey root) {
     // Out of the list while it is worked on, so that making room does not take it.
     std::vector<Index> path;
-    PrefixKey key;
+    PrefixKey key = root;
     std::size_t level = 0;
     for (; level < hashes.size(); ++level) {
         PrefixKey next = key.child(hashes[level]);
@@ -92,7 +94,7 @@ void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::ui
         while (!fits(1, sizes[level]) && oldest_ != none) remove_leaf(oldest_, removals);
         if (!fits(1, sizes[level])) break;
         key = key.child(hashes[level]);
-        path.push_back(create(key, path.empty() ? none : path.back(), hashes[level], sizes[level]));
+        path.push_back(create(key, path.empty() ? none : path.back(), root, hashes[level], sizes[level]));
         insertion.hashes.push_back(hashes[level]);
     }
     // The root newest: so a leaf is always older than what it continues, and the oldest is a leaf.
@@ -103,9 +105,9 @@ void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::ui
     if (!insertion.hashes.empty()) changes.push_back(std::move(insertion));
 }
 
-void CacheMirror::forget(std::span<const ChunkHash> hashes, std::size_t levels, Changes& changes) {
+void CacheMirror::forget(std::span<const ChunkHash> hashes, std::size_t levels, Changes& changes, PrefixKey root) {
     if (levels >= hashes.size()) return;
-    PrefixKey key;
+    PrefixKey key = root;
     for (std::size_t level = 0; level <= levels; ++level) key = key.child(hashes[level]);
     const Index* top = table_.find(key);
     if (top == nullptr) return;
@@ -143,8 +145,8 @@ void CacheMirror::clear() {
     key_sum_ = 0;
 }
 
-std::size_t CacheMirror::depth(std::span<const ChunkHash> hashes) const {
-    PrefixKey key;
+std::size_t CacheMirror::depth(std::span<const ChunkHash> hashes, PrefixKey root) const {
+    PrefixKey key = root;
     for (std::size_t level = 0; level < hashes.size(); ++level) {
         key = key.child(hashes[level]);
         if (table_.find(key) == nullptr) return level;
@@ -158,11 +160,13 @@ void CacheMirror::snapshot(const std::function<void(PathChange&&)>& emit) const 
         if (told[leaf]) continue;
         PathChange run{PathChange::Kind::insert, {}, {}};
         Index index = leaf;
+        PrefixKey top;
         for (; index != none && !told[index]; index = entries_[index].parent) {
             told[index] = true;
             run.hashes.push_back(entries_[index].hash);
+            top = {entries_[index].root};
         }
-        if (index != none) run.parent = key_of(index);
+        run.parent = index != none ? key_of(index) : top;
         std::ranges::reverse(run.hashes);
         emit(std::move(run));
     }

@@ -39,15 +39,16 @@ public:
     // The engine has processed a prompt: its levels are held and newest. Level i's chunk has sizes[i] bytes. What does
     // not fit any more is given up; of a prompt beyond the whole capacity the beginning is held.
     // REQUIRES: as many sizes as hashes.
-    void use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes);
+    void use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes,
+             PrefixKey root = {});
     // The engine turned out to hold only so many levels of a prompt: the deeper ones, and what continues them, are
     // gone. Takes a walk over all entries where there is something to remove.
-    void forget(std::span<const ChunkHash> hashes, std::size_t levels, Changes& changes);
+    void forget(std::span<const ChunkHash> hashes, std::size_t levels, Changes& changes, PrefixKey root = {});
     // The engine restarted or emptied its cache.
     void clear();
 
     // How many levels of a prompt are held.
-    std::size_t depth(std::span<const ChunkHash> hashes) const;
+    std::size_t depth(std::span<const ChunkHash> hashes, PrefixKey root = {}) const;
 
     // Everything held as insertions, parents before children, in runs as long as they come.
     void snapshot(const std::function<void(PathChange&&)>& emit) const;
@@ -61,6 +62,7 @@ private:
     static constexpr Index none = 0xffffffff;
     struct Entry {
         std::uint64_t key = 0;  // zero: not in use
+        std::uint64_t root = 0;
         Index parent = none;
         ChunkHash hash = 0;
         Index older = none;
@@ -69,12 +71,14 @@ private:
         std::uint32_t size = 0;
     };
 
-    PrefixKey parent_key(const Entry& entry) const { return entry.parent == none ? PrefixKey{} : key_of(entry.parent); }
+    PrefixKey parent_key(const Entry& entry) const {
+        return entry.parent == none ? PrefixKey{entry.root} : key_of(entry.parent);
+    }
     PrefixKey key_of(Index index) const { return {entries_[index].key}; }
     bool fits(std::size_t more_entries, std::uint64_t more_bytes) const {
         return table_.size() + more_entries <= capacity_entries_ && bytes_ + more_bytes <= capacity_bytes_;
     }
-    Index create(PrefixKey key, Index parent, ChunkHash hash, std::uint32_t size);
+    Index create(PrefixKey key, Index parent, PrefixKey root, ChunkHash hash, std::uint32_t size);
     // Takes out a leaf and appends it to the removals.
     void remove_leaf(Index index, Changes& changes);
     void link_newest(Index index);

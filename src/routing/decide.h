@@ -22,21 +22,22 @@ struct Parameters {
 
     // Additions; with all of them off, decide() is the paper's flow chart.
 
-    // Counts a node's forwards by this entry node that its report does not show yet: reports come every 5 s, and without
-    // it an entry node sends everything of that time to the node that was idle last.
+    // Counts a node's forwards by this entry node that its report does not show yet: reports come every 5 s, and
+    // without it an entry node sends everything of that time to the node that was idle last.
     bool count_in_flight = true;
-    // Among nodes whose F is within this share of the best (and that much of a request), chooses at random, since other
-    // entry nodes see the same reports: by the better of two, drawn evenly, where there are more.
+    // Among the nodes whose F (or cost) is within tie_share of the best, and of one request more, draws one evenly,
+    // since other entry nodes see the same reports and would all choose the same one.
     bool spread_ties = true;
     double tie_share = 0.1;
-    // Chooses by expected time to the first token instead of by F among hits alone: tokens that are not cached, behind the
-    // tokens that are queued. So a short match does not outweigh a queue, and one shared system prompt does not send
-    // everything to the node that has it.
+    // Chooses by expected time to the first token among all trusted nodes, instead of by F among the hits: the prompt's
+    // tokens that are not cached, behind the work that is queued. So a short match does not outweigh a queue, and one
+    // shared system prompt does not send everything to the node that has it.
     bool expected_cost = true;
     // Matches that reach no deeper than what most prompts share tell nothing: they do not make a hit.
     bool ignore_common_part = true;
-    // When all hit nodes are overloaded, the idle node that gets the request instead is at least one that holds part of
-    // the prompt, where its F is not above the median; so a hot prefix spreads over few nodes rather than over all.
+    // Without expected_cost: when all hit nodes are overloaded, the idle node that gets the request instead is at least
+    // one that holds part of the prompt, where there is one whose F is not above the median; so a hot prefix spreads
+    // over few nodes.
     bool prefer_partial_holders = true;
 
     // What is assumed of nodes that do not say, for expected_cost.
@@ -70,11 +71,11 @@ struct Request {
 };
 
 enum class Reason : std::uint8_t {
-    no_hit,            // no node holds enough of the prompt: lowest F of all
-    no_trusted_hit,    // those that do are not trusted: lowest F of all
-    overloaded_hits,   // those that do and are trusted are overloaded: lowest F of all
-    hit,               // lowest F among the trusted hit nodes that are not overloaded
-    least_cost,        // with expected_cost: the least of all trusted nodes, whether hit or not
+    no_hit,           // no node holds enough of the prompt: lowest F of all
+    no_trusted_hit,   // those that do are not trusted: lowest F of all
+    overloaded_hits,  // those that do and are trusted are overloaded: lowest F of all
+    hit,              // lowest F among the trusted hit nodes that are not overloaded
+    least_cost,       // with expected_cost: there were trusted hits, but another node is quicker
 };
 
 struct Decision {

@@ -46,14 +46,14 @@ bool HrTree::holds(PrefixKey key, HolderIndex holder) const {
     return set != nullptr && sets_.contains(*set, holder);
 }
 
-void HrTree::compute_keys(std::span<const ChunkHash> hashes) {
+void HrTree::compute_keys(std::span<const ChunkHash> hashes, PrefixKey root) {
     keys_.resize(hashes.size());
-    PrefixKey key;
+    PrefixKey key = root;
     for (std::size_t level = 0; level < hashes.size(); ++level) keys_[level] = key = key.child(hashes[level]);
 }
 
-std::size_t HrTree::insert(std::span<const ChunkHash> hashes, HolderIndex holder) {
-    compute_keys(hashes);
+std::size_t HrTree::insert(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root) {
+    compute_keys(hashes, root);
     // Some places ahead of the one at work.
     constexpr std::size_t ahead = 12;
     for (std::size_t level = 0; level < std::min(ahead, keys_.size()); ++level) table_.prefetch(keys_[level]);
@@ -64,8 +64,8 @@ std::size_t HrTree::insert(std::span<const ChunkHash> hashes, HolderIndex holder
     return keys_.size();
 }
 
-bool HrTree::remove(std::span<const ChunkHash> hashes, HolderIndex holder) {
-    PrefixKey key;
+bool HrTree::remove(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root) {
+    PrefixKey key = root;
     for (ChunkHash hash : hashes) key = key.child(hash);
     return remove(key, holder);
 }
@@ -82,10 +82,10 @@ void HrTree::remove_holder(HolderIndex holder) {
     holders_[holder].content = {};
 }
 
-std::uint32_t HrTree::match(std::span<const ChunkHash> hashes, std::vector<Match>& out) {
+std::uint32_t HrTree::match(std::span<const ChunkHash> hashes, std::vector<Match>& out, PrefixKey root) {
     out.clear();
     if (hashes.empty()) return 0;
-    compute_keys(hashes);
+    compute_keys(hashes, root);
     const std::size_t last = keys_.size() - 1;
     // Where the searches below look first.
     for (std::size_t level : {std::size_t{0}, last, last / 2, last / 4, last - last / 4}) table_.prefetch(keys_[level]);

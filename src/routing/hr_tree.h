@@ -47,15 +47,17 @@ public:
     // The secret is random and the process's own; see PrefixTable.
     explicit HrTree(std::uint64_t secret, TreeLimits limits = {}) : limits_(limits), table_(secret) {}
 
+    // Prompts are looked for below a root, that of their array (PrefixKey::root).
+
     // What a holder may hold from now on; what it holds already stays.
     void set_budget(HolderIndex holder, std::size_t prefixes);
 
     // Adds a prompt's levels to what the holder holds, from the root on. Returns how many of them it now holds: fewer
     // than given when a budget was reached.
-    std::size_t insert(std::span<const ChunkHash> hashes, HolderIndex holder);
+    std::size_t insert(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root = {});
     // The holder no longer holds this prefix, but still the shorter ones. What continues this prefix is the caller's to
     // remove, before. REQUIRES: hashes is not empty. False where it did not hold it.
-    bool remove(std::span<const ChunkHash> hashes, HolderIndex holder);
+    bool remove(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root = {});
     // Everything the holder holds. Takes a walk over the whole tree.
     void remove_holder(HolderIndex holder);
 
@@ -66,7 +68,7 @@ public:
 
     // Replaces out by each holder of a part of the prompt with the depth it has, deepest first. Returns the greatest
     // depth.
-    std::uint32_t match(std::span<const ChunkHash> hashes, std::vector<Match>& out);
+    std::uint32_t match(std::span<const ChunkHash> hashes, std::vector<Match>& out, PrefixKey root = {});
 
     // Of a holder: how many prefixes, and the sum of their keys modulo 2^64, by which two trees are compared.
     struct Content {
@@ -89,7 +91,7 @@ private:
     };
 
     Holder& holder_at(HolderIndex holder);
-    void compute_keys(std::span<const ChunkHash> hashes);
+    void compute_keys(std::span<const ChunkHash> hashes, PrefixKey root);
     // Of a level of keys_; none where nobody holds it.
     HolderSets::Id set_at(std::size_t level) const {
         const std::uint32_t* set = table_.find(keys_[level]);

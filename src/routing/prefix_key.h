@@ -15,6 +15,10 @@ namespace planetserve::routing {
 struct PrefixKey {
     std::uint64_t value = 0x9e3779b97f4a7c15;  // the root: the empty prefix
 
+    // The root of the tree under an array of that version. Versions have trees of their own in one table, so that the
+    // entries of a former array stay until they age out.
+    static PrefixKey root(std::uint32_t version) { return PrefixKey{}.child(version); }
+
     auto operator<=>(const PrefixKey&) const = default;
 
     // The prefix that is one chunk longer. Never zero, which marks an empty place in tables.

@@ -1,5 +1,6 @@
 // Insertions and removals as the input says, in the tree and in its naive twin, which holds the prompts themselves:
-// after each, both say the same of every holder. Also the mirror of a cache: its changes keep a second tree equal to it.
+// after each, both say the same of every holder. Also the mirror of a cache: its changes keep a second tree equal to
+// it.
 
 #include "base/bytes.h"
 #include "fuzz_check.h"
