@@ -6,6 +6,8 @@
 // insert         a chunk entry, of prompts that are not there yet, at a million entries (removals not counted)
 // hash           the prompt's bytes to the hashes of its levels
 // match_short    a prompt of which a third is held
+// sync           bytes to one peer for 1,000 new prompts of a node whose cache is full, a delta each 100 of them; the
+//                reference: all that the node holds, each 100 of them
 // memory         bytes an entry: counted by the tree; by growth of the heap for both
 #include <malloc.h>
 
@@ -14,6 +16,7 @@
 #include "base/random.h"
 #include "bench/report.h"
 #include "routing/hr_tree.h"
+#include "routing/publisher.h"
 
 namespace {
 
@@ -134,6 +137,31 @@ double time_insertion(auto insert, auto remove) {
     return samples[100];
 }
 
+struct SyncBytes {
+    double deltas = 0;
+    double snapshots = 0;
+};
+SyncBytes sync_bytes(Bench& bench) {
+    constexpr std::size_t capacity = entries / holders;
+    CacheMirror mirror(1, std::uint64_t{capacity} * chunk, capacity);
+    Publisher publisher(1, default_width, mirror);
+    const std::vector<std::uint32_t> sizes(levels, chunk);
+    SyncBytes sum;
+    const std::size_t full = capacity / levels + 1000;
+    for (std::size_t i = 0; i < full + 1000; ++i) {
+        CacheMirror::Changes changes;
+        mirror.use(bench.hashes_of(i), sizes, changes);
+        publisher.record(std::move(changes));
+        if (i % 100 != 99) continue;
+        auto messages = publisher.deltas();
+        if (i < full) continue;
+        for (const Bytes& message : messages) sum.deltas += static_cast<double>(message.size());
+        Publisher fresh(1, default_width, mirror);
+        for (const Bytes& part : fresh.repair(0, {}, Time{})) sum.snapshots += static_cast<double>(part.size());
+    }
+    return sum;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -187,6 +215,9 @@ int main(int argc, char** argv) {
         });
     double count = static_cast<double>(fresh.size() * levels);
     report.add("insert/entry", insert * 1000 / count, "ns", map_insert * 1000 / count);
+
+    auto sync = sync_bytes(bench);
+    report.add("sync/1000_prompts", sync.deltas, "bytes", sync.snapshots);
 
     auto an_entry = [](std::size_t bytes) { return static_cast<double>(bytes) / static_cast<double>(entries); };
     report.add("memory/counted", an_entry(bench.tree.memory()), "bytes/entry");
