@@ -6,7 +6,7 @@
 // probability at most 2^-64 or so over the key, and where the sums differ, what AES makes of them looks random to
 // whoever lacks the key. Who has the key can construct collisions.
 //
-// Why not SipHash or HMAC: 6,000 bytes take SipHash-2-4 more than 3 us; this takes some 0.3 us.
+// Why not SipHash or HMAC: 6,000 bytes in 23 pieces take libsodium's SipHash-2-4 3.5 us, and this 0.44 us (in cache).
 #pragma once
 
 #include <memory>

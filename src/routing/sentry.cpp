@@ -71,7 +71,7 @@ std::vector<Sentry::Interval> Sentry::find_ends() const {
         }
     std::vector<Interval> found;
     for (const auto& [begin, end] : ends) found.push_back(end);
-    std::ranges::stable_sort(found, std::greater{}, &Interval::support);
+    std::ranges::sort(found, std::greater{}, [](const Interval& end) { return std::pair(end.support, end.begin); });
     return found;
 }
 
