@@ -1,0 +1,98 @@
+// What one model node's own engine holds: the single source of its entries in everybody's tree.
+//
+// Engines keep prefixes in blocks and give up the least recently used, leaves before what they continue (vLLM's block
+// manager, llama-server's slots in effect). The mirror does the same within the same capacity, corrected by what the
+// engine reports (forget), and says what changed, for the node's own tree and for its peers.
+//
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "routing/prefix_key.h"
+#include "routing/prefix_table.h"
+
+namespace planetserve::routing {
+
+// A run of tree nodes, each the child of the one before, below one that is named.
+struct PathChange {
+    enum class Kind : std::uint8_t { insert = 1, remove = 2 };
+    Kind kind = Kind::insert;
+    PrefixKey parent;
+    std::vector<ChunkHash> hashes;
+
+    bool operator==(const PathChange&) const = default;
+};
+
+class CacheMirror {
+public:
+    // What became of a call, in order; removals name what is deepest in the last place, and are to be carried out from
+    // there.
+    using Changes = std::vector<PathChange>;
+
+    // Capacity in bytes of canonical serialisation, and in entries whatever their size.
+    CacheMirror(std::uint64_t secret, std::uint64_t capacity_bytes, std::size_t capacity_entries);
+
+    // The engine has processed a prompt: its levels are held and newest. Level i's chunk has sizes[i] bytes. What does
+    // not fit any more is given up; of a prompt beyond the whole capacity the beginning is held.
+    // REQUIRES: as many sizes as hashes.
+    void use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes,
+             PrefixKey root = {});
+    // The engine turned out to hold only so many levels of a prompt: the deeper ones, and what continues them, are
+    // gone. Takes a walk over all entries where there is something to remove.
+    void forget(std::span<const ChunkHash> hashes, std::size_t levels, Changes& changes, PrefixKey root = {});
+    // The engine restarted or emptied its cache.
+    void clear();
+
+    // How many levels of a prompt are held.
+    std::size_t depth(std::span<const ChunkHash> hashes, PrefixKey root = {}) const;
+
+    // Everything held as insertions, parents before children, in runs as long as they come.
+    void snapshot(const std::function<void(PathChange&&)>& emit) const;
+
+    std::size_t entries() const { return table_.size(); }
+    std::uint64_t bytes() const { return bytes_; }
+    std::uint64_t key_sum() const { return key_sum_; }
+
+private:
+    using Index = std::uint32_t;
+    static constexpr Index none = 0xffffffff;
+    struct Entry {
+        std::uint64_t key = 0;  // zero: not in use
+        std::uint64_t root = 0;
+        Index parent = none;
+        ChunkHash hash = 0;
+        Index older = none;
+        Index newer = none;
+        std::uint32_t children = 0;
+        std::uint32_t size = 0;
+    };
+
+    PrefixKey parent_key(const Entry& entry) const {
+        return entry.parent == none ? PrefixKey{entry.root} : key_of(entry.parent);
+    }
+    PrefixKey key_of(Index index) const { return {entries_[index].key}; }
+    bool fits(std::size_t more_entries, std::uint64_t more_bytes) const {
+        return table_.size() + more_entries <= capacity_entries_ && bytes_ + more_bytes <= capacity_bytes_;
+    }
+    Index create(PrefixKey key, Index parent, PrefixKey root, ChunkHash hash, std::uint32_t size);
+    // Takes out a leaf and appends it to the removals.
+    void remove_leaf(Index index, Changes& changes);
+    void link_newest(Index index);
+    void unlink(Index index);
+
+    std::uint64_t capacity_bytes_;
+    std::size_t capacity_entries_;
+    PrefixTable table_;
+    std::vector<Entry> entries_;
+    std::vector<Index> free_;
+    Index oldest_ = none;
+    Index newest_ = none;
+    std::uint64_t bytes_ = 0;
+    std::uint64_t key_sum_ = 0;
+};
+
+}  // namespace planetserve::routing

@@ -1,0 +1,110 @@
+// The Hash-Radix tree: which model node holds the KV cache of which prefix (docs/protocols/routing.md).
+//
+// A tree node stands for a prefix and refers to the set of its holders. It has no pointers: its place follows from the
+// hashes on the way to it (PrefixKey), so all places that a prompt may match are known before the first is looked at.
+// Who holds a prefix holds all shorter ones, so sets of holders only shrink with depth, and a search need not walk: it
+// bisects for the deepest level that is held, then for the levels at which the set of holders changes. A prompt of
+// 1,500 tokens that one node holds whole takes two places, not 23. Load and reputation stand once a model node
+// (load.h).
+//
+// Insertion and removal are exact. A match is wrong in one way only: hashes of w bits agree where the chunks do not, so
+// a match is d chunks too deep with a probability of about 2^-wd for each prefix it is compared with. (Beyond that, two
+// of N prefixes share a 64-bit key with a probability of N^2 / 2^65: 3e-8 at a million.)
+//
+// Every holder is expected to hold with a prefix also all shorter ones. One who says otherwise damages what the tree
+// says about itself. Memory is bounded by each holder's budget and by the tree's; what does not fit is refused, and it
+// is the holder's own mirror (cache_mirror.h) that knows what to give up instead.
+//
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "routing/holder_sets.h"
+#include "routing/prefix_key.h"
+#include "routing/prefix_table.h"
+
+namespace planetserve::routing {
+
+struct Match {
+    HolderIndex holder = 0;
+    std::uint32_t depth = 0;  // chunks, at least 1
+
+    bool operator==(const Match&) const = default;
+};
+
+struct TreeLimits {
+    // Prefixes, whoever holds them: at 16 bytes each.
+    std::size_t prefixes = 16'000'000;
+    // Prefixes a holder, unless set_budget says otherwise.
+    std::size_t holder_budget = 2'000'000;
+};
+
+class HrTree {
+public:
+    // The secret is random and the process's own; see PrefixTable.
+    explicit HrTree(std::uint64_t secret, TreeLimits limits = {}) : limits_(limits), table_(secret) {}
+
+    // Prompts are looked for below a root, that of their array (PrefixKey::root).
+
+    // What a holder may hold from now on; what it holds already stays.
+    void set_budget(HolderIndex holder, std::size_t prefixes);
+
+    // Adds a prompt's levels to what the holder holds, from the root on. Returns how many of them it now holds: fewer
+    // than given when a budget was reached.
+    std::size_t insert(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root = {});
+    // The holder no longer holds this prefix, but still the shorter ones. What continues this prefix is the caller's to
+    // remove, before. REQUIRES: hashes is not empty. False where it did not hold it.
+    bool remove(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root = {});
+    // Everything the holder holds. Takes a walk over the whole tree.
+    void remove_holder(HolderIndex holder);
+
+    // The same for one tree node at a time, for those who keep keys. add is true also where it is held already.
+    bool add(PrefixKey key, HolderIndex holder);
+    bool remove(PrefixKey key, HolderIndex holder);
+    bool holds(PrefixKey key, HolderIndex holder) const;
+
+    // Replaces out by each holder of a part of the prompt with the depth it has, deepest first. Returns the greatest
+    // depth.
+    std::uint32_t match(std::span<const ChunkHash> hashes, std::vector<Match>& out, PrefixKey root = {});
+
+    // Of a holder: how many prefixes, and the sum of their keys modulo 2^64, by which two trees are compared.
+    struct Content {
+        std::size_t prefixes = 0;
+        std::uint64_t key_sum = 0;
+        bool operator==(const Content&) const = default;
+    };
+    Content content(HolderIndex holder) const;
+
+    std::size_t prefixes() const { return table_.size(); }
+    // Bytes held, as counted by the containers: of the tree, and of the lists of holders in it.
+    std::size_t memory() const { return table_.memory() + holders_.capacity() * sizeof(Holder); }
+    std::size_t holder_list_memory() const { return sets_.memory(); }
+
+private:
+    struct Holder {
+        Content content;
+        std::size_t budget = 0;
+        std::uint64_t seen = 0;  // the last match in which it was listed
+    };
+
+    Holder& holder_at(HolderIndex holder);
+    void compute_keys(std::span<const ChunkHash> hashes, PrefixKey root);
+    // Of a level of keys_; none where nobody holds it.
+    HolderSets::Id set_at(std::size_t level) const {
+        const std::uint32_t* set = table_.find(keys_[level]);
+        return set == nullptr ? none : *set;
+    }
+    static constexpr HolderSets::Id none = 0xffffffff;
+
+    TreeLimits limits_;
+    PrefixTable table_;
+    HolderSets sets_;
+    std::vector<Holder> holders_;
+    std::vector<PrefixKey> keys_;
+    std::uint64_t searches_ = 0;
+};
+
+}  // namespace planetserve::routing
