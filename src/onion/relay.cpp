@@ -26,7 +26,12 @@ std::string_view to_string(DestroyReason reason) {
 
 Relay::Relay(const NodeId& self, const crypto::AgreementKey& onion_key, RelayLimits limits, wire::FrameSender& sender,
              Random& random)
-    : self_(self), onion_key_(onion_key), limits_(limits), sender_(sender), random_(random) {}
+    : self_(self),
+      onion_key_(onion_key),
+      limits_(limits),
+      sender_(sender),
+      random_(random),
+      admission_(limits.admission) {}
 
 void Relay::on_setup(const NodeId& from, ByteView payload, Time now, UnixTime unix_now) {
     ByteReader reader(payload);
@@ -50,9 +55,9 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, Unix
     // Bounds before public-key work.
     auto built = built_by_peer_.find(previous.peer);
     if (paths_.size() >= limits_.maximum_paths ||
-        (built != built_by_peer_.end() && built->second >= limits_.maximum_paths_per_peer) ||
-        seen_setups_count_ >= limits_.maximum_remembered_setups)
+        (built != built_by_peer_.end() && built->second >= limits_.maximum_paths_per_peer))
         return fail(ErrorCode::exhausted, "no room for another path");
+    if (auto admitted = admission_.admit(previous.peer, now, unix_now); !admitted) return admitted;
     auto setup = peel_setup(packet, self_, onion_key_);
     if (!setup) return std::unexpected(setup.error());
     if (!setup->last && (setup->next == self_ || setup->next == previous.peer))
@@ -61,7 +66,8 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, Unix
     auto lifetime = std::chrono::minutes(setup->expiry + 1) - std::chrono::milliseconds(unix_now.milliseconds);
     if (lifetime <= 0ms || lifetime > limits_.maximum_lifetime + 2min)
         return fail(ErrorCode::invalid_argument, "a path that expired, or would live too long");
-    if (!remember_setup(*setup, unix_now)) return fail(ErrorCode::already_exists, "a replayed set-up");
+    if (!admission_.remember(previous.peer, setup->expiry, setup->replay_tag))
+        return fail(ErrorCode::already_exists, "a replayed set-up");
 
     PathNumber number = next_number_++;
     Path path{previous, {}, setup->last, setup->keys, 0, 0, now + lifetime};
@@ -84,17 +90,6 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, Unix
         send_backward(endpoint, Command::confirm, false, 0, {});
     }
     return {};
-}
-
-bool Relay::remember_setup(const PeeledSetup& setup, UnixTime unix_now) {
-    ExpiryMinutes current = expiry_minutes(unix_now);
-    while (!seen_setups_.empty() && seen_setups_.begin()->first < current) {
-        seen_setups_count_ -= seen_setups_.begin()->second.size();
-        seen_setups_.erase(seen_setups_.begin());
-    }
-    if (!seen_setups_[setup.expiry].insert(setup.replay_tag).second) return false;
-    ++seen_setups_count_;
-    return true;
 }
 
 void Relay::on_cell(const NodeId& from, MutableByteView payload, Time now) {

@@ -4,13 +4,12 @@
 // takes set-up packets, cells, tear-downs and losses of neighbours, and sends the same onward. When it is the last hop
 // of a path, the opened cells go to a PathEndpoint (the proxy) instead.
 //
-// Bounds: relayed and proxied paths in all and from one neighbour, remembered set-ups, lifetime of a path. What is in
-// flight on a path is bounded by the flow windows of its ends; a neighbour whose queue is full loses the path, not the
-// relay its memory. Not thread-safe.
+// Bounds: relayed and proxied paths and remembered set-ups, in all and from one neighbour, the rate of set-ups from one
+// neighbour, lifetime of a path. What is in flight on a path is bounded by the flow windows of its ends; a neighbour
+// whose queue is full loses the path, not the relay its memory. Not thread-safe.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <set>
 #include <unordered_map>
@@ -21,6 +20,7 @@
 #include "base/time.h"
 #include "crypto/agreement.h"
 #include "onion/cell.h"
+#include "onion/relay_admission.h"
 #include "onion/setup.h"
 #include "wire/frame.h"
 
@@ -52,8 +52,8 @@ public:
 struct RelayLimits {
     std::size_t maximum_paths = 4096;
     std::size_t maximum_paths_per_peer = 1024;
-    std::size_t maximum_remembered_setups = 65536;
     Duration maximum_lifetime = 1h;
+    AdmissionLimits admission;
 };
 
 struct RelayCounters {
@@ -109,7 +109,6 @@ private:
     using PathNumber = std::uint64_t;
 
     Status accept_setup(const Side& previous, ByteView packet, Time now, UnixTime unix_now);
-    bool remember_setup(const PeeledSetup& setup, UnixTime unix_now);
     void send_destroy(const Side& to, DestroyReason reason);
     void forward_cell(PathNumber number, Path& path, MutableByteView body, Time now);
     // Removes the path and tells the sides asked.
@@ -130,8 +129,7 @@ private:
     std::unordered_map<NodeId, std::unordered_set<PathNumber>, IdHash> by_peer_;
     std::unordered_map<NodeId, std::size_t, IdHash> built_by_peer_;
     std::set<std::pair<Time, PathNumber>> by_expiry_;
-    std::map<ExpiryMinutes, std::set<std::array<std::uint8_t, 16>>> seen_setups_;
-    std::size_t seen_setups_count_ = 0;
+    RelayAdmission admission_;
     RelayCounters counters_;
 };
 

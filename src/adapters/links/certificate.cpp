@@ -39,8 +39,28 @@ Certificate make_certificate(EVP_PKEY* key) {
     return certificate;
 }
 
-// The chain is not what is trusted: the handshake proves that the peer has the key, and the key is the name.
-int accept_any_chain(int, X509_STORE_CTX*) { return 1; }
+std::optional<NodeId> id_in(X509* certificate) {
+    if (certificate == nullptr) return std::nullopt;
+    EVP_PKEY* key = X509_get0_pubkey(certificate);
+    NodeId id;
+    std::size_t size = id.value.size();
+    if (key == nullptr || EVP_PKEY_get_id(key) != EVP_PKEY_ED25519 ||
+        EVP_PKEY_get_raw_public_key(key, id.value.data(), &size) != 1 || size != id.value.size())
+        return std::nullopt;
+    return id;
+}
+
+// In the place of OpenSSL's check of the chain. The chain is not what is trusted: the handshake proves that the peer
+// has the key, and the key is the name.
+int check_certificate(X509_STORE_CTX* store, void*) {
+    auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto* check = static_cast<PeerCheck*>(SSL_get_app_data(ssl));
+    std::optional<NodeId> shown = id_in(X509_STORE_CTX_get0_cert(store));
+    if (check != nullptr) check->shown = shown;
+    if (shown && (check == nullptr || !check->expected || *check->expected == *shown)) return 1;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    return 0;
+}
 
 }  // namespace
 
@@ -61,7 +81,8 @@ SslContext make_link_context(const crypto::Identity& identity) {
     require(SSL_CTX_set1_groups_list(raw, "X25519") == 1, "groups");
     require(SSL_CTX_use_certificate(raw, certificate.get()) == 1 && SSL_CTX_use_PrivateKey(raw, key.get()) == 1,
             "identity");
-    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any_chain);
+    SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    SSL_CTX_set_cert_verify_callback(raw, check_certificate, nullptr);
     SSL_CTX_set_num_tickets(raw, 0);
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(raw,
@@ -69,17 +90,9 @@ SslContext make_link_context(const crypto::Identity& identity) {
     return context;
 }
 
-std::optional<NodeId> peer_id(SSL* ssl) {
-    Certificate certificate(SSL_get1_peer_certificate(ssl));
-    if (!certificate) return std::nullopt;
-    EVP_PKEY* key = X509_get0_pubkey(certificate.get());
-    NodeId id;
-    std::size_t size = id.value.size();
-    if (key == nullptr || EVP_PKEY_get_id(key) != EVP_PKEY_ED25519 ||
-        EVP_PKEY_get_raw_public_key(key, id.value.data(), &size) != 1 || size != id.value.size())
-        return std::nullopt;
-    return id;
-}
+void set_peer_check(SSL* ssl, PeerCheck& check) { SSL_set_app_data(ssl, &check); }
+
+std::optional<NodeId> peer_id(SSL* ssl) { return id_in(Certificate(SSL_get1_peer_certificate(ssl)).get()); }
 
 std::string tls_error() {
     unsigned long code = ERR_get_error();

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <optional>
 
 #include "crypto/identity.h"
 
@@ -17,6 +18,15 @@ using SslContext = std::unique_ptr<SSL_CTX, FreeSslContext>;
 // A context for both ends of links of this identity: TLS 1.3 only, a certificate demanded from the peer, no session
 // tickets. Throws std::runtime_error when OpenSSL cannot do it.
 SslContext make_link_context(const crypto::Identity& identity);
+
+// What one end of a connection demands of the other, looked at while the handshake is under way: a dialling end that
+// meets another key ends it before its own certificate goes out.
+struct PeerCheck {
+    std::optional<NodeId> expected;  // any node when empty
+    std::optional<NodeId> shown;     // by the certificate that came; not yet proved
+};
+// The check outlives the handshake. Without one any node is accepted.
+void set_peer_check(SSL* ssl, PeerCheck& check);
 
 // The id that the peer proved in the handshake; empty when its certificate does not hold an Ed25519 key.
 std::optional<NodeId> peer_id(SSL* ssl);

@@ -18,6 +18,8 @@ constexpr std::size_t read_piece = 128 * 1024;
 constexpr std::size_t largest_record = 16 * 1024;
 // Records are made ahead of the socket by about this much.
 constexpr std::size_t write_piece = 128 * 1024;
+// Twice what flush makes: only answers of TLS itself can add to that.
+constexpr std::size_t most_records = 2 * write_piece;
 // An idle link gives back larger buffers than this.
 constexpr std::size_t keep_buffer = 8 * 1024;
 
@@ -28,7 +30,7 @@ Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> exp
     : socket_(std::move(socket)),
       ssl_(SSL_new(context)),
       side_(side),
-      expected_(expected),
+      check_{expected, {}},
       hello_(hello),
       options_(options),
       owner_(owner),
@@ -39,6 +41,7 @@ Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> exp
     if (ssl_ == nullptr) throw std::runtime_error("TLS: " + tls_error());
     BIO* bio = make_bio(tls_);
     SSL_set_bio(ssl_, bio, bio);
+    set_peer_check(ssl_, check_);
     if (side_ == Side::dialed)
         SSL_set_connect_state(ssl_);
     else
@@ -59,18 +62,22 @@ void Link::handshake() {
     int done = SSL_do_handshake(ssl_);
     if (done == 1) {
         peer_ = peer_id(ssl_);
-        if (!peer_)
-            return fail_with({ErrorCode::authentication, "the peer's certificate does not hold an Ed25519 key"});
-        if (expected_ && *peer_ != *expected_)
-            return fail_with({ErrorCode::authentication,
-                              "node " + peer_->brief() + " answered where " + expected_->brief() + " was expected"});
+        if (!peer_) return fail_with({ErrorCode::authentication, "the peer showed no certificate"});
         state_ = State::hello;
-        append(wire::FrameType::hello, {wire::encode(hello_)});
+        // The end that accepted speaks second, so that its hello says that the link was admitted.
+        if (side_ == Side::dialed) append(wire::FrameType::hello, {wire::encode(hello_)});
         return flush();
     }
-    if (SSL_get_error(ssl_, done) != SSL_ERROR_WANT_READ)
+    if (SSL_get_error(ssl_, done) == SSL_ERROR_WANT_READ) {
+        send_records();
+        return;
+    }
+    if (SSL_get_verify_result(ssl_) != X509_V_ERR_APPLICATION_VERIFICATION)
         return fail_with({ErrorCode::authentication, "TLS handshake: " + tls_error()});
-    send_records();
+    if (!check_.shown)
+        return fail_with({ErrorCode::authentication, "the peer's certificate does not hold an Ed25519 key"});
+    fail_with({ErrorCode::authentication,
+               "node " + check_.shown->brief() + " answered where " + check_.expected->brief() + " was expected"});
 }
 
 void Link::wait_readable() {
@@ -163,7 +170,10 @@ void Link::decrypt() {
         if (state_ == State::closed) return;
         if (!taken) return fail_with(taken.error());
     }
-    if (!tls_.out.empty() && !waiting_writable_) send_records();  // answers of TLS itself
+    // Answers of TLS itself, to a peer that wants new keys.
+    if (!tls_.out.empty() && !waiting_writable_) send_records();
+    if (tls_.out.size() > most_records)
+        fail_with({ErrorCode::exhausted, "the peer asks for new keys and does not read"});
 }
 
 bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
@@ -177,7 +187,7 @@ bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
         else
             fail_with({ErrorCode::malformed, "the peer did not begin with a hello"});
     } else if (type == wire::FrameType::ping) {
-        append(wire::FrameType::pong, {payload});
+        on_ping(payload);
     } else if (type == wire::FrameType::hello) {
         fail_with({ErrorCode::malformed, "a second hello"});
     } else if (type != wire::FrameType::pong) {
@@ -187,19 +197,29 @@ bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
     return state_ != State::closed;
 }
 
+// At most one pong waits, or a peer that pings and does not read would fill the memory. It learns as much from the one:
+// any frame says that this end lives.
+void Link::on_ping(ByteView payload) {
+    if (counters_.bytes_out < pong_end_) return;
+    append(wire::FrameType::pong, {payload});
+    pong_end_ = counters_.bytes_out + out_.size() - written_;
+}
+
 void Link::on_hello(ByteView payload) {
     auto hello = wire::parse_hello(payload);
     if (!hello) return fail_with(hello.error());
     peer_hello_ = *hello;
-    Status accepted = wire::check_compatible(hello_, *hello);
-    if (accepted) {
-        state_ = State::ready;
-        accepted = owner_.on_link_ready(*this);
+    Status admitted = wire::check_compatible(hello_, *hello);
+    if (admitted) admitted = owner_.admit_link(*this);
+    if (state_ == State::closed) return;
+    if (!admitted) {
+        append(wire::FrameType::goodbye, {as_bytes(admitted.error().message.substr(0, 256))});
+        flush();
+        return fail_with(admitted.error());
     }
-    if (accepted) return;
-    append(wire::FrameType::goodbye, {as_bytes(accepted.error().message.substr(0, 256))});
-    flush();
-    fail_with(accepted.error());
+    if (side_ == Side::accepted) append(wire::FrameType::hello, {wire::encode(hello_)});
+    state_ = State::ready;
+    owner_.on_link_ready(*this);
 }
 
 void Link::write(wire::FrameType type, std::initializer_list<ByteView> parts) {
@@ -306,6 +326,7 @@ void Link::on_timer(Time now) {
 
 void Link::close(const Error& why) {
     if (state_ == State::closed) return;
+    closing_ = true;
     if (state_ == State::ready || state_ == State::hello) {
         append(wire::FrameType::goodbye, {as_bytes(why.message.substr(0, 256))});
         auto self = shared_from_this();
@@ -321,7 +342,7 @@ void Link::fail_with(Error why) {
     if (state_ == State::closed) return;
     auto self = shared_from_this();
     shut();
-    owner_.on_link_closed(*this, why);
+    if (!closing_) owner_.on_link_closed(*this, why);
 }
 
 void Link::shut() {

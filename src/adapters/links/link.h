@@ -19,8 +19,10 @@ class Link;
 class LinkOwner {
 public:
     virtual ~LinkOwner() = default;
-    // The peer proved this id and sent an acceptable hello. An error refuses the link; the peer is told.
-    virtual Status on_link_ready(Link& link) = 0;
+    // The peer proved its id and sent an acceptable hello. An error refuses the link; the peer is told.
+    virtual Status admit_link(Link& link) = 0;
+    // It was admitted, and may be written to.
+    virtual void on_link_ready(Link& link) = 0;
     virtual void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) = 0;
     virtual void on_link_drained(Link& link) = 0;
     virtual void on_link_closed(Link& link, const Error& why) = 0;
@@ -56,6 +58,8 @@ public:
     const wire::Hello& peer_hello() const { return peer_hello_; }
     Side side() const { return side_; }
     bool ready() const { return state_ == State::ready; }
+    // When a frame other than a ping last went either way; of the timer's last tick.
+    Time used_at() const { return used_at_; }
     std::size_t queued() const { return out_.size() - written_ + tls_.out.size() - sent_; }
     const LinkCounters& counters() const { return counters_; }
 
@@ -74,6 +78,7 @@ private:
     void socket_failed(const boost::system::error_code& error);
     void append(wire::FrameType type, std::initializer_list<ByteView> parts);
     bool on_frame(wire::FrameType type, MutableByteView payload);
+    void on_ping(ByteView payload);
     void on_hello(ByteView payload);
     void fail_with(Error why);
     void shut();
@@ -83,7 +88,7 @@ private:
     std::size_t sent_ = 0;  // of tls_.out
     SSL* ssl_;
     Side side_;
-    std::optional<NodeId> expected_;
+    PeerCheck check_;
     wire::Hello hello_;
     const LinkOptions& options_;
     LinkOwner& owner_;
@@ -95,6 +100,8 @@ private:
     std::array<std::uint8_t, 2048> first_piece_;
     Bytes out_;
     std::size_t written_ = 0;
+    std::uint64_t pong_end_ = 0;  // in counters_.bytes_out, once the last pong was handed to TLS
+    bool closing_ = false;        // by the manager, which wants no event
     bool flush_requested_ = false;
     bool waiting_readable_ = false;
     bool waiting_writable_ = false;

@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <csignal>
 
+#include "adapters/links/descriptors.h"
+
 namespace planetserve::adapters {
 
 namespace asio = boost::asio;
@@ -15,6 +17,9 @@ namespace {
 constexpr Duration timer_interval = 1s;
 // Peers remembered without a link, for their backoff.
 constexpr std::size_t maximum_remembered = 16384;
+constexpr Duration accept_pause_first = 100ms;
+constexpr Duration accept_pause_most = 1s;
+constexpr std::string_view no_room = "as many links as this node may have";
 constexpr std::string_view duplicate = "a link in the other direction is preferred";
 
 void add(LinkCounters& to, const LinkCounters& more) {
@@ -22,6 +27,15 @@ void add(LinkCounters& to, const LinkCounters& more) {
     to.frames_out += more.frames_out;
     to.bytes_in += more.bytes_in;
     to.bytes_out += more.bytes_out;
+}
+
+// The holder of an IPv6 network has all addresses of a /64.
+asio::ip::address group_of(const asio::ip::address& address) {
+    if (address.is_v4()) return address;
+    if (address.to_v6().is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    auto bytes = address.to_v6().to_bytes();
+    std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
+    return asio::ip::address_v6(bytes);
 }
 
 }  // namespace
@@ -59,8 +73,13 @@ LinkManager::LinkManager(asio::io_context& context, const crypto::Identity& iden
       random_(random),
       clock_(clock),
       acceptor_(context),
+      accept_timer_(context),
       timer_(context) {
-    // OpenSSL writes to sockets without MSG_NOSIGNAL; a peer that is gone shows as an error of the write instead.
+    std::size_t wanted = options_.maximum_links + options_.maximum_handshakes + other_descriptors;
+    options_.maximum_links =
+        std::min(options_.maximum_links, links_within(raise_descriptor_limit(wanted), options_.maximum_handshakes));
+    // Asio writes to sockets with MSG_NOSIGNAL, and OpenSSL to none. What is left are the process's pipes: one whose
+    // reader is gone shows as an error of the write.
     std::signal(SIGPIPE, SIG_IGN);
     arm_timer();
 }
@@ -91,14 +110,64 @@ Result<Endpoint> LinkManager::listen(const Endpoint& endpoint) {
 void LinkManager::accept() {
     acceptor_.async_accept([this, alive = alive_](error_code error, tcp::socket socket) {
         if (!*alive || stopped_ || error == asio::error::operation_aborted) return;
-        if (!error && handshakes_.size() < options_.maximum_handshakes && links() < options_.maximum_links) {
-            auto link = std::make_shared<Link>(std::move(socket), ssl_context_.get(), Link::Side::accepted,
-                                               std::nullopt, hello_, options_, static_cast<LinkOwner&>(*this));
-            handshakes_.emplace(link.get(), link);
-            link->start(clock_.now());
-        }
+        if (error) return pause_accepting();
+        accept_pause_ = {};
+        take_connection(std::move(socket));
         accept();
     });
+}
+
+// Out of descriptors or memory, the next attempt would fail at once, for as long as a connection waits.
+void LinkManager::pause_accepting() {
+    accept_pause_ = accept_pause_ == Duration{} ? accept_pause_first : std::min(accept_pause_ * 2, accept_pause_most);
+    accept_timer_.expires_after(accept_pause_);
+    accept_timer_.async_wait([this, alive = alive_](error_code error) {
+        if (!error && *alive && !stopped_) accept();
+    });
+}
+
+void LinkManager::take_connection(tcp::socket socket) {
+    error_code error;
+    auto remote = socket.remote_endpoint(error);
+    if (error || handshakes_.size() >= options_.maximum_handshakes) return;
+    auto group = group_of(remote.address());
+    auto same = std::count_if(handshakes_.begin(), handshakes_.end(),
+                              [&](const auto& item) { return item.second.group == group; });
+    if (static_cast<std::size_t>(same) >= options_.maximum_handshakes_per_address) return;
+    auto link = std::make_shared<Link>(std::move(socket), ssl_context_.get(), Link::Side::accepted, std::nullopt,
+                                       hello_, options_, static_cast<LinkOwner&>(*this));
+    handshakes_.emplace(link.get(), Handshake{link, group, ++events_counted_});
+    link->start(clock_.now());
+}
+
+std::size_t LinkManager::established() const {
+    return static_cast<std::size_t>(std::count_if(peers_.begin(), peers_.end(), [](const auto& item) {
+        return item.second.link || item.second.dial || item.second.dialed;
+    }));
+}
+
+LinkManager::Peer* LinkManager::idlest() {
+    Peer* found = nullptr;
+    Time before = clock_.now() - options_.evict_after;
+    for (auto& [id, peer] : peers_) {
+        if (!peer.link || peer.link->queued() > 0 || peer.link->used_at() > before) continue;
+        if (found == nullptr || peer.link->used_at() < found->link->used_at()) found = &peer;
+    }
+    return found;
+}
+
+bool LinkManager::make_room(std::size_t more) {
+    while (established() + more > options_.maximum_links) {
+        Peer* peer = idlest();
+        if (peer == nullptr) return false;
+        auto link = std::exchange(peer->link, nullptr);
+        NodeId id = link->peer();
+        Error why{ErrorCode::unavailable, "idle, and another link needs the room"};
+        link->close(why);
+        add(past_, link->counters());
+        events_.on_link_down(id, why);
+    }
+    return true;
 }
 
 Status LinkManager::send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) {
@@ -125,7 +194,8 @@ Status LinkManager::send(const NodeId& to, wire::FrameType type, std::initialize
     if (!connecting) {
         if (clock_.now() < peer.not_before)
             return fail(ErrorCode::unavailable, "node " + to.brief() + " could not be reached just now");
-        if (links() >= options_.maximum_links) return fail(ErrorCode::exhausted, "as many links as this node may have");
+        if (established() >= options_.maximum_links && idlest() == nullptr)
+            return fail(ErrorCode::exhausted, std::string(no_room));
         auto endpoints = to == self_ ? std::vector<Endpoint>{} : resolver_(to);
         if (endpoints.empty()) {
             peers_.erase(found);
@@ -152,7 +222,9 @@ void LinkManager::dial(const NodeId& id, Peer& peer, std::vector<Endpoint> endpo
     peer.dial->deadline = clock_.now() + options_.dial_deadline;
     // send must not call events, so even the first step is posted.
     asio::post(context_, [this, alive = alive_, dial = peer.dial] {
-        if (*alive && !dial->cancelled) resolve_next(dial);
+        if (!*alive || dial->cancelled) return;
+        if (!make_room(0)) return dial_failed(dial->id, {ErrorCode::exhausted, std::string(no_room)});
+        if (!dial->cancelled) resolve_next(dial);
     });
 }
 
@@ -194,33 +266,49 @@ void LinkManager::connect(const std::shared_ptr<Dial>& dial, tcp::resolver::resu
     });
 }
 
-Status LinkManager::on_link_ready(Link& link) {
-    const NodeId id = link.peer();
+Status LinkManager::admit_link(Link& link) {
+    const NodeId& id = link.peer();
     if (id == self_) return fail(ErrorCode::invalid_argument, "a link to oneself");
+    if (link.side() == Link::Side::dialed) return {};
+    auto found = peers_.find(id);
+    if (found != peers_.end()) {
+        // Both ends dialled at once: the connection that the lower id dialled is kept. Nothing was sent on the other.
+        const Peer& peer = found->second;
+        if ((peer.dial || peer.dialed) && self_ < id) return fail(ErrorCode::already_exists, std::string(duplicate));
+        // The peer admitted ours before it said hello on it. What it dialled before that it has given up, though the
+        // hello that was under way arrives only now.
+        if (peer.link && peer.link->side() == Link::Side::dialed && handshakes_.at(&link).accepted < peer.ready_since)
+            return fail(ErrorCode::already_exists, std::string(duplicate));
+        if (peer.link || peer.dial || peer.dialed) return {};  // takes their place
+    }
+    if (!make_room(1)) return fail(ErrorCode::exhausted, std::string(no_room));
+    return {};
+}
+
+void LinkManager::on_link_ready(Link& link) {
+    const NodeId id = link.peer();
     Peer& peer = peers_[id];
     if (link.side() == Link::Side::accepted) {
-        // Both ends dialled at once: the connection that the lower id dialled is kept. Nothing was sent on the other
-        // yet.
-        if ((peer.dial || peer.dialed) && self_ < id) return fail(ErrorCode::already_exists, std::string(duplicate));
-        if (peer.dial) peer.dial->cancel();
-        if (peer.dialed) peer.dialed->abandon();
         // The peer lost its end of the link that was here.
-        if (peer.link) {
-            peer.link->abandon();
-            add(past_, peer.link->counters());
-            peer.link.reset();
+        if (auto lost = std::exchange(peer.link, nullptr)) {
+            lost->abandon();
+            add(past_, lost->counters());
             events_.on_link_down(id, {ErrorCode::unavailable, "the peer connected anew"});
         }
         auto accepted = handshakes_.extract(&link);
+        if (accepted.empty()) return;  // the event shut this down
         Peer& again = peers_[id];
-        again.link = std::move(accepted.mapped());
+        if (again.dial) again.dial->cancel();
+        if (again.dialed) again.dialed->abandon();
         again.dial.reset();
         again.dialed.reset();
+        again.link = std::move(accepted.mapped().link);
     } else {
         peer.link = std::move(peer.dialed);
         peer.dialed.reset();
     }
     Peer& ready = peers_[id];
+    ready.ready_since = ++events_counted_;
     ready.backoff = {};
     ready.not_before = {};
     ready.expecting_until.reset();
@@ -232,7 +320,6 @@ Status LinkManager::on_link_ready(Link& link) {
         at += wire::frame_header_size + header->payload_size;
     }
     events_.on_link_up(id, link.peer_hello());
-    return {};
 }
 
 void LinkManager::on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) {
@@ -315,7 +402,7 @@ void LinkManager::arm_timer() {
 void LinkManager::on_timer() {
     Time now = clock_.now();
     std::vector<std::shared_ptr<Link>> all;
-    for (auto& [raw, link] : handshakes_) all.push_back(link);
+    for (auto& [raw, handshake] : handshakes_) all.push_back(handshake.link);
     std::vector<NodeId> late;
     for (auto& [id, peer] : peers_) {
         if (peer.link) all.push_back(peer.link);
@@ -337,8 +424,9 @@ void LinkManager::shut_down() {
     if (std::exchange(stopped_, true)) return;
     error_code ignored;
     acceptor_.close(ignored);
+    accept_timer_.cancel();
     timer_.cancel();
-    for (auto& [raw, link] : handshakes_) link->abandon();
+    for (auto& [raw, handshake] : handshakes_) handshake.link->abandon();
     for (auto& [id, peer] : peers_) {
         if (peer.link) peer.link->close({ErrorCode::unavailable, "shutting down"});
         if (peer.dialed) peer.dialed->abandon();
@@ -348,11 +436,7 @@ void LinkManager::shut_down() {
     peers_.clear();
 }
 
-std::size_t LinkManager::links() const {
-    std::size_t count = handshakes_.size();
-    for (const auto& [id, peer] : peers_) count += peer.link || peer.dial || peer.dialed ? 1 : 0;
-    return count;
-}
+std::size_t LinkManager::links() const { return handshakes_.size() + established(); }
 
 LinkCounters LinkManager::counters() const {
     LinkCounters sum = past_;

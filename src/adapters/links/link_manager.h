@@ -33,7 +33,8 @@ public:
     using Resolver = std::function<std::vector<Endpoint>(const NodeId&)>;
 
     // The identity's node speaks with this hello. The resolver gives the addresses of a node, none when it is not
-    // known.
+    // known. Raises the process's limit of open files as far as the links need and the system allows; fewer links are
+    // made where it does not.
     LinkManager(boost::asio::io_context& context, const crypto::Identity& identity, wire::Hello hello,
                 LinkOptions options, LinkEvents& events, Resolver resolver, Random& random, const Clock& clock);
     ~LinkManager() override;
@@ -51,8 +52,14 @@ public:
 
 private:
     struct Dial;
+    struct Handshake {
+        std::shared_ptr<Link> link;
+        boost::asio::ip::address group;  // whom it counts for: an IPv4 address or an IPv6 /64
+        std::uint64_t accepted = 0;      // a count of events, as Peer::ready_since
+    };
     struct Peer {
-        std::shared_ptr<Link> link;    // ready
+        std::shared_ptr<Link> link;  // ready
+        std::uint64_t ready_since = 0;
         std::shared_ptr<Dial> dial;    // under way
         std::shared_ptr<Link> dialed;  // connected, not yet ready
         Bytes waiting;                 // frames for when the link is ready
@@ -63,7 +70,8 @@ private:
         std::optional<Time> expecting_until;
     };
 
-    Status on_link_ready(Link& link) override;
+    Status admit_link(Link& link) override;
+    void on_link_ready(Link& link) override;
     void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) override;
     void on_link_drained(Link& link) override;
     void on_link_closed(Link& link, const Error& why) override;
@@ -71,6 +79,14 @@ private:
     void on_link_read() override;
 
     void accept();
+    void pause_accepting();
+    void take_connection(boost::asio::ip::tcp::socket socket);
+    // Links there are or that are being dialled; accepted handshakes are counted apart.
+    std::size_t established() const;
+    // The link that was not used for longest, when it may be given up for another; null when none may.
+    Peer* idlest();
+    // Gives links up until this many more may be; false when that is not possible. Calls events.
+    bool make_room(std::size_t more);
     void dial(const NodeId& id, Peer& peer, std::vector<Endpoint> endpoints);
     void resolve_next(const std::shared_ptr<Dial>& dial);
     void connect(const std::shared_ptr<Dial>& dial, boost::asio::ip::tcp::resolver::results_type results);
@@ -89,9 +105,12 @@ private:
     Random& random_;
     const Clock& clock_;
     boost::asio::ip::tcp::acceptor acceptor_;
+    boost::asio::steady_timer accept_timer_;
+    Duration accept_pause_{};
     boost::asio::steady_timer timer_;
     std::unordered_map<NodeId, Peer, IdHash> peers_;
-    std::unordered_map<Link*, std::shared_ptr<Link>> handshakes_;  // accepted, not yet ready
+    std::unordered_map<Link*, Handshake> handshakes_;  // accepted, not yet ready
+    std::uint64_t events_counted_ = 0;
     LinkCounters past_;
     std::vector<std::shared_ptr<Link>> to_flush_;
     std::vector<std::shared_ptr<Link>> flushing_;

@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <openssl/err.h>
+#include <sys/resource.h>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <map>
 
+#include "adapters/links/descriptors.h"
 #include "adapters/links/link_manager.h"
 #include "crypto/random.h"
 
@@ -58,6 +60,64 @@ struct Node final : LinkEvents {
     int drained = 0;
 };
 
+// A peer that speaks TLS and frames by hand, so that it can break the rules. Nothing blocks.
+struct RawPeer {
+    RawPeer(asio::ip::tcp::socket own_socket, const crypto::Identity& identity, bool dials)
+        : context(make_link_context(identity)), socket(std::move(own_socket)), ssl(SSL_new(context.get())) {
+        socket.non_blocking(true);
+        SSL_set_fd(ssl, socket.native_handle());
+        if (dials)
+            SSL_set_connect_state(ssl);
+        else
+            SSL_set_accept_state(ssl);
+    }
+    RawPeer(const RawPeer&) = delete;
+    RawPeer& operator=(const RawPeer&) = delete;
+    ~RawPeer() {
+        SSL_free(ssl);
+        ERR_clear_error();
+    }
+
+    // True when the handshake is over, well or not.
+    bool shake() {
+        ERR_clear_error();
+        int done = SSL_do_handshake(ssl);
+        int error = SSL_get_error(ssl, done);
+        failed = done != 1 && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE;
+        return done == 1 || failed;
+    }
+    // What the socket took of the bytes.
+    bool write(ByteView bytes) {
+        std::size_t size = 0;
+        ERR_clear_error();
+        return SSL_write_ex(ssl, bytes.data(), bytes.size(), &size) == 1;
+    }
+    bool write(wire::FrameType type, ByteView payload) {
+        Bytes frame;
+        wire::append_frame_header(frame, type, payload.size());
+        append(frame, payload);
+        return write(frame);
+    }
+    bool write_hello() { return write(wire::FrameType::hello, wire::encode(Node::make_hello(1))); }
+    // Everything there was to read until now; closed once the other end closed.
+    const std::string& read() {
+        std::array<char, 4096> piece;
+        std::size_t size = 0;
+        ERR_clear_error();
+        int done = 0;
+        while ((done = SSL_read_ex(ssl, piece.data(), piece.size(), &size)) == 1) heard.append(piece.data(), size);
+        if (SSL_get_error(ssl, done) != SSL_ERROR_WANT_READ) closed = true;
+        return heard;
+    }
+
+    SslContext context;
+    asio::ip::tcp::socket socket;
+    SSL* ssl;
+    std::string heard;
+    bool failed = false;
+    bool closed = false;
+};
+
 class Links : public testing::Test {
 protected:
     template <typename Condition>
@@ -68,6 +128,19 @@ protected:
             context_.run_for(std::chrono::milliseconds(10));
         }
         return condition();
+    }
+    // A socket that node dialled, or that dials it, for a peer that does as it likes.
+    asio::ip::tcp::socket dial_raw(const Node& node, int receive_buffer = 65536) {
+        asio::ip::tcp::socket socket(context_);
+        socket.open(asio::ip::tcp::v4());
+        socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
+        socket.connect({asio::ip::make_address("127.0.0.1"), node.address.port});
+        return socket;
+    }
+    bool accept_raw(asio::ip::tcp::acceptor& acceptor, asio::ip::tcp::socket& socket) {
+        boost::system::error_code error;
+        if (!socket.is_open()) acceptor.accept(socket, error);
+        return socket.is_open() && !error;
     }
     Bytes call(std::size_t size, std::uint8_t fill = 0) { return Bytes(std::max<std::size_t>(size, 8), fill); }
 
@@ -88,7 +161,7 @@ TEST_F(Links, CarryFramesBothWaysInOrder) {
 }
 
 TEST_F(Links, SimultaneousDialsLeaveOneLinkAndLoseNothing) {
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 200; ++round) {
         Node a(context_, book_), b(context_, book_);
         for (int i = 0; i < 20; ++i) {
             ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(50)}));
@@ -221,6 +294,202 @@ TEST_F(Links, GarbageOldTlsAndSilenceDoNotGetIn) {
     Node b(context_, book_);
     ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_request, {call(8)}));
     EXPECT_TRUE(run_until([&] { return !a.received.empty(); })) << "honest peers still do";
+}
+
+TEST_F(Links, APeerThatPingsAndNeverReadsCostsNoMemory) {
+    Node a(context_, book_);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    RawPeer peer(dial_raw(a), identity, true);
+    ASSERT_TRUE(run_until([&] { return peer.shake(); }));
+    ASSERT_TRUE(peer.write_hello());
+    ASSERT_TRUE(run_until([&] { return !a.up.empty(); }));
+    Bytes pings;
+    for (int i = 0; i < 1000; ++i) {
+        wire::append_frame_header(pings, wire::FrameType::ping, 8);
+        append(pings, Bytes(8));
+    }
+    // More than the sockets' buffers can hold of answers.
+    std::size_t sent = 0, most = 0;
+    run_until([&] {
+        while (sent < 2000 && peer.write(pings)) ++sent;
+        most = std::max(most, a.links.queued_bytes(identity.id()));
+        return sent == 2000 || !a.down.empty();
+    });
+    EXPECT_TRUE(sent == 2000 || !a.down.empty());
+    EXPECT_LT(most, 256u << 10);
+    if (a.down.empty()) {
+        // The pongs that did go out say that it is still answered.
+        ASSERT_TRUE(run_until([&] { return peer.read().size() > 12; }));
+    }
+}
+
+TEST_F(Links, APeerThatAsksForNewKeysAndNeverReadsIsLost) {
+    Node a(context_, book_);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    RawPeer peer(dial_raw(a, 4096), identity, true);
+    ASSERT_TRUE(run_until([&] { return peer.shake(); }));
+    ASSERT_TRUE(peer.write_hello());
+    ASSERT_TRUE(run_until([&] { return !a.up.empty(); }));
+    std::size_t most = 0;
+    for (int i = 0; i < 600'000 && most < (1 << 20) && a.down.empty(); ++i) {
+        ERR_clear_error();
+        SSL_key_update(peer.ssl, SSL_KEY_UPDATE_REQUESTED);
+        SSL_do_handshake(peer.ssl);
+        if (i % 256 != 0) continue;
+        context_.restart();
+        context_.poll();
+        most = std::max(most, a.links.queued_bytes(identity.id()));
+    }
+    EXPECT_LT(most, 1u << 20);
+    EXPECT_FALSE(a.down.empty());
+}
+
+TEST_F(Links, WithoutDescriptorsAcceptingPausesAndGoesOn) {
+    Node a(context_, book_);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    RawPeer peer(dial_raw(a), identity, true);  // in the listener's backlog
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit none = before;
+    none.rlim_cur = 3;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    std::size_t handlers = 0;
+    for (int i = 0; i < 30; ++i) {
+        context_.restart();
+        handlers += context_.run_for(std::chrono::milliseconds(10));
+    }
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_LT(handlers, 100u) << "it tries again and again";
+    ASSERT_TRUE(run_until([&] { return peer.shake(); }));
+    EXPECT_FALSE(peer.failed);
+}
+
+TEST(Descriptors, LimitTheLinks) {
+    EXPECT_EQ(links_within(2048 + 128 + other_descriptors, 128), 2048u);
+    EXPECT_EQ(links_within(1024, 128), 640u);
+    EXPECT_EQ(links_within(64, 128), 24u);
+    EXPECT_EQ(links_within(0, 128), 1u);
+    EXPECT_GE(raise_descriptor_limit(8), 8u) << "never lowered";
+}
+
+TEST_F(Links, OneAddressCannotTakeAllHandshakes) {
+    LinkOptions options;
+    options.maximum_handshakes = 8;
+    options.maximum_handshakes_per_address = 3;
+    Node a(context_, book_, options);
+    std::vector<asio::ip::tcp::socket> silent;
+    for (int i = 0; i < 12; ++i) silent.push_back(dial_raw(a));
+    asio::ip::tcp::socket other(context_);
+    other.open(asio::ip::tcp::v4());
+    other.bind({asio::ip::make_address("127.0.0.2"), 0});
+    other.connect({asio::ip::make_address("127.0.0.1"), a.address.port});
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    RawPeer honest(std::move(other), identity, true);
+    ASSERT_TRUE(run_until([&] { return honest.shake(); }));
+    EXPECT_FALSE(honest.failed);
+    EXPECT_EQ(a.links.links(), 4u);
+}
+
+TEST_F(Links, WhenFullTheLongestIdleLinkMakesRoom) {
+    LinkOptions options;
+    options.maximum_links = 2;
+    options.evict_after = 1s;
+    Node a(context_, book_, options), b(context_, book_), c(context_, book_), d(context_, book_), e(context_, book_);
+    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(run_until([&] { return a.received.contains(b.id()); }));
+    ASSERT_TRUE(a.links.send(c.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(run_until([&] { return c.received.contains(a.id()); }));
+    ASSERT_TRUE(d.links.send(a.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(run_until([&] { return !d.down.empty(); }));
+    EXPECT_NE(d.down[0].second.find("as many links"), std::string::npos) << "none is idle: " << d.down[0].second;
+
+    // b's link is idle, c's is used.
+    ASSERT_TRUE(run_until([&] {
+        (void)a.links.send(c.id(), wire::FrameType::call_request, {call(8)});
+        return a.links.send(e.id(), wire::FrameType::call_request, {call(8)}).has_value();
+    }));
+    ASSERT_TRUE(run_until([&] { return e.received.contains(a.id()); }));
+    ASSERT_EQ(a.down.size(), 1u);
+    EXPECT_EQ(a.down[0].first, b.id());
+    EXPECT_EQ(a.links.links(), 2u);
+    ASSERT_TRUE(run_until([&] { return !b.down.empty(); }));
+
+    ASSERT_TRUE(run_until([&] {
+        (void)a.links.send(c.id(), wire::FrameType::call_request, {call(8)});
+        (void)d.links.send(a.id(), wire::FrameType::call_request, {call(8)});
+        return a.received.contains(d.id());
+    })) << "an accepted one gets the room of an idle one too";
+    EXPECT_EQ(a.down.back().first, e.id());
+    EXPECT_EQ(a.links.links(), 2u);
+}
+
+TEST_F(Links, TheDiallersIdIsShownToNobodyButTheNodeWanted) {
+    Node a(context_, book_), b(context_, book_);
+    asio::ip::tcp::acceptor acceptor(context_, {asio::ip::make_address("127.0.0.1"), 0});
+    book_[b.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
+    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(8)}));
+    acceptor.non_blocking(true);
+    asio::ip::tcp::socket accepted(context_);
+    ASSERT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    RawPeer impostor(std::move(accepted), identity, false);
+    ASSERT_TRUE(run_until([&] { return impostor.shake(); }));
+    EXPECT_TRUE(impostor.failed);
+    EXPECT_FALSE(peer_id(impostor.ssl).has_value());
+    ASSERT_TRUE(run_until([&] { return !a.down.empty(); }));
+    EXPECT_NE(a.down[0].second.find(identity.id().brief()), std::string::npos) << a.down[0].second;
+}
+
+TEST_F(Links, AnAbandonedDialOfThePeerDoesNotReplaceTheLinkThatIsKept) {
+    Node a(context_, book_);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    while (identity.id() < a.id()) identity = crypto::Identity::generate(a.random);
+    asio::ip::tcp::acceptor acceptor(context_, {asio::ip::make_address("127.0.0.1"), 0});
+    book_[identity.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
+    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {call(8)}));
+    acceptor.non_blocking(true);
+    asio::ip::tcp::socket accepted(context_);
+    ASSERT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
+    RawPeer kept(std::move(accepted), identity, false);
+    RawPeer abandoned(dial_raw(a), identity, true);
+    ASSERT_TRUE(run_until([&] { return kept.shake(); }));
+    ASSERT_TRUE(run_until([&] { return abandoned.shake(); }));
+    ASSERT_TRUE(kept.write_hello());
+    ASSERT_TRUE(run_until([&] { return !a.up.empty(); }));
+    // Its hello was under way when the peer settled on the other connection.
+    ASSERT_TRUE(abandoned.write_hello());
+    ASSERT_TRUE(run_until([&] {
+        abandoned.read();
+        return abandoned.closed;
+    }));
+    EXPECT_NE(abandoned.heard.find("other direction"), std::string::npos);
+    EXPECT_TRUE(a.down.empty());
+    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {Bytes(20, 'x')}));
+    EXPECT_TRUE(run_until([&] { return kept.read().find(std::string(20, 'x')) != std::string::npos; }));
+
+    // One that was dialled later does: the peer lost its end.
+    RawPeer anew(dial_raw(a), identity, true);
+    ASSERT_TRUE(run_until([&] { return anew.shake(); }));
+    ASSERT_TRUE(anew.write_hello());
+    ASSERT_TRUE(run_until([&] { return a.up.size() == 2; }));
+    EXPECT_EQ(a.down.size(), 1u);
+}
+
+TEST_F(Links, TheEndThatAcceptsDecidesBeforeItSaysHello) {
+    Node a(context_, book_);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    while (identity.id() < a.id()) identity = crypto::Identity::generate(a.random);
+    asio::ip::tcp::acceptor acceptor(context_, {asio::ip::make_address("127.0.0.1"), 0});
+    book_[identity.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
+    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {call(8)}));
+    RawPeer refused(dial_raw(a), identity, true);
+    ASSERT_TRUE(run_until([&] { return refused.shake(); }));
+    ASSERT_TRUE(refused.write_hello());
+    ASSERT_TRUE(run_until([&] {
+        refused.read();
+        return refused.closed;
+    }));
+    EXPECT_EQ(refused.heard.substr(0, 1), std::string(1, '\4')) << "a goodbye, and no hello that would promise a link";
 }
 
 }  // namespace

@@ -1,0 +1,54 @@
+#include "onion/relay_admission.h"
+
+#include <algorithm>
+
+namespace planetserve::onion {
+
+Status RelayAdmission::admit(const NodeId& from, Time now, UnixTime unix_now) {
+    prune(now, expiry_minutes(unix_now));
+    if (remembered_ >= limits_.maximum_remembered) return fail(ErrorCode::exhausted, "too many set-ups remembered");
+    auto found = neighbours_.find(from);
+    if (found == neighbours_.end()) {
+        // A neighbour is forgotten within a minute or so, so this many come only where identities are made in bulk.
+        if (neighbours_.size() >= limits_.maximum_remembered) return fail(ErrorCode::exhausted, "too many neighbours");
+        found = neighbours_.emplace(from, Neighbour{0, limits_.burst, now}).first;
+    }
+    Neighbour& neighbour = found->second;
+    if (neighbour.remembered >= limits_.maximum_remembered_per_peer)
+        return fail(ErrorCode::exhausted, "as many set-ups as one neighbour may have remembered");
+    neighbour.tokens = tokens_at(neighbour, now);
+    neighbour.counted_at = now;
+    if (neighbour.tokens < 1) return fail(ErrorCode::exhausted, "more set-ups than one neighbour may send");
+    neighbour.tokens -= 1;
+    return {};
+}
+
+bool RelayAdmission::remember(const NodeId& from, ExpiryMinutes expiry, const ReplayTag& tag) {
+    Minute& minute = minutes_[expiry];
+    if (!minute.tags.insert(tag).second) return false;
+    ++minute.by_peer[from];
+    ++neighbours_[from].remembered;
+    ++remembered_;
+    return true;
+}
+
+void RelayAdmission::prune(Time now, ExpiryMinutes current) {
+    if (current == pruned_at_) return;
+    pruned_at_ = current;
+    while (!minutes_.empty() && minutes_.begin()->first < current) {
+        const Minute& over = minutes_.begin()->second;
+        remembered_ -= over.tags.size();
+        for (const auto& [peer, count] : over.by_peer) neighbours_[peer].remembered -= count;
+        minutes_.erase(minutes_.begin());
+    }
+    std::erase_if(neighbours_, [&](const auto& item) {
+        return item.second.remembered == 0 && tokens_at(item.second, now) >= limits_.burst;
+    });
+}
+
+double RelayAdmission::tokens_at(const Neighbour& neighbour, Time now) const {
+    double gained = limits_.setups_per_second * to_seconds(now - neighbour.counted_at);
+    return std::min(limits_.burst, neighbour.tokens + gained);
+}
+
+}  // namespace planetserve::onion

@@ -1,0 +1,65 @@
+// Which path set-ups a relay takes: none twice, and from no neighbour more than its share (docs/protocols/paths.md).
+//
+// Replay tags are kept until the minute of their expiry is over. How many are kept is bounded in all and by neighbour,
+// and a token bucket bounds how fast one neighbour may send set-ups, wrong ones included, since each costs a key
+// agreement. So a neighbour that sends as much as it may still leaves the table to the others. Not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "onion/setup.h"
+
+namespace planetserve::onion {
+
+struct AdmissionLimits {
+    std::size_t maximum_remembered = 65536;
+    std::size_t maximum_remembered_per_peer = 4096;
+    double setups_per_second = 8;  // from one neighbour, on average
+    double burst = 256;            // of set-ups at once from one neighbour
+};
+
+class RelayAdmission {
+public:
+    using ReplayTag = std::array<std::uint8_t, 16>;
+
+    explicit RelayAdmission(AdmissionLimits limits) : limits_(limits) {}
+
+    // Before the set-up is opened: forgets what expired, then counts one set-up of the neighbour. Fails with
+    // `exhausted` when a bound is reached.
+    Status admit(const NodeId& from, Time now, UnixTime unix_now);
+    // After it was opened: false when it was seen before.
+    [[nodiscard]] bool remember(const NodeId& from, ExpiryMinutes expiry, const ReplayTag& tag);
+
+    std::size_t remembered() const { return remembered_; }
+    // Neighbours of which anything is known.
+    std::size_t neighbours() const { return neighbours_.size(); }
+
+private:
+    struct Neighbour {
+        std::size_t remembered = 0;
+        double tokens = 0;
+        Time counted_at;
+    };
+    struct Minute {
+        std::set<ReplayTag> tags;
+        std::unordered_map<NodeId, std::size_t, IdHash> by_peer;
+    };
+
+    void prune(Time now, ExpiryMinutes current);
+    double tokens_at(const Neighbour& neighbour, Time now) const;
+
+    AdmissionLimits limits_;
+    std::map<ExpiryMinutes, Minute> minutes_;
+    std::unordered_map<NodeId, Neighbour, IdHash> neighbours_;
+    std::size_t remembered_ = 0;
+    ExpiryMinutes pruned_at_ = 0;
+};
+
+}  // namespace planetserve::onion
