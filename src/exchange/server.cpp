@@ -56,7 +56,7 @@ Server::Server(const NodeId& self, const crypto::AgreementKey& onion_key, Server
 
 Server::~Server() = default;
 
-void Server::on_clove(const NodeId&, ByteView bytes) {
+void Server::on_clove(const NodeId& proxy, ByteView bytes) {
     auto envelope = parse_envelope(bytes);
     if (!envelope || envelope->kind == RecordKind::reply) {
         ++counters_.refused;
@@ -70,7 +70,8 @@ void Server::on_clove(const NodeId&, ByteView bytes) {
     const ExchangeId id = session->id;
     session->heard_at = clock_.now();
     bool request = envelope->kind == RecordKind::request;
-    auto progress = (request ? session->request : session->control).add(envelope->clove);
+    auto progress = (request ? session->request : session->control)
+                        .add(Source{proxy.value}, envelope->clove, dispersal::maximum_cloves);
     if (!progress) {
         ++counters_.refused;
         return;
