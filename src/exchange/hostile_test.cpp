@@ -32,6 +32,7 @@ protected:
         crypto::SymmetricKey nobody;
         return (*dispersal::split(Bytes(size), {4, 3}, id, nobody.bytes(), random_))[index];
     }
+    NodeId peer(std::uint8_t number) { return NodeId{{9, number}}; }
 };
 
 TEST_F(HostileTest, ANodeThatLeftTheListSinceItsFirstCloveMayStillAnswer) {
@@ -96,6 +97,172 @@ TEST_F(HostileTest, LanesThatDoNotSendTheRequestAreNotWaitedFor) {
     ASSERT_TRUE(asker->client->start(clock_.now()));
     run_for(6s);
     EXPECT_TRUE(asker->error);
+}
+
+TEST_F(HostileTest, OneProxyCannotShutOutARequest) {
+    auto& asker = ask(request());
+    for (const auto& [lane, envelope] : asker.sent) {
+        Bytes changed = envelope;
+        changed.back() ^= 1;
+        server_->on_clove(asker.proxies[0], changed);
+    }
+    run_for(1s);
+    EXPECT_TRUE(asker.accepted);
+    EXPECT_EQ(engine_.started, 1);
+    EXPECT_EQ(server_->counters().corrupt, 4u);
+}
+
+TEST_F(HostileTest, ControlClovesOfNobodyAreBoundedAndDoNoHarm) {
+    auto& asker = ask(request());
+    run_for(1s);
+    ASSERT_TRUE(asker.accepted);
+    auto flood = [&](const NodeId& proxy) {
+        for (std::uint64_t number = 0; number < 1024; ++number) {
+            Bytes clove = forged(RecordKind::control, number, 0, number % 2 == 0 ? 4096 : 512);
+            server_->on_clove(proxy, seal_envelope(RecordKind::control, asker.exchange->bytes(), clove));
+        }
+    };
+    flood(asker.proxies[0]);
+    EXPECT_LE(server_->assembly_bytes(), 100u << 10);
+    asker.client->cancel();
+    run_for(1s);
+    EXPECT_EQ(server_->exchanges(), 0u) << "one proxy does not keep the others' cloves out";
+
+    auto& second = ask(request());
+    run_for(1s);
+    ASSERT_TRUE(second.accepted);
+    for (std::uint8_t other = 0; other < 40; ++other)
+        for (std::uint64_t number = 0; number < 1024; ++number) {
+            Bytes clove = forged(RecordKind::control, number, 0, 4096);
+            server_->on_clove(peer(other), seal_envelope(RecordKind::control, second.exchange->bytes(), clove));
+        }
+    EXPECT_LE(server_->assembly_bytes(), 600u << 10);
+    EXPECT_GT(server_->assembly_bytes(), 400u << 10);
+}
+
+TEST_F(HostileTest, ClovesAreBoundedWhenTheyArrive) {
+    limits_.maximum_assembly = 100 << 10;
+    make_server();
+    for (int i = 0; i < 200; ++i) {
+        auto asker = crypto::AgreementKey::generate(random_);
+        for (std::uint64_t number = 0; number < 5; ++number) {
+            Bytes clove = forged(RecordKind::request, number, 0, 16384);
+            server_->on_clove(peer(1), seal_envelope(RecordKind::request, asker.public_key().value, clove));
+            ASSERT_LE(server_->assembly_bytes(), limits_.maximum_assembly + (8 << 10));
+        }
+    }
+    auto& asker = ask(request());
+    run_for(1s);
+    EXPECT_TRUE(asker.accepted) << "unverified cloves gave way";
+    EXPECT_GT(server_->counters().evicted, 0u);
+}
+
+TEST_F(HostileTest, RefusedAndUnopenedClovesKeepNoExchangeAlive) {
+    auto asker = crypto::AgreementKey::generate(random_);
+    for (std::uint64_t second = 0; second < 30; ++second) {
+        Bytes clove = forged(RecordKind::request, second, 0);
+        server_->on_clove(peer(1), seal_envelope(RecordKind::request, asker.public_key().value, clove));
+        server_->on_clove(peer(1), seal_envelope(RecordKind::request, asker.public_key().value, Bytes{1}));
+        EXPECT_EQ(server_->exchanges(), 1u);
+        run_for(1s);
+    }
+    EXPECT_EQ(server_->counters().refused, 30u);
+    run_for(1s);
+    EXPECT_EQ(server_->exchanges(), 0u);
+    EXPECT_EQ(server_->assembly_bytes(), 0u);
+}
+
+TEST_F(HostileTest, SingleClovesDoNotKeepARequestOut) {
+    limits_.maximum_exchanges = 32;
+    limits_.maximum_unverified_of_proxy = 12;
+    make_server();
+    Bytes clove = forged(RecordKind::request, 0, 0);
+    auto open_one = [&](const NodeId& proxy) {
+        auto asker = crypto::AgreementKey::generate(random_);
+        server_->on_clove(proxy, seal_envelope(RecordKind::request, asker.public_key().value, clove));
+    };
+    for (int i = 0; i < 50; ++i) open_one(peer(1));
+    EXPECT_EQ(server_->exchanges(), 12u) << "one proxy has its share";
+    for (int i = 0; i < 50; ++i)
+        for (std::uint8_t from = 1; from < 5; ++from) open_one(peer(from));
+    EXPECT_EQ(server_->exchanges(), 32u);
+    auto& asker = ask(request());
+    run_for(1s);
+    EXPECT_TRUE(asker.accepted);
+    for (int i = 0; i < 50; ++i)
+        for (std::uint8_t from = 1; from < 5; ++from) open_one(peer(from));
+    engine_.calls.at(0)->sink.on_head({200, {}});
+    engine_.calls.at(0)->sink.on_end();
+    run_for(1s);
+    EXPECT_TRUE(asker.ended) << "what was verified does not give way";
+}
+
+TEST_F(HostileTest, WhatIsKeptOfRepliesIsCountedExactly) {
+    limits_.maximum_kept_reply = 1000;
+    make_server();
+    auto& asker = ask(request());
+    run_for(1s);
+    auto& call = *engine_.calls.at(0);
+    call.sink.on_head({200, {}});
+    call.sink.on_body(Bytes(5000));
+    call.sink.on_end();
+    EXPECT_EQ(server_->kept_bytes(), 5000u);
+    run_for(1s);
+    EXPECT_TRUE(asker.ended);
+    EXPECT_EQ(server_->kept_bytes(), 0u) << "it was too long, and was trimmed";
+
+    auto what = request();
+    for (int i = 0; i < 3; ++i) {
+        ask(what);
+        run_for(500ms);
+        auto& failing = *engine_.calls.at(0);
+        failing.sink.on_head({200, {}});
+        failing.sink.on_body(Bytes(700));
+        failing.sink.on_error({ErrorCode::internal, "broken"});
+        run_for(300ms);
+    }
+    EXPECT_LE(server_->kept_bytes(), 700u);
+    ask(what);
+    run_for(500ms);
+    engine_.calls.at(0)->sink.on_head({200, {}});
+    engine_.calls.at(0)->sink.on_body(Bytes(900));
+    engine_.calls.at(0)->sink.on_end();
+    run_for(5min);
+    EXPECT_EQ(server_->kept_bytes(), 900u) << "a retry that went well is kept";
+    int started = engine_.started;
+    auto& again = ask(what);
+    run_for(1s);
+    EXPECT_TRUE(again.ended);
+    EXPECT_EQ(engine_.started, started);
+    run_for(11min);
+    EXPECT_EQ(server_->kept_bytes(), 0u);
+    EXPECT_EQ(server_->next_timer(), Time::max());
+}
+
+TEST_F(HostileTest, AnAskerThatStopsReadingLosesTheEngineAndHoldsNobodyUp) {
+    auto what = request();
+    auto& stuck = ask(what);
+    auto& reader = ask(what);
+    stuck.reads = false;
+    run_for(1s);
+    ASSERT_EQ(engine_.started, 1);
+    auto& call = *engine_.calls.at(0);
+    call.sink.on_head({200, {}});
+    call.sink.on_body(Bytes(2 * inference::reply_window));
+    run_for(118s);
+    EXPECT_EQ(reader.body.size(), 2 * inference::reply_window);
+    EXPECT_EQ(call.consumed_bytes, 0u);
+    EXPECT_FALSE(stuck.error);
+    run_for(4s);
+    ASSERT_TRUE(stuck.error);
+    EXPECT_EQ(stuck.error->code, ErrorCode::timed_out);
+    EXPECT_GE(call.consumed_bytes, inference::reply_window);
+    EXPECT_EQ(server_->counters().stalled, 1u);
+    reader.reads = false;
+    call.sink.on_body(Bytes(2 * inference::reply_window));
+    run_for(122s);
+    EXPECT_EQ(engine_.destroyed, 1) << "nobody reads any more";
+    EXPECT_TRUE(reader.error);
 }
 
 TEST_F(HostileTest, AProxyCannotTellTokensApart) {
