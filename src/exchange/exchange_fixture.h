@@ -62,8 +62,8 @@ protected:
         Lane make_lane(std::uint8_t lane) {
             Lane made;
             made.proxy.value[0] = 1;
-            made.proxy.value[1] = lane;
-            made.proxy.value[2] = generation++;
+            made.proxy.value[1] = test.one_proxy ? 0 : lane;
+            made.proxy.value[2] = test.one_proxy ? 0 : generation++;
             proxies[lane] = made.proxy;
             made.handle = test.random_.id<ReplyHandle>();
             made.handle.value[0] = number;
@@ -114,9 +114,10 @@ protected:
 
     Status send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) override {
         EXPECT_EQ(type, wire::FrameType::clove_reply);
-        std::size_t lane = to.value[1];
         Bytes payload;
         for (ByteView part : parts) append(payload, part);
+        EXPECT_EQ(to.value[1], one_proxy ? 0 : payload[1]);
+        std::size_t lane = payload[1];
         if (lane_backward && !lane_backward(lane, payload)) return {};
         clock_.after(delay, [this, payload, lane] {
             auto asker = askers_.find(payload[0]);
@@ -154,6 +155,7 @@ protected:
     ServerLimits limits_;
     std::unique_ptr<Server> server_;
     std::map<std::uint8_t, std::unique_ptr<Asker>> askers_;
+    bool one_proxy = false;  // all lanes end there
     std::function<bool(std::size_t)> lane_forward;
     std::function<std::optional<crypto::AgreementPublicKey>(const NodeId&)> find_onion_key;
     std::function<bool(std::size_t, Bytes&)> lane_backward;

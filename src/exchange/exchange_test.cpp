@@ -111,6 +111,19 @@ TEST_F(ExchangeTest, ASlowReaderHoldsTheEngineBack) {
     EXPECT_EQ(call.consumed_bytes, inference::reply_window);
 }
 
+TEST_F(ExchangeTest, LanesMayAllEndAtOneProxyWhereThereAreFewRelays) {
+    one_proxy = true;
+    auto& asker = ask(request(100'000));
+    run_for(1s);
+    auto& call = *engine_.calls.at(0);
+    call.sink.on_head({200, {}});
+    call.sink.on_body(Bytes(2 * inference::reply_window));
+    call.sink.on_end();
+    run_for(2s);
+    EXPECT_TRUE(asker.ended);
+    EXPECT_EQ(asker.body.size(), 2 * inference::reply_window);
+}
+
 TEST_F(ExchangeTest, CancellingReachesTheEngine) {
     auto& asker = ask(request());
     run_for(200ms);
