@@ -35,10 +35,12 @@ std::string name_of(const CloveView& clove) {
 
 }  // namespace
 
-Collector::Collector(ByteView binding, std::size_t maximum_message)
-    : binding_(to_bytes(binding)), maximum_message_(maximum_message) {}
+Collector::Collector(ByteView binding, std::size_t maximum_message, std::size_t times_n)
+    : binding_(to_bytes(binding)), maximum_message_(maximum_message), times_n_(times_n) {}
 
 Collector::~Collector() { crypto::wipe(binding_); }
+
+std::size_t Collector::places(std::uint8_t n) const { return std::min(n * times_n_, maximum_cloves); }
 
 std::optional<DispersedMessage> Collector::message() const {
     if (held_.empty()) return std::nullopt;
@@ -92,18 +94,18 @@ Result<CloveView> Collector::admit(ByteView encoded) const {
     for (const CloveView& other : held_)
         if (other.index == clove->index && std::ranges::equal(other.body(), clove->body()))
             return fail(ErrorCode::already_exists, name_of(*clove) + " came before");
-    if (held_.size() == clove->n)
+    if (held_.size() == places(clove->n))
         return fail(ErrorCode::exhausted,
-                    name_of(*clove) + " is one more than the " + std::to_string(clove->n) + " that it can have");
+                    name_of(*clove) + " is one more than the " + std::to_string(places(clove->n)) + " that are kept");
     return clove;
 }
 
 Result<Progress> Collector::hold(const CloveView& clove) {
-    if (held_.empty()) held_.reserve(clove.n);
+    if (held_.empty()) held_.reserve(places(clove.n));
     held_.push_back(clove);
     search();
     if (complete_) return Progress::complete;
-    failed_ = held_.size() == clove.n || trials_ == maximum_trials;
+    failed_ = held_.size() == places(clove.n) || trials_ == maximum_trials;
     if (failed_)
         return fail(ErrorCode::authentication, "message " + clove.message.brief() + " cannot be recovered: no " +
                                                    std::to_string(clove.k) + " of its " + std::to_string(held_.size()) +
@@ -140,9 +142,12 @@ bool Collector::attempt(std::span<const CloveView* const> chosen) {
     message_ = std::move(*message);
     complete_ = true;
     right_.assign(chosen.begin(), chosen.end());
-    for (const CloveView& clove : held_)
-        if (std::ranges::find(right_, &clove) == right_.end() && !agrees(right_, clove))
-            corrupt_.push_back(clove.index);
+    for (std::size_t place = 0; place < held_.size(); ++place) {
+        const CloveView& clove = held_[place];
+        if (std::ranges::find(right_, &clove) != right_.end() || agrees(right_, clove)) continue;
+        corrupt_.push_back(clove.index);
+        wrong_places_.push_back(place);
+    }
     std::ranges::sort(corrupt_);
     corrupt_.erase(std::ranges::unique(corrupt_).begin(), corrupt_.end());
     return true;

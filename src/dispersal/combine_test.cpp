@@ -162,6 +162,23 @@ TEST_F(CollectorTest, FailsWhenAllAreInAndNoKAgree) {
     EXPECT_EQ(code_of(collector.add(cloves[1])), ErrorCode::exhausted);
 }
 
+TEST_F(CollectorTest, WithTwiceThePlacesAsManyWrongClovesDoNotShutTheTrueOnesOut) {
+    auto cloves = make({4, 3});
+    Collector collector(binding, limit, 2);
+    for (const Bytes& clove : cloves) {
+        Bytes wrong = clove;
+        corrupt(wrong);
+        EXPECT_EQ(collector.add(wrong), Progress::needs_more);
+    }
+    EXPECT_EQ(collector.add(cloves[2]), Progress::needs_more);
+    EXPECT_EQ(collector.add(cloves[0]), Progress::needs_more);
+    EXPECT_EQ(collector.add(cloves[3]), Progress::complete);
+    EXPECT_EQ(collector.take_message(), message);
+    EXPECT_EQ(collector.wrong_places(), (std::vector<std::size_t>{0, 1, 2, 3}));
+    EXPECT_EQ(collector.corrupt(), (std::vector<std::uint8_t>{0, 1, 2, 3}));
+    EXPECT_LE(collector.trials(), 35u);  // C(7, 3)
+}
+
 TEST_F(CollectorTest, ToleratesAsManyWrongClovesAsItPromises) {
     struct Case {
         Threshold threshold;

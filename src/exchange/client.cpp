@@ -12,6 +12,7 @@ constexpr std::uint64_t acknowledge_bytes = inference::reply_window / 4;
 constexpr std::uint64_t acknowledge_records = record_window / 8;
 // Nodes that may claim to serve one exchange before one is proven.
 constexpr std::size_t maximum_claims = 4;
+constexpr Duration upload_check_interval = 500ms;
 
 }  // namespace
 
@@ -29,8 +30,11 @@ Client::Client(inference::Request request, ClientTarget target, dispersal::Thres
       output_(output),
       events_(events),
       ephemeral_(crypto::AgreementKey::generate(random)),
-      server_(target.node) {
+      server_(target.node),
+      sources_(lanes_.size()),
+      lane_corrupt_(lanes_.size(), false) {
     if (lanes_.size() != threshold_.n) throw std::logic_error("an exchange needs one lane for each clove");
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) new_source(lane);
     id_.value = ephemeral_.public_key().value;
 }
 
@@ -41,10 +45,31 @@ Status Client::start(Time now) {
                     "model node " + target_.node.brief() + " has an onion key of small order");
     request_sender_.emplace(RecordKind::request, keys->request, threshold_);
     control_sender_.emplace(RecordKind::control, keys->control, threshold_);
-    receivers_.try_emplace(target_.node, RecordKind::reply, keys->reply).first->second.expect(threshold_);
-    deadline_ = now + timing_.accept_deadline + 1s * static_cast<int>(request_.body.size() >> 20);
+    Answer& answer =
+        answers_.try_emplace(target_.node, Answer{{RecordKind::reply, keys->reply}, keys->control}).first->second;
+    answer.receiver.expect(threshold_);
+    accept_deadline_ = timing_.accept_deadline + 1s * static_cast<int>(request_.body.size() >> 20);
+    deadline_ = now + accept_deadline_;
+    unsent_ = ~std::size_t{0};
     send_request();
+    note_upload(now);
     return {};
+}
+
+// The accept deadline begins anew as long as fewer than k lanes have sent all of the request and the rest move.
+void Client::note_upload(Time now) {
+    upload_check_.reset();
+    std::size_t left = 0, done = 0;
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+        if (!lane_up_[lane]) continue;
+        std::size_t unsent = output_.unsent(lane);
+        left += unsent;
+        done += unsent == 0 ? 1 : 0;
+    }
+    bool moves = left < unsent_;
+    unsent_ = left;
+    if (moves) deadline_ = std::max(deadline_, now + accept_deadline_);
+    if (done < threshold_.k && left > 0) upload_check_ = now + upload_check_interval;
 }
 
 void Client::send_request() {
@@ -81,40 +106,60 @@ void Client::send_record(RecordSender& sender, RecordKind kind, ByteView record)
 void Client::on_clove(std::size_t lane, ByteView bytes, Time now) {
     if (finished_) return;
     auto envelope = parse_envelope(bytes);
-    if (!envelope || envelope->kind != RecordKind::reply) return events_.on_corrupt_lane(lane);
+    if (!envelope || envelope->kind != RecordKind::reply) return note_corrupt(lane);
     NodeId server{envelope->name.value};
-    auto receiver = receivers_.find(server);
-    if (receiver == receivers_.end()) {
-        auto onion_key = server_fixed_ || receivers_.size() >= maximum_claims ? std::nullopt : find_onion_key_(server);
+    auto answer = answers_.find(server);
+    if (answer == answers_.end()) {
+        auto onion_key = server_fixed_ || answers_.size() >= maximum_claims ? std::nullopt : find_onion_key_(server);
         auto keys = onion_key ? derive_keys(ephemeral_, *onion_key, id_, *onion_key) : std::nullopt;
-        if (!keys) return events_.on_corrupt_lane(lane);
-        receiver = receivers_.try_emplace(server, RecordKind::reply, keys->reply).first;
-        receiver->second.expect(threshold_);
+        if (!keys) return note_corrupt(lane);
+        answer = answers_.try_emplace(server, Answer{{RecordKind::reply, keys->reply}, keys->control}).first;
+        answer->second.receiver.expect(threshold_);
     }
     // The model node puts clove i on lane i, so no lane can speak for another.
-    if (envelope->clove.size() < 4 || envelope->clove[3] != lane) return events_.on_corrupt_lane(lane);
-    auto progress = receiver->second.add(envelope->clove);
+    if (envelope->clove.size() < 4 || envelope->clove[3] != lane) return note_corrupt(lane);
+    auto progress = answer->second.receiver.add(sources_[lane], envelope->clove);
     if (!progress) {
-        if (progress.error().code != ErrorCode::exhausted) events_.on_corrupt_lane(lane);
+        if (progress.error().code != ErrorCode::exhausted) note_corrupt(lane);
         return;
     }
-    deadline_ = std::max(deadline_, now + timing_.silence_deadline);
-    if (!progress->records.empty() && !server_fixed_) {
-        server_fixed_ = true;
-        server_ = server;
-        std::erase_if(receivers_, [&](const auto& item) { return item.first != server; });
-        receiver = receivers_.find(server);
-        if (server != target_.node) {
-            auto keys = derive_keys(ephemeral_, *find_onion_key_(server), id_, *find_onion_key_(server));
-            control_sender_.emplace(RecordKind::control, keys->control, threshold_);
-        }
+    if (!progress->records.empty()) {
+        deadline_ = std::max(deadline_, now + timing_.silence_deadline);
+        upload_check_.reset();
+        if (!server_fixed_) fix_server(server);
     }
     for (const Bytes& record : progress->records) {
         handle_record(record);
         if (finished_) break;
     }
-    for (std::uint8_t corrupt : progress->corrupt) events_.on_corrupt_lane(corrupt);
+    // A source that is no lane's by now was a path that was replaced.
+    for (const Source& source : progress->corrupt)
+        if (auto at = std::ranges::find(sources_, source); at != sources_.end())
+            note_corrupt(static_cast<std::size_t>(at - sources_.begin()));
     if (!progress->records.empty() && !finished_) acknowledge(false);
+}
+
+void Client::fix_server(const NodeId& server) {
+    server_fixed_ = true;
+    server_ = server;
+    std::erase_if(answers_, [&](const auto& item) { return item.first != server; });
+    if (server != target_.node) control_sender_.emplace(RecordKind::control, answers_.at(server).control, threshold_);
+}
+
+void Client::new_source(std::size_t lane) {
+    store_big_endian(MutableByteView(sources_[lane].value), ++next_source_);
+    lane_corrupt_[lane] = false;
+}
+
+void Client::note_corrupt(std::size_t lane) {
+    if (lane_corrupt_[lane]) return;
+    lane_corrupt_[lane] = true;
+    auto tolerated = static_cast<std::size_t>(std::max(1, threshold_.n - threshold_.k));
+    if (++corrupt_paths_ <= tolerated) return events_.on_corrupt_lane(lane);
+    // Rather the model node than so many paths. Where it has answered already, the lanes that are right may do.
+    if (!head_seen_)
+        fail_with({ErrorCode::malformed, "model node " + server_.brief() + " answers with wrong cloves over " +
+                                             std::to_string(corrupt_paths_) + " paths"});
 }
 
 void Client::handle_record(ByteView record) {
@@ -152,7 +197,7 @@ void Client::handle_record(ByteView record) {
             case ItemKind::error: {
                 auto error = parse_error(item.content);
                 acknowledge(true);
-                return fail_with(error ? *error : error.error());
+                return fail_with(error ? *error : error.error(), false);
             }
             case ItemKind::request_head:
             case ItemKind::control:
@@ -161,8 +206,12 @@ void Client::handle_record(ByteView record) {
     }
 }
 
-void Client::fail_with(Error error) {
-    if (std::exchange(finished_, true)) return;
+void Client::fail_with(Error error, bool tell_model_node) {
+    if (finished_) return;
+    if (tell_model_node)
+        cancel();
+    else
+        finished_ = true;
     events_.on_error(error);
 }
 
@@ -171,18 +220,22 @@ void Client::on_lane_down(std::size_t lane, Time now) {
     if (lanes_up() < threshold_.k && !lanes_deadline_) lanes_deadline_ = now + timing_.lanes_deadline;
 }
 
-void Client::on_lane_replaced(std::size_t lane, const Lane& replacement, Time) {
+void Client::on_lane_replaced(std::size_t lane, const Lane& replacement, Time now) {
     if (finished_) return;
     lanes_[lane] = replacement;
     lane_up_[lane] = true;
+    new_source(lane);
     if (lanes_up() >= threshold_.k) lanes_deadline_.reset();
-    if (request_sender_)
+    if (request_sender_) {
         request_sender_->resend(lane, [&](const Bytes& clove) {
             output_.send(lane, seal_envelope(RecordKind::request, id_.bytes(), clove));
         });
+        upload_check_ = now;
+    }
     control_sender_->resend(
         lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::control, id_.bytes(), clove)); });
-    Control control{receivers_.at(server_).next(), consumed_, false, {{static_cast<std::uint8_t>(lane), replacement}}};
+    Control control{
+        answers_.at(server_).receiver.next(), consumed_, false, {{static_cast<std::uint8_t>(lane), replacement}}};
     send_control(control);
 }
 
@@ -201,7 +254,7 @@ void Client::consumed(std::size_t bytes) {
 }
 
 void Client::acknowledge(bool force) {
-    std::uint64_t records = receivers_.at(server_).next();
+    std::uint64_t records = answers_.at(server_).receiver.next();
     if (!force && consumed_ - acknowledged_bytes_ < acknowledge_bytes &&
         records - acknowledged_records_ < acknowledge_records)
         return;
@@ -212,7 +265,7 @@ void Client::acknowledge(bool force) {
 
 void Client::cancel() {
     if (std::exchange(finished_, true)) return;
-    if (control_sender_) send_control({receivers_.at(server_).next(), consumed_, true, {}});
+    if (control_sender_) send_control({answers_.at(server_).receiver.next(), consumed_, true, {}});
 }
 
 void Client::on_timer(Time now) {
@@ -221,6 +274,7 @@ void Client::on_timer(Time now) {
         return fail_with({ErrorCode::unavailable, "only " + std::to_string(lanes_up()) + " of " +
                                                       std::to_string(threshold_.n) + " paths are up, and " +
                                                       std::to_string(int{threshold_.k}) + " are needed"});
+    if (upload_check_ && now >= *upload_check_) note_upload(now);
     if (now >= deadline_)
         fail_with({accepted_ ? ErrorCode::timed_out : ErrorCode::unavailable,
                    "model node " + server_.brief() +
@@ -229,7 +283,8 @@ void Client::on_timer(Time now) {
 
 Time Client::next_timer() const {
     if (finished_) return Time::max();
-    return lanes_deadline_ ? std::min(*lanes_deadline_, deadline_) : deadline_;
+    Time next = lanes_deadline_ ? std::min(*lanes_deadline_, deadline_) : deadline_;
+    return upload_check_ ? std::min(*upload_check_, next) : next;
 }
 
 std::size_t Client::lanes_up() const {

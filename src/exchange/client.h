@@ -18,6 +18,8 @@ public:
     virtual ~ClientOutput() = default;
     // Sends an envelope over a lane; a lane that is down loses it.
     virtual void send(std::size_t lane, ByteView envelope) = 0;
+    // How much of that the lane still holds back for want of a window, in units of its own; 0 once all has gone.
+    virtual std::size_t unsent(std::size_t lane) const = 0;
 };
 
 class ClientEvents {
@@ -26,15 +28,19 @@ public:
     virtual void on_accepted(const NodeId& server) = 0;
     virtual void on_head(const inference::ReplyHead& head) = 0;
     virtual void on_body(ByteView bytes) = 0;
-    virtual void on_end() = 0;                           // nothing comes after it
-    virtual void on_error(const Error& error) = 0;       // nothing comes after it
-    virtual void on_corrupt_lane(std::size_t lane) = 0;  // the lane delivered what nobody sent
+    virtual void on_end() = 0;                      // nothing comes after it
+    virtual void on_error(const Error& error) = 0;  // nothing comes after it
+    // The lane delivered what nobody sent, or what the model node sent wrong. Told at most max(1, n - k) times in one
+    // exchange, so that a model node cannot have paths torn down as it likes.
+    virtual void on_corrupt_lane(std::size_t lane) = 0;
 };
 
 struct ClientTiming {
-    // From the last part of the request to the model node's word that it has it; a second more for each MiB.
+    // From the last part of the request, once k lanes have sent it or have stopped sending, to the model node's word
+    // that it has it; a second more for each MiB.
     Duration accept_deadline = 5s;
-    // Without any record from the model node, which sends heartbeats every 5 s.
+    // Without any new record from the model node, which sends heartbeats every 5 s. Only a record that opened, and that
+    // those before it came, counts: not cloves that a proxy makes up or repeats.
     Duration silence_deadline = 20s;
     // With fewer than k lanes up.
     Duration lanes_deadline = 10s;
@@ -79,7 +85,11 @@ private:
     void send_control(const Control& control);
     void acknowledge(bool force);
     void handle_record(ByteView record);
-    void fail_with(Error error);
+    void fix_server(const NodeId& server);
+    void note_corrupt(std::size_t lane);
+    void new_source(std::size_t lane);
+    void note_upload(Time now);
+    void fail_with(Error error, bool tell_model_node = true);
 
     inference::Request request_;
     ClientTarget target_;
@@ -97,13 +107,26 @@ private:
     NodeId server_;
     std::optional<RecordSender> request_sender_;
     std::optional<RecordSender> control_sender_;
-    std::map<NodeId, RecordReceiver> receivers_;  // by the node that claims to serve
-    bool server_fixed_ = false;                   // one of them was proven by a record that opened
+    struct Answer {
+        RecordReceiver receiver;
+        crypto::SymmetricKey control;
+    };
+    std::map<NodeId, Answer> answers_;  // by the node that claims to serve
+    bool server_fixed_ = false;         // one of them was proven by a record that opened
+
+    std::vector<Source> sources_;  // of each lane; another with each path that carries it
+    std::uint64_t next_source_ = 0;
+    std::vector<bool> lane_corrupt_;  // was told of this path
+    std::size_t corrupt_paths_ = 0;
 
     bool accepted_ = false;
     bool head_seen_ = false;
     bool finished_ = false;
     Time deadline_{};
+    Duration accept_deadline_{};  // for this request's size
+    // While the request is still going out: when to look again, and how much was left.
+    std::optional<Time> upload_check_;
+    std::size_t unsent_ = 0;
     std::optional<Time> lanes_deadline_;
     std::uint64_t consumed_ = 0;
     std::uint64_t acknowledged_bytes_ = 0;

@@ -62,6 +62,11 @@ Result<std::vector<Item>> parse_items(ByteView record) {
     std::vector<Item> items;
     ByteReader reader(record);
     while (reader.remaining() > 0) {
+        if (record[record.size() - reader.remaining()] == 0) {
+            ByteView padding = reader.rest();
+            if (std::ranges::all_of(padding, [](std::uint8_t byte) { return byte == 0; })) break;
+            return fail(ErrorCode::malformed, "a record whose padding is not all zeros");
+        }
         std::uint32_t header = reader.u32();
         std::uint32_t kind = header >> 24;
         if (kind < static_cast<std::uint32_t>(ItemKind::request_head) ||

@@ -1,5 +1,6 @@
 // What the records of an exchange say (docs/protocols/requests.md). A record is a sequence of items: kind (1 byte),
-// size (3 bytes), content. Small requests and replies fit one record.
+// size (3 bytes), content; a byte 0 where a kind should be begins padding, zeros up to the record's end. Small requests
+// and replies fit one record.
 #pragma once
 
 #include <vector>
@@ -60,7 +61,8 @@ struct Item {
 inline constexpr std::size_t item_header_size = 4;
 
 void append_item(Bytes& record, ItemKind kind, ByteView content);
-// The items are views into the record. Refuses unknown kinds and sizes that do not add up.
+// The items are views into the record. Refuses unknown kinds, sizes that do not add up, and padding
+// other than zeros.
 Result<std::vector<Item>> parse_items(ByteView record);
 
 Bytes encode(const RequestHead& head);

@@ -58,6 +58,11 @@ TEST(Messages, ItemsAddUp) {
     EXPECT_FALSE(parse_items(record));
     EXPECT_FALSE(parse_items(Bytes{9, 0, 0, 0}));
     EXPECT_FALSE(parse_items(Bytes{2, 0xff, 0xff, 0xff, 1}));
+    auto padded = parse_items(Bytes{2, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0});
+    ASSERT_TRUE(padded);
+    EXPECT_EQ(padded->size(), 1u);
+    EXPECT_TRUE(parse_items(Bytes(512))->empty());
+    EXPECT_FALSE(parse_items(Bytes{2, 0, 0, 1, 7, 0, 0, 1})) << "padding is all zeros";
 }
 
 TEST(Envelope, RoundTripsAndRefusesTheRest) {

@@ -8,7 +8,11 @@ namespace planetserve::exchange {
 namespace {
 
 // Different (n, k, size) that cloves of one record may claim before the rest are refused: one true, the others forged.
-constexpr std::size_t maximum_variants = 4;
+constexpr std::size_t maximum_claims = 8;
+// Places for cloves of each claim, in times its n.
+constexpr std::size_t places_in_n = 2;
+// What it costs to keep a clove or a record, besides its bytes.
+constexpr std::size_t keeping_cost = 256;
 
 // Given out as complete, records this far behind the newest are waited for no longer.
 constexpr std::uint64_t superfluous_after = 32;
@@ -24,7 +28,9 @@ MessageId message_id(RecordKind kind, std::uint64_t number) {
 
 const std::vector<Bytes>& RecordSender::add(ByteView record, Random& random) {
     if (record.size() > maximum_record) throw std::logic_error("a record over its maximum");
-    auto cloves = dispersal::split(record, threshold_, message_id(kind_, next()), binding_.bytes(), random);
+    Bytes padded = to_bytes(record);
+    padded.resize(padded_size(record.size()));
+    auto cloves = dispersal::split(padded, threshold_, message_id(kind_, next()), binding_.bytes(), random);
     if (!cloves) throw std::logic_error("records: " + cloves.error().message);
     return kept_.emplace_back(std::move(*cloves));
 }
@@ -36,8 +42,8 @@ void RecordSender::acknowledge(std::uint64_t records) {
     }
 }
 
-Result<RecordReceiver::Progress> RecordReceiver::add(ByteView clove) {
-    auto parsed = dispersal::parse_clove(clove, maximum_record);
+Result<RecordReceiver::Progress> RecordReceiver::add(const Source& source, ByteView clove, std::size_t most) {
+    auto parsed = dispersal::parse_clove(clove, limits_.maximum_size);
     if (!parsed) return std::unexpected(parsed.error());
     std::uint64_t number = load_big_endian<std::uint64_t>(ByteView(parsed->message.value).subspan(8));
     if (parsed->message != message_id(kind_, number))
@@ -46,45 +52,100 @@ Result<RecordReceiver::Progress> RecordReceiver::add(ByteView clove) {
         return fail(ErrorCode::malformed, "a clove of another threshold than its exchange's");
     Progress progress;
     if (number < next_) return progress;
-    if (number - next_ >= record_window)
+    if (number - next_ >= limits_.window)
         return fail(ErrorCode::exhausted, "a clove too far ahead of the records received");
+    if (auto known = assemblies_.find(number); known != assemblies_.end() && known->second.complete) return progress;
+    if (auto room = check_room(source, clove.size() + keeping_cost); !room) return std::unexpected(room.error());
 
     Assembly& assembly = assemblies_[number];
-    if (assembly.complete) return progress;
-    auto key = parsed->dispersed();
-    auto variant = assembly.variants.find(key);
-    if (variant == assembly.variants.end()) {
-        if (assembly.variants.size() >= maximum_variants)
-            return fail(ErrorCode::exhausted, "too many different claims about one record");
-        variant = assembly.variants.emplace(key, dispersal::Collector(binding_.bytes(), maximum_record)).first;
-    }
-    auto added = variant->second.add(clove);
+    auto claim = claim_for(assembly, source, *parsed, most);
+    if (!claim) return std::unexpected(claim.error());
+    Claim& chosen = **claim;
+    auto added = chosen.collector.add(clove);
     if (!added) {
         if (added.error().code == ErrorCode::already_exists) return progress;
-        if (variant->second.failed()) {  // clears the way for cloves sent again over other lanes
-            held_bytes_ -= std::min(held_bytes_, variant->second.held_bytes());
-            assembly.variants.erase(variant);
+        if (chosen.collector.failed()) {  // clears the way for cloves sent again over other lanes
+            release(chosen);
+            assembly.claims.erase(parsed->dispersed());
         }
         return std::unexpected(added.error());
     }
-    held_bytes_ += clove.size();
+    chosen.sources.push_back(source);
+    chosen.clove_cost = clove.size() + keeping_cost;
+    held_bytes_ += chosen.clove_cost;
+    held_of_[source] += chosen.clove_cost;
     if (*added == dispersal::Progress::needs_more) return progress;
-
-    if (!threshold_) threshold_ = key.threshold;
-    progress.corrupt = variant->second.corrupt();
-    assembly.record = variant->second.take_message();
-    assembly.complete = true;
-    for (auto& [other, collector] : assembly.variants) held_bytes_ -= std::min(held_bytes_, collector.held_bytes());
-    assembly.variants.clear();
-    held_bytes_ += assembly.record.size();
+    if (!threshold_) threshold_ = dispersal::Threshold{parsed->n, parsed->k};
+    complete(assembly, chosen, progress);
     give_out(number, progress);
     return progress;
 }
 
+Status RecordReceiver::check_room(const Source& source, std::size_t cost) const {
+    auto held = held_of_.find(source);
+    if (held_bytes_ + cost > limits_.maximum_held ||
+        (held != held_of_.end() && held->second + cost > limits_.maximum_held_of_source))
+        return fail(ErrorCode::exhausted, "more cloves of incomplete records than may be held");
+    return {};
+}
+
+Result<RecordReceiver::Claim*> RecordReceiver::claim_for(Assembly& assembly, const Source& source,
+                                                         const dispersal::CloveView& clove, std::size_t most) {
+    const auto key = clove.dispersed();
+    most = std::min<std::size_t>(most, clove.n);
+    for (const auto& [other, claim] : assembly.claims) {
+        auto brought = static_cast<std::size_t>(std::ranges::count(claim.sources, source));
+        if (brought > 0 && (brought >= most || other != key))
+            return fail(ErrorCode::exhausted, "a source's second clove of one record");
+    }
+    auto found = assembly.claims.find(key);
+    if (found == assembly.claims.end()) {
+        if (assembly.claims.size() >= maximum_claims)
+            return fail(ErrorCode::exhausted, "too many different claims about one record");
+        dispersal::Collector collector(binding_.bytes(), limits_.maximum_size, places_in_n);
+        found = assembly.claims.emplace(key, Claim{std::move(collector), {}, 0}).first;
+    }
+    return &found->second;
+}
+
+void RecordReceiver::drop_held() {
+    assemblies_.clear();
+    held_of_.clear();
+    held_bytes_ = 0;
+}
+
+void RecordReceiver::release(const Claim& claim) {
+    for (const Source& source : claim.sources) {
+        held_bytes_ -= claim.clove_cost;
+        auto held = held_of_.find(source);
+        held->second -= claim.clove_cost;
+        if (held->second == 0) held_of_.erase(held);
+    }
+}
+
+void RecordReceiver::release(const Assembly& assembly) {
+    for (const auto& [key, claim] : assembly.claims) release(claim);
+}
+
+void RecordReceiver::complete(Assembly& assembly, Claim& claim, Progress& progress) {
+    progress.opened = true;
+    for (std::size_t place : claim.collector.wrong_places()) progress.corrupt.push_back(claim.sources[place]);
+    // A record has one size and one threshold.
+    for (const auto& [key, other] : assembly.claims)
+        if (&other != &claim)
+            progress.corrupt.insert(progress.corrupt.end(), other.sources.begin(), other.sources.end());
+    assembly.record = claim.collector.take_message();
+    assembly.complete = true;
+    release(assembly);
+    assembly.claims.clear();
+    held_bytes_ += assembly.record.size() + keeping_cost;
+}
+
 void RecordReceiver::give_out(std::uint64_t number, Progress& progress) {
     auto take = [&](Assembly& assembly) {
-        held_bytes_ -= std::min(held_bytes_, assembly.record.size());
+        held_bytes_ -= assembly.record.size() + keeping_cost;
         progress.records.push_back(std::move(assembly.record));
+        assembly.record.clear();
     };
     if (order_ == Order::in_order) {
         for (auto first = assemblies_.begin();
@@ -97,8 +158,7 @@ void RecordReceiver::give_out(std::uint64_t number, Progress& progress) {
     if (number >= superfluous_after) next_ = std::max(next_, number - superfluous_after);
     for (auto first = assemblies_.begin(); first != assemblies_.end() && first->first < next_;
          first = assemblies_.erase(first))
-        for (auto& [other, collector] : first->second.variants)
-            held_bytes_ -= std::min(held_bytes_, collector.held_bytes());
+        release(first->second);
 }
 
 }  // namespace planetserve::exchange

@@ -17,15 +17,24 @@ namespace planetserve::exchange {
 
 // Plaintext bytes of one record: its cloves fill whole cells at n = 4, k = 3.
 inline constexpr std::size_t maximum_record = 16 * 1024;
-// Records sent and not acknowledged, at most; a receiver keeps no more than this many in assembly.
+// Records of a reply sent and not acknowledged, at most. Those of a request are not acknowledged one by one: they are
+// all kept until the model node accepts it, and are bounded by the most that a body may have.
 inline constexpr std::uint64_t record_window = 1024;
+
+// What a record is padded to with zeros, since cloves state its exact size: 512 bytes, 1 KiB, then whole KiB. The text
+// of one token with its JSON has some 200 to 350 bytes, so that its length does not show; at k = 3 and at k = 1 a
+// record of up to 1 KiB takes one cell on each lane, padded or not.
+constexpr std::size_t padded_size(std::size_t size) {
+    std::size_t step = size <= 1024 ? 512 : 1024;
+    return size == 0 ? step : (size + step - 1) / step * step;
+}
 
 class RecordSender {
 public:
     RecordSender(RecordKind kind, const crypto::SymmetricKey& binding, dispersal::Threshold threshold)
         : kind_(kind), binding_(binding), threshold_(threshold) {}
 
-    // The cloves of the next record, one for each lane, kept until acknowledged. REQUIRES: record.size() <=
+    // The cloves of the next record, padded, one for each lane, kept until acknowledged. REQUIRES: record.size() <=
     // maximum_record.
     const std::vector<Bytes>& add(ByteView record, Random& random);
     // All records below this number were received.
@@ -52,40 +61,76 @@ private:
 // one then holds nothing up).
 enum class Order { in_order, as_complete };
 
+// Who brought a clove: a proxy to the model node, a lane's path to the asker.
+using Source = FixedBytes<struct SourceTag, 32>;
+
+struct ReceiverLimits {
+    std::uint64_t window = record_window;  // records ahead of the first that is missing
+    std::size_t maximum_size = maximum_record;
+    // Bytes of cloves and of records that wait for those before them, with what it costs to keep them.
+    std::size_t maximum_held = 8 << 20;
+    std::size_t maximum_held_of_source = 2 << 20;
+};
+
+// Cloves of one record are kept with who brought them, so that wrong ones can be traced. One source's cloves of a
+// record must all make the same claim about its size and threshold, and there are places for twice n cloves of each
+// claim: so one source that forges as many as n cannot shut out true ones. What a source may hold is bounded on its
+// own.
 class RecordReceiver {
 public:
-    RecordReceiver(RecordKind kind, const crypto::SymmetricKey& binding, Order order = Order::in_order)
-        : kind_(kind), binding_(binding), order_(order) {}
+    RecordReceiver(RecordKind kind, const crypto::SymmetricKey& binding, Order order = Order::in_order,
+                   ReceiverLimits limits = {})
+        : kind_(kind), binding_(binding), order_(order), limits_(limits) {}
 
     struct Progress {
-        std::vector<Bytes> records;         // complete, and next in order if that was asked for
-        std::vector<std::uint8_t> corrupt;  // lanes whose cloves were proven wrong
+        std::vector<Bytes> records;   // complete, and next in order if that was asked for
+        std::vector<Source> corrupt;  // whose cloves were proven wrong
+        bool opened = false;          // this clove completed a record
     };
 
-    // Refuses what is not a clove of this sequence within the window. Cloves of records already complete are ignored.
-    Result<Progress> add(ByteView clove);
+    // Takes a clove from a source that may bring `most` of one record, but no more than n. Refuses what is not a clove
+    // of this sequence within the window (malformed, invalid_argument), and what is more than may be held or than the
+    // source may bring (exhausted). Cloves of records already complete are ignored.
+    Result<Progress> add(const Source& source, ByteView clove, std::size_t most = 1);
     // Demands the threshold that the exchange was made with; without it the first complete record sets it.
     void expect(dispersal::Threshold threshold) { threshold_ = threshold; }
+
+    // No more records are wanted: frees what is held.
+    void drop_held();
 
     // All records below this were given out.
     std::uint64_t next() const { return next_; }
     std::size_t held_bytes() const { return held_bytes_; }
 
 private:
+    // What cloves claim about a record: its n, k and size.
+    struct Claim {
+        dispersal::Collector collector;
+        std::vector<Source> sources;  // of the cloves held, in the order in which they were taken
+        std::size_t clove_cost = 0;
+    };
     struct Assembly {
-        std::map<dispersal::DispersedMessage, dispersal::Collector> variants;
+        std::map<dispersal::DispersedMessage, Claim> claims;
         bool complete = false;
         Bytes record;  // until it is given out
     };
 
+    Status check_room(const Source& source, std::size_t cost) const;
+    Result<Claim*> claim_for(Assembly& assembly, const Source& source, const dispersal::CloveView& clove,
+                             std::size_t most);
+    void release(const Claim& claim);
+    void release(const Assembly& assembly);
+    void complete(Assembly& assembly, Claim& claim, Progress& progress);
     void give_out(std::uint64_t number, Progress& progress);
 
     RecordKind kind_;
     crypto::SymmetricKey binding_;
     Order order_;
+    ReceiverLimits limits_;
     std::optional<dispersal::Threshold> threshold_;
     std::uint64_t next_ = 0;
     std::map<std::uint64_t, Assembly> assemblies_;
+    std::map<Source, std::size_t> held_of_;
     std::size_t held_bytes_ = 0;
 };
 

@@ -2,8 +2,11 @@
 // (docs/protocols/requests.md).
 //
 // Takes cloves from proxies, words of theirs that a handle is closed, and the time; sends through the FrameSender; runs
-// requests on a Service. Bounds: exchanges and runs in all, bytes of requests in assembly, bytes of replies kept, what
-// may be under way to one asker. Not thread-safe.
+// requests on a Service. Bounds: exchanges in all and by each proxy, bytes of cloves and of requests in assembly, bytes
+// of replies kept, what may be under way to one asker. Not thread-safe.
+//
+// Anyone may open an exchange with one clove. It is unverified until a record of it opened: then whoever made it knows
+// the exchange's key. Unverified ones give way to new ones, the oldest first.
 #pragma once
 
 #include <map>
@@ -20,13 +23,16 @@ namespace planetserve::exchange {
 
 struct ServerLimits {
     std::size_t maximum_exchanges = 1024;
+    std::size_t maximum_exchanges_of_proxy = 256;  // opened by a clove from it
+    std::size_t maximum_unverified_of_proxy = 64;
     std::uint64_t maximum_body = 16 << 20;
-    std::size_t maximum_assembly = 256 << 20;  // bytes of requests not yet complete, in all
+    std::size_t maximum_assembly = 256 << 20;  // bytes of cloves and of requests not yet complete, in all
     std::size_t maximum_kept_reply = 4 << 20;  // of one reply, for retries
     std::size_t maximum_kept_replies = 64 << 20;
-    Duration request_deadline = 30s;  // without progress on a request in assembly
+    Duration request_deadline = 30s;  // without another record of a request in assembly that opened
     Duration heartbeat = 5s;
     Duration lanes_deadline = 15s;       // with no lane up, the asker is taken to be gone
+    Duration reader_deadline = 120s;     // with a full window, and nothing more consumed or acknowledged
     Duration linger = 30s;               // for cloves to be sent again after the end
     std::size_t maximum_closed = 16384;  // remembered for as long
     Duration keep_replies = 10min;
@@ -37,6 +43,9 @@ struct ServerCounters {
     std::uint64_t joined = 0;    // answered from a run that was there
     std::uint64_t cancelled = 0;
     std::uint64_t refused = 0;  // cloves and requests
+    std::uint64_t corrupt = 0;  // cloves that others of their record proved wrong
+    std::uint64_t evicted = 0;  // unverified exchanges that gave way to others
+    std::uint64_t stalled = 0;  // exchanges whose asker stopped reading
 };
 
 class Server final : private RunEvents {
@@ -54,6 +63,9 @@ public:
     Time next_timer() const;
 
     std::size_t exchanges() const { return sessions_.size(); }
+    // Bytes of cloves and of requests in assembly, with what it costs to keep them; and of replies that are over.
+    std::size_t assembly_bytes() const { return assembly_bytes_; }
+    std::size_t kept_bytes() const { return kept_bytes_; }
     std::size_t runs_active() const;
     const ServerCounters& counters() const { return counters_; }
 
@@ -63,10 +75,23 @@ private:
         std::unique_ptr<Run> run;
         std::set<ExchangeId> askers;
         std::optional<Time> over_at;
+        std::size_t counted = 0;  // in kept_bytes_
+    };
+    using Runs = std::unordered_map<IdempotencyId, KeptRun, IdHash>;
+    struct ProxyCounts {
+        std::size_t all = 0;
+        std::size_t unverified = 0;
     };
 
     void on_run_progress(const IdempotencyId& run) override;
-    Session* find_or_open(const ExchangeId& id);
+    Session* find_or_open(const ExchangeId& id, const NodeId& proxy);
+    // Cloves of one record that the proxy may bring.
+    static std::size_t cloves_from(const Session& session, const NodeId& proxy);
+    void note_verified(Session& session);
+    // Drops the oldest unverified exchange, of the proxy if one is given; false when there is none but `except`.
+    bool evict_unverified(const NodeId* proxy, const ExchangeId* except);
+    bool make_room(const Session& session, std::size_t bytes);
+    void count_assembly(Session& session);
     void on_request_record(Session& session, ByteView record);
     void on_control_record(Session& session, ByteView record);
     // False when the request is not acceptable; the session is then closed.
@@ -81,6 +106,12 @@ private:
     void note_lanes(Session& session);
     void refuse(Session& session, Error error);
     void report_progress(const IdempotencyId& run);
+    void count_kept(KeptRun& run);
+    void erase_run(Runs::iterator run);
+    // The session no longer waits for its run; a run that nobody waits for stops if that is wished.
+    void leave_run(Session& session, bool cancelled);
+    void check_reader(Session& session, Time now, std::vector<ExchangeId>& stalled) const;
+    void give_up_reader(Session& session);
     void close(const ExchangeId& id, bool cancelled);
     void drop_old_runs(Time now);
 
@@ -93,7 +124,11 @@ private:
     const Clock& clock_;
     std::map<ExchangeId, std::unique_ptr<Session>> sessions_;
     std::unordered_map<ReplyHandle, ExchangeId, IdHash> by_handle_;
-    std::unordered_map<IdempotencyId, KeptRun, IdHash> runs_;
+    std::map<NodeId, ProxyCounts> opened_by_;
+    std::set<std::pair<std::uint64_t, ExchangeId>> unverified_;  // by the order in which they were opened
+    std::uint64_t next_order_ = 0;
+    std::size_t assembly_bytes_ = 0;
+    Runs runs_;
     std::set<std::pair<Time, IdempotencyId>> runs_over_;
     std::vector<IdempotencyId> runs_to_drop_;  // cancelled within a callback of their own
     // Exchanges that ended lately, so that their last cloves do not open them anew.

@@ -141,6 +141,12 @@ void Asker::Ask::send(std::size_t lane, ByteView envelope) {
     if (lanes_[lane].stream) asker_.pool_.send_clove(lanes_[lane].stream->first, lanes_[lane].stream->second, envelope);
 }
 
+std::size_t Asker::Ask::unsent(std::size_t lane) const {
+    if (!lanes_[lane].stream) return 0;
+    const onion::ClientPath* path = asker_.pool_.find(lanes_[lane].stream->first);
+    return path == nullptr ? 0 : path->queued_cells(lanes_[lane].stream->second);
+}
+
 void Asker::Ask::on_accepted(const NodeId&) {}
 
 void Asker::Ask::on_head(const inference::ReplyHead& head) {

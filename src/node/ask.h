@@ -24,6 +24,7 @@ public:
     void on_stream_closed(std::size_t lane, onion::CloseReason reason);
 
     void send(std::size_t lane, ByteView envelope) override;
+    std::size_t unsent(std::size_t lane) const override;
     void on_accepted(const NodeId& server) override;
     void on_head(const inference::ReplyHead& head) override;
     void on_body(ByteView bytes) override;

@@ -2,6 +2,7 @@
 // (docs/protocols/paths.md). Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <unordered_map>
 #include <vector>
@@ -49,6 +50,11 @@ public:
     Duration round_trip() const { return round_trip_; }
     std::size_t open_streams() const { return streams_.size(); }
     std::size_t queued_cells() const { return queue_.size(); }
+    // Of one stream, waiting for the flow window.
+    std::size_t queued_cells(StreamId stream) const {
+        return static_cast<std::size_t>(
+            std::count_if(queue_.begin(), queue_.end(), [&](const QueuedCell& cell) { return cell.stream == stream; }));
+    }
 
     // Opens a stream to a model node whose replies come under the handle. REQUIRES: state() == up.
     StreamId open_stream(const NodeId& model, const ReplyHandle& handle);

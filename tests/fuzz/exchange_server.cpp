@@ -64,6 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ServerLimits limits;
     limits.maximum_exchanges = 8;
     limits.maximum_body = 1 << 16;
+    limits.maximum_assembly = 1 << 17;
     Server server(self, onion, limits, sink, engine, random, clock);
     std::vector<std::unique_ptr<RecordSender>> senders;
     for (const auto& asker : askers) {
@@ -79,9 +80,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto deliver = [&](std::size_t which, ByteView record) {
         ExchangeId id{askers[which / 2].public_key().value};
         RecordKind kind = which % 2 == 0 ? RecordKind::request : RecordKind::control;
+        std::uint8_t proxy = 0;
         for (const Bytes& clove : senders[which]->add(record, random)) {
+            NodeId from{{proxy++}};
             if (input.u8() % 5 == 4) continue;  // lost on its way
-            server.on_clove(NodeId{}, seal_envelope(kind, id.bytes(), clove));
+            server.on_clove(from, seal_envelope(kind, id.bytes(), clove));
         }
     };
     for (int step = 0; input.remaining() > 0 && step < 200; ++step) {
@@ -140,6 +143,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 break;
         }
         check(server.exchanges() <= 8, "exchanges are bounded");
+        check(server.assembly_bytes() <= limits.maximum_assembly + (1 << 20), "what is held is bounded");
     }
     for (int i = 0; i < 1000; ++i) {
         clock.time += 2s;
@@ -149,5 +153,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             for (auto* call : calls) call->sink.on_error({ErrorCode::internal, "broken"});
     }
     check(server.exchanges() == 0, "no exchange outlives its deadlines");
+    check(server.assembly_bytes() == 0, "what was held is accounted for");
+    check(server.kept_bytes() == 0, "what was kept is accounted for");
     return 0;
 }
