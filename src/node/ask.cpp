@@ -15,6 +15,11 @@ bool worth_another_node(const Error& error) {
            error.code == ErrorCode::internal || error.code == ErrorCode::malformed;
 }
 
+// A proxy's list may not have a new model node yet, and paths may have been lost on the way: both pass.
+bool worth_waiting(const Error& error) {
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out;
+}
+
 }  // namespace
 
 Asker::Ask::Ask(Asker& asker, AskNumber number, inference::Request request, inference::ReplySink& sink)
@@ -178,7 +183,7 @@ void Asker::Ask::on_end() {
 
 void Asker::Ask::on_error(const Error& error) {
     if (sink_ == nullptr) return;
-    if (!head_passed_ && worth_another_node(error) && try_another()) return;
+    if (!head_passed_ && worth_another_node(error) && (try_another() || try_again_later(error))) return;
     finish_with(error);
 }
 
@@ -198,6 +203,17 @@ bool Asker::Ask::try_another() {
     end_attempt();
     ++asker_.counters_.retried;
     return begin().has_value();
+}
+
+bool Asker::Ask::try_again_later(const Error& error) {
+    if (!worth_waiting(error) || rounds_ >= asker_.options_.maximum_rounds) return false;
+    end_attempt();
+    ++rounds_;
+    attempts_ = 0;
+    tried_.clear();
+    last_error_ = error;
+    again_at_ = asker_.clock_.now() + asker_.options_.round_pause;
+    return true;
 }
 
 void Asker::Ask::end_attempt() {
@@ -237,6 +253,12 @@ void Asker::Ask::on_corrupt_lane(std::size_t lane) {
 
 void Asker::Ask::on_timer() {
     Time now = asker_.clock_.now();
+    if (again_at_ && now >= *again_at_) {
+        again_at_.reset();
+        ++asker_.counters_.retried;
+        // The node may be listed no longer; what was wrong with it says more than that.
+        if (!begin()) return finish_with(*last_error_);
+    }
     if (waiting_until_ && now >= *waiting_until_) {
         waiting_until_.reset();
         std::string problem = asker_.pool_.last_problem();
@@ -251,6 +273,7 @@ Time Asker::Ask::next_timer() const {
     if (sink_ == nullptr) return Time::max();
     Time next = client_ ? client_->next_timer() : Time::max();
     if (waiting_until_) next = std::min(next, *waiting_until_);
+    if (again_at_) next = std::min(next, *again_at_);
     for (const LaneState& lane : lanes_)
         if (!lane.stream && !lane.unreachable && lane.retry_at != Time{}) next = std::min(next, lane.retry_at);
     return next;

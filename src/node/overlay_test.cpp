@@ -219,6 +219,43 @@ TEST_F(Overlay, ADeadModelNodeIsPassedOver) {
     }
 }
 
+TEST_F(Overlay, TheOnlyModelNodeIsTriedAgainWhenItCouldNotBeReachedAtFirst) {
+    make(60, 1);
+    network_.kill(models_[0]->id);
+    auto& reply = ask(prompt);
+    clock_.run_for(1s);
+    EXPECT_FALSE(reply.over());
+    network_.attach(models_[0]->id, *models_[0]);
+    ASSERT_TRUE(finish(reply));
+    ASSERT_TRUE(reply.ended) << reply.error->message;
+    EXPECT_EQ(started(), 1u);
+}
+
+TEST_F(Overlay, TheOnlyModelNodeIsTriedAgainWhenItsWordDidNotArriveInTime) {
+    make(60, 1);
+    NodeId slow = models_[0]->id;
+    network_.interfere([slow](const Frame& frame) -> std::vector<std::pair<Duration, Bytes>> {
+        if (frame.from == slow) return {};
+        return {{Duration{}, frame.payload}};
+    });
+    auto& reply = ask(prompt);
+    clock_.run_for(6s);
+    network_.interfere(nullptr);
+    ASSERT_TRUE(finish(reply));
+    ASSERT_TRUE(reply.ended) << reply.error->message;
+    EXPECT_EQ(reply.text, TokenEngine::answer(as_bytes(prompt), 40));
+    EXPECT_EQ(started(), 1u) << "the second attempt joins the first one's run";
+}
+
+TEST_F(Overlay, TheOnlyModelNodeIsGivenUpInTheEnd) {
+    make(60, 1);
+    network_.kill(models_[0]->id);
+    auto& reply = ask(prompt);
+    ASSERT_TRUE(finish(reply, 10s));
+    ASSERT_TRUE(reply.error);
+    EXPECT_NE(reply.error->message.find("cannot be reached"), std::string::npos) << reply.error->message;
+}
+
 TEST_F(Overlay, AModelNodeThatFallsSilentIsPassedOver) {
     make(60, 2);
     NodeId silent = models_[0]->id;
