@@ -152,7 +152,20 @@ std::size_t Asker::Ask::unsent(std::size_t lane) const {
     return path == nullptr ? 0 : path->queued_cells(lanes_[lane].stream->second);
 }
 
-void Asker::Ask::on_accepted(const NodeId&) {}
+void Asker::Ask::on_accepted(const NodeId& server) {
+    if (!target_ || server == target_->id) return;
+    // The node that was asked handed the request over; from now on the streams lead to the one that has it.
+    leave_target();
+    for (const ModelNodeInfo& node : asker_.directory_.models)
+        if (node.id == server) target_ = node;
+    if (target_) ++asker_.under_way_[server];
+    ++asker_.counters_.handed_over;
+    asker_.placed_.served({crypto::sha256(request_.id.bytes())}, server);
+    for (LaneState& lane : lanes_) {
+        lane.unreachable = false;
+        if (lane.stream) asker_.pool_.retarget_stream(lane.stream->first, lane.stream->second, server);
+    }
+}
 
 void Asker::Ask::on_head(const inference::ReplyHead& head) {
     if (sink_ == nullptr) return;
@@ -227,11 +240,14 @@ void Asker::Ask::end_attempt() {
         drop_lane(lane);
         asker_.pool_.close_stream(path, stream, asker_.clock_.now());
     }
-    if (target_) {
-        auto mine = asker_.under_way_.find(target_->id);
-        if (mine != asker_.under_way_.end() && --mine->second == 0) asker_.under_way_.erase(mine);
-        target_.reset();
-    }
+    leave_target();
+}
+
+void Asker::Ask::leave_target() {
+    if (!target_) return;
+    auto mine = asker_.under_way_.find(target_->id);
+    if (mine != asker_.under_way_.end() && --mine->second == 0) asker_.under_way_.erase(mine);
+    target_.reset();
 }
 
 void Asker::Ask::consumed(std::size_t bytes) {

@@ -47,6 +47,7 @@ private:
     // Where there is no other node: the same ones again after a pause. False when that was done often enough.
     bool try_again_later(const Error& error);
     void end_attempt();
+    void leave_target();
     void finish_with(const Error& error);
     exchange::Lane open_lane(std::size_t lane, onion::PathNumber path);
     void drop_lane(std::size_t lane);
