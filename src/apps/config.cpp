@@ -91,6 +91,28 @@ Keys model_keys(ServedModelConfig& model) {
             {"queue", within(model.queue, 0, 10000)}};
 }
 
+// The additions to the paper's decision that are named do not count.
+void switch_off(const YAML::Node& list, RoutingConfig& routing) {
+    if (!list.IsSequence()) throw YAML::Exception(list.Mark(), "'routing.without' must be a list");
+    routing::Parameters& decision = routing.decision;
+    const std::map<std::string, bool*> additions{{"adapt_array", &routing.adapt_array},
+                                                 {"count_in_flight", &decision.count_in_flight},
+                                                 {"expected_cost", &decision.expected_cost},
+                                                 {"ignore_common_part", &decision.ignore_common_part},
+                                                 {"prefer_partial_holders", &decision.prefer_partial_holders},
+                                                 {"spread_ties", &decision.spread_ties}};
+    for (const auto& item : list) {
+        auto name = item.as<std::string>();
+        auto addition = additions.find(name);
+        if (addition == additions.end()) {
+            std::string known;
+            for (const auto& [other, value] : additions) known += (known.empty() ? "" : ", ") + other;
+            throw YAML::Exception(item.Mark(), "'routing.without' knows no '" + name + "'; there are: " + known);
+        }
+        *addition->second = false;
+    }
+}
+
 void check_model(const ServedModelConfig& model) {
     if (model.name.empty()) throw YAML::Exception(YAML::Mark::null_mark(), "a model without a 'name'");
     int sources = (model.catalogue ? 1 : 0) + (model.file ? 1 : 0) + (model.url ? 1 : 0) + (model.upstream ? 1 : 0);
@@ -163,6 +185,20 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& file) {
                 config.models.push_back(std::move(model));
             }
         };
+        RoutingConfig& routing = config.routing;
+        Keys routing_keys{{"forwarding", into(routing.forwarding)},
+                          {"sync_ms", within(routing.sync_ms, 100, 60'000)},
+                          {"hash_bits",
+                           [&](const YAML::Node& value) {
+                               routing.hash_bits = value.as<std::uint32_t>();
+                               if (routing.hash_bits != 8 && routing.hash_bits != 16 && routing.hash_bits != 32)
+                                   throw YAML::Exception(value.Mark(), "'routing.hash_bits' is 8, 16 or 32");
+                           }},
+                          {"listed_for_ms", within(routing.listed_for_ms, 0, 600'000)},
+                          {"without", [&](const YAML::Node& list) { switch_off(list, routing); }}};
+        Keys status{{"listen", into(config.status_listen)}};
+        keys["routing"] = [&](const YAML::Node& value) { read_mapping(value, "routing.", routing_keys); };
+        keys["status"] = [&](const YAML::Node& value) { read_mapping(value, "status.", status); };
         read_mapping(node, "", keys);
         if (config.models.empty())
             throw YAML::Exception(YAML::Mark::null_mark(), "the key 'models' must name at least one model");

@@ -9,6 +9,7 @@
 
 #include "base/endpoint.h"
 #include "base/result.h"
+#include "routing/decide.h"
 
 namespace planetserve::apps {
 
@@ -54,8 +55,21 @@ struct ServedModelConfig {
     std::uint32_t queue = 32;  // requests that wait for a slot
 };
 
+// How a model node shares work with others that serve the same model (docs/protocols/routing.md).
+struct RoutingConfig {
+    bool forwarding = true;
+    std::uint64_t sync_ms = 5000;  // between two words to the others
+    std::uint32_t hash_bits = 32;  // 8, 16 or 32; the same on all nodes of a group
+    // A node gets requests of ours once it has been listed so long.
+    std::uint64_t listed_for_ms = 10'000;
+    bool adapt_array = true;
+    routing::Parameters decision;
+};
+
 struct ModelConfig {
     CommonConfig common;
+    std::optional<std::string> status_listen;  // the operator's endpoint; none without it
+    RoutingConfig routing;
     std::vector<ServedModelConfig> models;  // at least one
 };
 

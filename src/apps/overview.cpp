@@ -25,7 +25,7 @@ Result<json::object> overview(const NetworkHome& home) {
             item["id"] = run->id;
             item["address"] = run->address;
             item["pid"] = run->pid;
-            if (!run->api.empty() && api.empty()) {
+            if (node.role == "user" && !run->api.empty() && api.empty()) {
                 api = run->api;
                 all["api"] = api + "/v1";
                 all["api_node"] = run->id;

@@ -50,7 +50,7 @@ std::string user_config(const NetworkHome& home, const std::string& name, std::u
 }
 
 std::string model_config(const NetworkHome& home, const std::string& name, std::size_t number) {
-    std::string text = common_config(home, name, "127.0.0.1:0") + "models:\n";
+    std::string text = common_config(home, name, "127.0.0.1:0") + "status:\n  listen: \"127.0.0.1:0\"\nmodels:\n";
     for (const std::string& model : models_of(number))
         text += "  - name: " + model + "\n    catalogue: " + model + "\n    slots: 4\n    context: 4096\n";
     return text;

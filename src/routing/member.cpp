@@ -145,6 +145,8 @@ void Member::on_message(const NodeId& from, ByteView message, Time now) {
             known.reachable = true;
             // Of another key: one of the two has to change.
             if (*name != keys_.name()) return offer_key(from, known, now);
+            // What it offered when it came to this key may have been lost.
+            keys_.on_offer(from, keys_.key());
             return on_sync(from, known, reader.rest(), now);
         }
     }

@@ -72,6 +72,19 @@ protected:
     std::vector<Message> on_the_way_;
 };
 
+TEST_F(MemberTest, AgreeOnAKeyWhateverOffersWereLost) {
+    for (int round = 0; round < 30; ++round) {
+        nodes_.clear();
+        on_the_way_.clear();
+        loss_ = 0.7;
+        for (int i = 0; i < 4; ++i) join();
+        run_for(10s);
+        loss_ = 0;
+        run_for(12s);
+        expect_converged();
+    }
+}
+
 TEST_F(MemberTest, APromptGoesWhereItsPrefixIsWhicheverNodeItEntersBy) {
     for (int i = 0; i < 4; ++i) join();
     run_for(11s);

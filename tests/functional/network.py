@@ -69,11 +69,13 @@ class Network:
                                             + (f"api: {{listen: '127.0.0.1:{port}'}}\n" if api else "") + settings)
         return self._start(folder, command or (PROGRAM, "user", "--config"), f"http://127.0.0.1:{port}")
 
-    def start_model(self, models):
+    def start_model(self, models, settings=""):
         folder = self.home / f"own-{len(self.extra)}"
         folder.mkdir()
-        (folder / "config.yaml").write_text(f"home: {folder}\ngenesis: {self.home}/genesis.json\nmodels: {models}\n")
-        return self._start(folder, (PROGRAM, "model", "--config"), None)
+        port = free_port()
+        (folder / "config.yaml").write_text(f"home: {folder}\ngenesis: {self.home}/genesis.json\nmodels: {models}\n"
+                                            f"status: {{listen: '127.0.0.1:{port}'}}\n" + settings)
+        return self._start(folder, (PROGRAM, "model", "--config"), f"http://127.0.0.1:{port}")
 
     def start_lab(self, mode="honest", record=""):
         """A relay that does what the mode says, and records what it sees."""
@@ -141,6 +143,12 @@ class Node:
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")[-3000:]
+
+    def restart(self):
+        """The same node again, after it was stopped."""
+        log = open(self.folder / "log", "a")
+        self.process = subprocess.Popen(self.process.args, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        wait_for(lambda: self.running() and (self.folder / "run.json").exists(), f"{self.folder.name} to start", 20)
 
     def stop(self, sign=signal.SIGTERM):
         self.process.send_signal(sign)

@@ -1,0 +1,27 @@
+// A model node's figures for Prometheus, by model; brought up to date about once a second.
+#pragma once
+
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+
+#include <map>
+#include <string>
+
+#include "node/model_groups.h"
+
+namespace planetserve::apps {
+
+class ModelMetrics {
+public:
+    explicit ModelMetrics(prometheus::Registry& registry) : registry_(registry) {}
+
+    void update(const std::vector<node::ModelGroupStatus>& groups, const exchange::Server& server);
+
+private:
+    void set(const std::string& name, const std::string& help, const std::string& model, double value);
+
+    prometheus::Registry& registry_;
+    std::map<std::string, prometheus::Family<prometheus::Gauge>*> families_;
+};
+
+}  // namespace planetserve::apps

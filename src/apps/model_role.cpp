@@ -1,0 +1,217 @@
+#include "apps/model_role.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+
+#include "apps/model_file.h"
+#include "apps/model_status.h"
+
+namespace planetserve::apps {
+
+namespace {
+
+Result<std::filesystem::path> engine_program() {
+    const char* directory = std::getenv("PLANETSERVE_ENGINE");
+    std::filesystem::path program =
+        std::filesystem::path(directory == nullptr ? "" : directory) / "bin" / "llama-server";
+    if (directory == nullptr || !std::filesystem::exists(program))
+        return fail(ErrorCode::not_found,
+                    "llama-server is not built; run ./planetserve model, which builds it, or set PLANETSERVE_ENGINE to "
+                    "its directory");
+    return program;
+}
+
+// Of every node, until the committee judges them.
+constexpr double initial_reputation = 0.5;
+
+// What the engine's slots and its cache in main memory hold, in bytes of text.
+std::uint64_t cache_bytes(const ServedModelConfig& model) {
+    // A guess that the engine's reports correct: 4 bytes a token, 32 KiB of keys and values a token in the cache.
+    const std::uint64_t slots = std::uint64_t{model.slots} * model.context;
+    const std::uint64_t kept = (std::uint64_t{model.cache_mib} << 20) / (32 << 10);
+    return 4 * (slots + kept);
+}
+
+node::ModelGroupOptions group_options(const RoutingConfig& routing, const ServedModelConfig& model) {
+    node::ModelGroupOptions options;
+    options.capacity = model.slots;
+    options.enabled = routing.forwarding;
+    routing::MemberOptions& member = options.member;
+    member.width = static_cast<routing::HashWidth>(routing.hash_bits);
+    member.sync_period = std::chrono::milliseconds(routing.sync_ms);
+    member.decision = routing.decision;
+    member.adapt_array = routing.adapt_array;
+    member.listed_for = std::chrono::milliseconds(routing.listed_for_ms);
+    member.cache_bytes = cache_bytes(model);
+    return options;
+}
+
+}  // namespace
+
+ModelRole::ModelRole(Runtime& runtime, const RoutingConfig& routing, prometheus::Registry& metrics)
+    : runtime_(runtime),
+      routing_(routing),
+      metrics_(metrics),
+      router_([&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); },
+              runtime.clock()),
+      groups_(runtime.keys().identity.id(), router_, [this] { return router_.stats(); }, runtime.links(),
+              runtime.random(), runtime.clock(),
+              routing::Incarnation{static_cast<std::uint64_t>(runtime.clock().unix_now().milliseconds)}),
+      node_(runtime.keys(), {}, runtime.links(), groups_, runtime.random(), runtime.clock()),
+      started_(runtime.clock().unix_now()) {
+    node_.set_forwarding(groups_);
+}
+
+Status ModelRole::add(const ServedModelConfig& config) {
+    Served served{{config.name, config.context, config.upstream ? "upstream" : "llama.cpp", !config.upstream, {}},
+                  config.slots,
+                  nullptr};
+    auto service = config.upstream ? upstream(config) : managed(config, served);
+    if (!service) return std::unexpected(service.error());
+    router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
+    groups_.add(config.name, group_options(routing_, config));
+    served_.push_back(std::move(served));
+    return {};
+}
+
+Result<inference::Service*> ModelRole::upstream(const ServedModelConfig& config) {
+    auto target = adapters::HttpTarget::parse(*config.upstream);
+    if (!target) return std::unexpected(target.error());
+    adapters::HttpEngineOptions options;
+    options.target = *target;
+    options.bearer_key = config.upstream_key;
+    upstreams_.push_back(std::make_unique<adapters::HttpEngine>(runtime_.context(), options));
+    return upstreams_.back().get();
+}
+
+Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, Served& served) {
+    auto program = engine_program();
+    if (!program) return std::unexpected(program.error());
+    auto file = model_file(config);
+    if (!file) return std::unexpected(file.error());
+    adapters::ManagedEngineOptions options;
+    options.program = *program;
+    options.model_file = file->file;
+    if (file->sha256 != crypto::Digest{})
+        served.model.weights_sha256.assign(file->sha256.begin(), file->sha256.end());
+    options.alias = config.name;
+    options.slots = config.slots;
+    options.context = config.context;
+    options.threads = config.threads;
+    options.cache_mib = config.cache_mib;
+    std::string number = std::to_string(engines_.size());
+    options.socket = runtime_.home() / ("engine-" + number + ".sock");
+    options.log = runtime_.home() / ("engine-" + number + ".log");
+    engines_.push_back(std::make_unique<adapters::ManagedEngine>(
+        runtime_.context(), options, [this, name = config.name](const adapters::EngineStatus& status) { engine_changed(name, status); }));
+    served.engine = engines_.back().get();
+    return engines_.back().get();
+}
+
+void ModelRole::engine_changed(const std::string& model, const adapters::EngineStatus& status) {
+    spdlog::info("engine of {}: {}{}{}", model, adapters::to_string(status.state), status.reason.empty() ? "" : ": ",
+                 status.reason);
+    // Whatever the cache held went with the process.
+    if (status.state == adapters::EngineState::starting) groups_.on_engine_restart(model);
+    if (engine_changed_) engine_changed_();
+    runtime_.rearm();
+}
+
+void ModelRole::run() {
+    for (auto& engine : engines_) engine->run();
+}
+
+void ModelRole::stop() {
+    groups_.leave();
+    for (auto& engine : engines_) engine->stop();
+}
+
+void ModelRole::on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
+    if (type == wire::FrameType::group_sync)
+        groups_.on_sync(from, payload);
+    else
+        node_.on_frame(from, type, payload);
+}
+
+void ModelRole::on_link_down(const NodeId& peer) {
+    node_.on_link_down(peer);
+    groups_.on_link_down(peer);
+}
+
+void ModelRole::on_timer() {
+    node_.on_timer();
+    groups_.on_timer();
+    if (runtime_.clock().now() < router_timer_) return;
+    router_timer_ = runtime_.clock().now() + 1s;
+    router_.on_timer();
+    metrics_.update(groups_.status(), node_.server());
+}
+
+Time ModelRole::next_timer() const { return std::min({node_.next_timer(), groups_.next_timer(), router_timer_}); }
+
+void ModelRole::on_list(const committee::DirectoryList& list) {
+    const NodeId self = runtime_.keys().identity.id();
+    for (const Served& served : served_) {
+        std::vector<routing::Peer> peers;
+        for (const auto& [id, entry] : list.entries) {
+            if (id == self || !entry.descriptor || entry.descriptor->role != wire::Role::model) continue;
+            if (std::ranges::any_of(entry.descriptor->models,
+                                    [&](const auto& model) { return model.name == served.model.name; }))
+                peers.push_back({id, initial_reputation});
+        }
+        groups_.set_peers(served.model.name, peers, initial_reputation);
+    }
+}
+
+committee::Load ModelRole::load() const {
+    auto all = router_.stats().all;
+    auto latency = all.average_service
+                       ? std::chrono::duration_cast<std::chrono::milliseconds>(*all.average_service).count()
+                       : 0;
+    return {static_cast<std::uint32_t>(all.running), static_cast<std::uint32_t>(all.queued),
+            static_cast<std::uint32_t>(latency)};
+}
+
+std::optional<committee::NodeDescriptor> ModelRole::descriptor() const {
+    committee::NodeDescriptor descriptor;
+    for (const Served& served : served_) {
+        if (served.engine != nullptr && served.engine->status().state != adapters::EngineState::ready) continue;
+        descriptor.models.push_back(served.model);
+        descriptor.capacity += served.slots;
+    }
+    if (descriptor.models.empty()) return std::nullopt;
+    return descriptor;
+}
+
+bool ModelRole::engines_loading() const {
+    return std::ranges::any_of(engines_, [](const auto& engine) {
+        return engine->status().state == adapters::EngineState::starting && engine->restarts() == 0;
+    });
+}
+
+bool ModelRole::engines_stopped() const {
+    return std::ranges::all_of(
+        engines_, [](const auto& engine) { return engine->status().state == adapters::EngineState::stopped; });
+}
+
+std::vector<adapters::ServedModel> ModelRole::models() {
+    std::vector<adapters::ServedModel> models;
+    for (const Served& served : served_)
+        models.push_back({served.model.name, started_.milliseconds / 1000, "planetserve"});
+    return models;
+}
+
+Status ModelRole::ready() {
+    if (!descriptor()) return fail(ErrorCode::unavailable, "no engine is ready");
+    if (!runtime_.directory().registered()) return fail(ErrorCode::unavailable, "the node is not registered yet");
+    return {};
+}
+
+std::string ModelRole::status_json() {
+    return model_status(runtime_.keys().identity.id(), groups_.status(), node_.server(), runtime_.directory());
+}
+
+}  // namespace planetserve::apps

@@ -1,0 +1,95 @@
+// A model node in the groups of the models it serves (docs/protocols/routing.md, docs/protocols/forwarding.md).
+//
+// Stands between the node's end of exchanges and its engines. Before a request runs it says where it belongs
+// (Forwarding); of what runs here it reads along (Service), so that the group learns what this engine's cache holds and
+// how busy it is. Pure: frames, lists of peers and the time go in, frames go out. Not thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/time.h"
+#include "exchange/server.h"
+#include "inference/model_router.h"
+#include "inference/prompt.h"
+#include "routing/member.h"
+
+namespace planetserve::node {
+
+struct ModelGroupOptions {
+    std::uint32_t capacity = 4;  // requests at once
+    // False: every request runs where it comes in, and nothing is told to others.
+    bool enabled = true;
+    routing::MemberOptions member;
+};
+
+struct ModelGroupStatus {
+    std::string model;
+    std::uint64_t entered = 0;    // requests that came in here and could have gone elsewhere
+    std::uint64_t forwarded = 0;  // of those, to others
+    std::uint64_t run = 0;        // answers that began here, wherever the request came in
+    std::uint64_t prompt_tokens = 0;  // of those, as the engine counted
+    std::uint64_t cached_tokens = 0;  // of those, from its cache
+    std::uint64_t expected_tokens = 0;  // what the tree said of them
+    std::size_t own_prefixes = 0;
+    std::size_t tree_prefixes = 0;
+    std::uint32_t array_version = 0;
+    routing::LoadReport load;
+    routing::MemberCounters sync;
+    std::vector<routing::Member::PeerStatus> peers;
+};
+
+class ModelGroups final : public exchange::Forwarding, public inference::Service {
+public:
+    using ReadStats = std::function<inference::RouterStats()>;
+
+    // The engines, the sender, the random source and the clock outlive it, and it outlives the exchanges it started. The
+    // incarnation grows with each start of the process (milliseconds since 1970).
+    ModelGroups(const NodeId& self, inference::Service& engines, ReadStats stats, wire::FrameSender& sender,
+                Random& random, const Clock& clock, routing::Incarnation incarnation);
+    ~ModelGroups() override;
+
+    // REQUIRES: the model has no group yet.
+    void add(const std::string& model, ModelGroupOptions options);
+    // All others that serve the model by the directory, and this node's own reputation.
+    void set_peers(const std::string& model, const std::vector<routing::Peer>& peers, double own_reputation);
+    // The model's engine lost what it had cached.
+    void on_engine_restart(const std::string& model);
+    // Tells the groups that this node ends.
+    void leave();
+
+    void on_sync(const NodeId& from, ByteView payload);
+    void on_link_down(const NodeId& peer);
+    void on_timer();
+    Time next_timer() const;
+
+    std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded) override;
+    bool accepts_from(const NodeId& node, const std::string& model) override;
+    Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override;
+
+    std::vector<ModelGroupStatus> status() const;
+
+private:
+    class Group;
+    class WatchedRun;
+
+    Group* find(const std::string& model);
+    // The request's canonical prompt; nothing where routing by it makes no sense.
+    std::optional<Bytes> prompt_of(const inference::Request& request);
+    void update_load(Group& group);
+
+    NodeId self_;
+    inference::Service& engines_;
+    ReadStats stats_;
+    wire::FrameSender& sender_;
+    Random& random_;
+    const Clock& clock_;
+    routing::Incarnation incarnation_;
+    std::map<std::string, std::unique_ptr<Group>> groups_;
+    // Of the request that was placed last: most run here right after.
+    std::optional<std::pair<IdempotencyId, Bytes>> last_prompt_;
+};
+
+}  // namespace planetserve::node

@@ -1,0 +1,39 @@
+// A run on this node's engine that its group reads along. Private to src/node.
+#pragma once
+
+#include "inference/answer_reader.h"
+#include "node/model_group.h"
+
+namespace planetserve::node {
+
+class ModelGroups::WatchedRun final : public inference::Exchange, public inference::ReplySink {
+public:
+    WatchedRun(ModelGroups& groups, Group& group, inference::Api api, Bytes prompt, inference::ReplySink& sink);
+    ~WatchedRun() override;
+
+    Status start(inference::Request request);
+    void consumed(std::size_t bytes) override { inner_->consumed(bytes); }
+
+    void on_head(const inference::ReplyHead& head) override;
+    void on_body(ByteView bytes) override;
+    void on_end() override;
+    void on_error(const Error& error) override;
+
+private:
+    void prefilled();
+    // Once: what the engine did is told to the group.
+    void finish();
+
+    ModelGroups& groups_;
+    Group& group_;
+    Bytes prompt_;
+    inference::AnswerReader reader_;
+    inference::ReplySink& sink_;
+    std::unique_ptr<inference::Exchange> inner_;
+    std::uint64_t expected_ = 0;
+    std::uint64_t waiting_tokens_ = 0;  // counted in the group's queued tokens
+    bool served_ = false;               // the engine answered, it did not refuse
+    bool finished_ = false;
+};
+
+}  // namespace planetserve::node
