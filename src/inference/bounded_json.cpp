@@ -1,0 +1,85 @@
+#include "inference/bounded_json.h"
+
+#include <new>
+
+namespace planetserve::inference {
+
+namespace json = boost::json;
+
+namespace {
+
+class BoundedMemory final : public json::memory_resource {
+public:
+    explicit BoundedMemory(std::size_t limit) : left_(limit) {}
+
+private:
+    // Boost.JSON asks for no more than the usual alignment, and frees a key with another than it took it with.
+    void* do_allocate(std::size_t size, std::size_t) override {
+        if (size > left_) throw std::bad_alloc();
+        void* memory = ::operator new(size);
+        left_ -= size;
+        return memory;
+    }
+    void do_deallocate(void* memory, std::size_t size, std::size_t) override {
+        left_ += size;
+        ::operator delete(memory);
+    }
+    bool do_is_equal(const json::memory_resource& other) const noexcept override { return this == &other; }
+
+    std::size_t left_;
+};
+
+}  // namespace
+
+Result<json::value> parse_json(std::string_view text, std::size_t memory_limit) {
+    try {
+        // The value shares it.
+        json::storage_ptr memory = json::make_shared_resource<BoundedMemory>(memory_limit);
+        json::parse_options options;
+        options.max_depth = json_depth_limit;
+        json::parser parser(memory, options);
+        parser.reset(memory);
+        boost::system::error_code error;
+        parser.write(text, error);
+        if (error) return fail(ErrorCode::malformed, "not JSON: " + error.message());
+        return parser.release();
+    } catch (const std::exception&) {
+        return fail(ErrorCode::exhausted, "the JSON takes more memory than it may");
+    }
+}
+
+const json::value* find(const json::value* value, std::string_view key) {
+    return value != nullptr && value->is_object() ? value->get_object().if_contains(key) : nullptr;
+}
+
+std::optional<std::string_view> text_of(const json::value* value) {
+    if (value == nullptr || !value->is_string()) return std::nullopt;
+    return std::string_view(value->get_string());
+}
+
+const json::array* list_of(const json::value* value) {
+    return value != nullptr && value->is_array() ? &value->get_array() : nullptr;
+}
+
+std::optional<std::uint64_t> count_of(const json::value* value) {
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    boost::system::error_code not_whole;
+    auto number = value->to_number<std::uint64_t>(not_whole);
+    if (not_whole || number > std::uint64_t{1} << 48) return std::nullopt;
+    return number;
+}
+
+std::optional<double> number_of(const json::value* value) {
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    boost::system::error_code lost;
+    auto number = value->to_number<double>(lost);
+    return lost ? std::nullopt : std::optional(number);
+}
+
+bool is_true(const json::value* value) { return value != nullptr && value->is_bool() && value->get_bool(); }
+
+bool is_given(const json::value* value) { return value != nullptr && !value->is_null(); }
+
+std::string compact(const json::value& value) { return json::serialize(value); }
+
+}  // namespace planetserve::inference

@@ -1,0 +1,37 @@
+// JSON that strangers wrote, read within bounds of depth and memory.
+#pragma once
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace planetserve::inference {
+
+inline constexpr std::size_t json_depth_limit = 128;
+
+// Reads one value of valid UTF-8; its numbers may lose what a double does. Small texts can stand for large values, so
+// the memory that reading takes, and the value, are bounded in bytes. malformed: no JSON, or deeper than the limit;
+// exhausted: more memory than that. Never throws.
+Result<boost::json::value> parse_json(std::string_view text, std::size_t memory_limit);
+
+// A member of an object; nothing where the value is absent or no object, or has no such member.
+const boost::json::value* find(const boost::json::value* value, std::string_view key);
+// The text of a string; nothing for all else.
+std::optional<std::string_view> text_of(const boost::json::value* value);
+// The elements of an array; null for all else.
+const boost::json::array* list_of(const boost::json::value* value);
+// A whole number from 0 to 2^48, the most that is believed of a count.
+std::optional<std::uint64_t> count_of(const boost::json::value* value);
+std::optional<double> number_of(const boost::json::value* value);
+bool is_true(const boost::json::value* value);
+// Neither absent nor null.
+bool is_given(const boost::json::value* value);
+
+// Without white space, members as they came.
+std::string compact(const boost::json::value& value);
+
+}  // namespace planetserve::inference

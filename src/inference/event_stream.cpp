@@ -1,0 +1,36 @@
+#include "inference/event_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace planetserve::inference {
+
+Status EventStream::feed(std::string_view bytes, const std::function<bool(std::string_view data)>& on_event) {
+    while (!bytes.empty()) {
+        // A line ends with "\n", "\r\n" or "\r".
+        if (std::exchange(after_return_, false) && bytes.front() == '\n') {
+            bytes.remove_prefix(1);
+            continue;
+        }
+        std::size_t end = std::min(bytes.find_first_of("\r\n"), bytes.size());
+        if (line_.size() + end + data_.size() > limit) return fail(ErrorCode::exhausted, "an event is too large");
+        line_ += bytes.substr(0, end);
+        if (end == bytes.size()) return {};
+        after_return_ = bytes[end] == '\r';
+        bytes.remove_prefix(end + 1);
+
+        std::string line = std::exchange(line_, {});
+        std::string_view field = line;
+        if (line.empty()) {
+            if (std::exchange(has_data_, false) && !on_event(std::exchange(data_, {}))) return {};
+        } else if (field.starts_with("data:")) {
+            field.remove_prefix(5);
+            if (field.starts_with(' ')) field.remove_prefix(1);
+            if (std::exchange(has_data_, true)) data_ += '\n';
+            data_ += field;
+        }
+    }
+    return {};
+}
+
+}  // namespace planetserve::inference

@@ -1,0 +1,30 @@
+// The events of a text/event-stream (HTML standard, "server-sent events"), read as the bytes come.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace planetserve::inference {
+
+// Gives the data of each event: its "data:" lines, joined by line ends. Comments and other fields are passed over, as
+// is an event that no empty line ends.
+class EventStream {
+public:
+    // One line, or the data of one event.
+    static constexpr std::size_t limit = 1 << 20;
+
+    // exhausted: a line or an event is over the limit; then nothing more may be fed. on_event may return false to stop
+    // the reading there, for good.
+    Status feed(std::string_view bytes, const std::function<bool(std::string_view data)>& on_event);
+
+private:
+    std::string line_;
+    std::string data_;
+    bool has_data_ = false;
+    bool after_return_ = false;
+};
+
+}  // namespace planetserve::inference

@@ -1,0 +1,90 @@
+#include "inference/prompt.h"
+
+#include <boost/json.hpp>
+
+#include "inference/bounded_json.h"
+#include "inference/conversation_writer.h"
+#include "inference/prompt_writer.h"
+
+namespace planetserve::inference {
+
+namespace json = boost::json;
+
+namespace {
+
+std::unexpected<Error> unusable(std::string why) { return fail(ErrorCode::invalid_argument, std::move(why)); }
+
+Status write_completion(const json::value& body, PromptWriter& writer) {
+    const auto* prompt = find(&body, "prompt");
+    const auto* parts = list_of(prompt);
+    if (parts != nullptr && parts->size() == 1 && parts->front().is_string()) prompt = &parts->front();
+    if (auto text = text_of(prompt)) {
+        writer.mark(Mark::text);
+        writer.text(*text);
+        return {};
+    }
+    if (parts == nullptr || parts->empty()) return unusable("'prompt' is neither text nor a list");
+    writer.mark(Mark::tokens);
+    for (const auto& part : *parts) {
+        auto token = count_of(&part);
+        if (!token || *token > 0xffffffff) return unusable("'prompt' is more than one text, or no list of tokens");
+        writer.token(static_cast<std::uint32_t>(*token));
+    }
+    return {};
+}
+
+PromptTraits traits_of(const json::value& body) {
+    PromptTraits traits;
+    traits.stream = is_true(find(&body, "stream"));
+    // llama-server draws a seed for -1 and for 2^32 - 1.
+    auto seed = count_of(find(&body, "seed"));
+    traits.repeatable = (seed && *seed < 0xffffffff) || number_of(find(&body, "temperature")) == 0.0 ||
+                        count_of(find(&body, "top_k")) == 1;
+    for (const char* name : {"n_cmpl", "n"})
+        if (auto choices = count_of(find(&body, name))) traits.choices = *choices;
+    for (const char* name : {"n_predict", "max_output_tokens", "max_tokens", "max_completion_tokens"})
+        if (auto most = count_of(find(&body, name))) traits.max_tokens = most;
+    return traits;
+}
+
+}  // namespace
+
+std::optional<Api> api_of(std::string_view path) {
+    path = path.substr(0, path.find('?'));
+    if (path == "/v1/chat/completions") return Api::chat;
+    if (path == "/v1/completions") return Api::completions;
+    if (path == "/v1/responses") return Api::responses;
+    if (path == "/v1/messages") return Api::messages;
+    return std::nullopt;
+}
+
+Result<Prompt> canonical_prompt(std::string_view path, ByteView body) {
+    auto api = api_of(path);
+    if (!api) return fail(ErrorCode::not_found, "a request to this path has no prompt that is cached");
+    if (body.size() > prompt_body_limit) return fail(ErrorCode::exhausted, "the body is too large");
+    auto parsed = parse_json(as_text(body), prompt_memory_limit);
+    if (!parsed) return std::unexpected(parsed.error());
+    if (!parsed->is_object()) return fail(ErrorCode::malformed, "the body is no JSON object");
+
+    const auto* use_cache = find(&*parsed, "cache_prompt");
+    if (use_cache != nullptr && use_cache->is_bool() && !use_cache->get_bool())
+        return unusable("the cache is not to be used");
+    for (const char* name : {"lora", "suffix"})
+        if (is_given(find(&*parsed, name))) return unusable("'" + std::string(name) + "' changes what is cached");
+
+    Prompt prompt;
+    PromptWriter writer(prompt.canonical, body.size() + prompt_allowance);
+    Status written;
+    if (*api == Api::completions)
+        written = write_completion(*parsed, writer);
+    else if (*api == Api::responses)
+        written = write_responses(*parsed, writer);
+    else
+        written = write_chat(*parsed, *api == Api::messages ? find(&*parsed, "system") : nullptr, writer);
+    if (!written) return std::unexpected(written.error());
+    if (writer.full()) return fail(ErrorCode::exhausted, "the prompt would be longer than the body");
+    prompt.traits = traits_of(*parsed);
+    return prompt;
+}
+
+}  // namespace planetserve::inference
