@@ -1,0 +1,25 @@
+// Which experiments there are.
+#include "eval/experiment.h"
+
+namespace planetserve::eval {
+
+std::string_view to_string(Basis basis) {
+    switch (basis) {
+        case Basis::analytic:
+            return "analytic";
+        case Basis::simulated:
+            return "simulated";
+        case Basis::measured:
+            return "measured";
+        case Basis::live:
+            return "live";
+    }
+    return "unknown";
+}
+
+std::vector<std::unique_ptr<Experiment>> all_experiments() {
+    std::vector<std::unique_ptr<Experiment>> experiments;
+    return experiments;
+}
+
+}  // namespace planetserve::eval
