@@ -5,8 +5,8 @@ The permitted ones stand in docs/architecture.md, in a block fenced as ```depend
 
     onion: wire dispersal crypto base
 
-A folder may use itself and what its line names, nothing else; its tests may also use the simulator. Checked are the #include lines of a folder's sources
-and the planetserve_* targets its CMakeLists.txt files link; and that an outside library is used by its owner alone
+A folder may use itself and what its line names, nothing else; its tests, and fixtures of theirs, may also use the
+simulator. Checked are the #include lines of a folder's sources and the planetserve_* targets its CMakeLists.txt files link; and that an outside library is used by its owner alone
 (LIBRARIES below). Each violation is printed as "file:line: message"; exit status 1 where there is one.
 """
 
@@ -23,6 +23,8 @@ CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(([^()]*)\)", re.DOTALL)
 SHARED_TARGETS = {"flags"}
 # Folders outside src that tests, and only tests, may use.
 TEST_FOLDERS = {"simulator"}
+# How the names of files that only tests are built from end.
+TEST_ENDINGS = ("_test", "_fixture")
 
 # (headers, folders that may include them, how to say so)
 LIBRARIES = [
@@ -104,7 +106,7 @@ def check_sources(root, name, path, table, folders):
         if source.suffix not in (".h", ".cpp", ".cc", ".hpp"):
             continue
         text = without_comments(source.read_text(encoding="utf-8"))
-        allowed = table[name] | {name} | (TEST_FOLDERS if source.stem.endswith("_test") else set())
+        allowed = table[name] | {name} | (TEST_FOLDERS if source.stem.endswith(TEST_ENDINGS) else set())
         for number, line in enumerate(text.splitlines(), 1):
             match = INCLUDE.match(line)
             if not match:

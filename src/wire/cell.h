@@ -6,10 +6,10 @@
 
 namespace planetserve::wire {
 
-// A data cell's body. With its frame header and path id a cell is 1,436 bytes, and 1,458 as a TLS record of its own: two
-// bytes less than a TCP segment of Ethernet over IPv4 without options, ten more than one with timestamps (1,448), as is
-// usual. Cells that go together share records, and segments do not keep to them.
-// Three cells carry a clove of an 8 KiB message at n = 4, k = 3: 2,792 bytes and 38 of size and envelope.
+// A data cell's body. With its frame header and path id a cell is 1,436 bytes, and 1,458 as a TLS record of its own:
+// two bytes less than a TCP segment of Ethernet over IPv4 without options, ten more than one with timestamps (1,448),
+// as is usual. Cells that go together share records, and segments do not keep to them. Three cells carry a clove of an
+// 8 KiB message at n = 4, k = 3: 2,792 bytes and 38 of size and envelope.
 inline constexpr std::size_t cell_size = 1424;
 
 // The longest path a set-up packet can describe; shorter ones look the same.
