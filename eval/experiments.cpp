@@ -1,5 +1,6 @@
 // Which experiments there are.
 #include "eval/experiment.h"
+#include "eval/workload/workload_experiment.h"
 
 namespace planetserve::eval {
 
@@ -19,6 +20,7 @@ std::string_view to_string(Basis basis) {
 
 std::vector<std::unique_ptr<Experiment>> all_experiments() {
     std::vector<std::unique_ptr<Experiment>> experiments;
+    experiments.push_back(make_workload_experiment());
     return experiments;
 }
 
