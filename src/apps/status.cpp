@@ -55,7 +55,8 @@ void print_paths(const json::object& all) {
                   << text(path.if_contains("state")) << "you";
         for (const auto& relay : path.at("relays").as_array())
             std::cout << " > " << brief(std::string(relay.as_string()));
-        std::cout << "  " << json::serialize(path.at("round_trip_ms")) << " ms";
+        std::cout << "  " << std::fixed << std::setprecision(1) << path.at("round_trip_ms").to_number<double>()
+                  << " ms";
         if (path.at("shares_relays").as_bool()) std::cout << red("  shares a relay with another path");
         std::cout << "\n";
     }

@@ -70,6 +70,16 @@ TEST(ReplyParser, CutsDoNotMatter) {
     }
 }
 
+TEST(ReplyParser, TakesAnEmptyChunkedBodyByteByByte) {
+    ReplyParser parser;
+    for (char byte : std::string("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")) {
+        EXPECT_FALSE(parser.complete());
+        ASSERT_TRUE(parser.feed(as_bytes({&byte, 1})));
+    }
+    EXPECT_TRUE(parser.complete());
+    EXPECT_TRUE(parser.take_body().empty());
+}
+
 TEST(ReplyParser, TellsAnEndFromABreak) {
     ReplyParser open_ended;
     ASSERT_TRUE(open_ended.feed(as_bytes("HTTP/1.1 200 OK\r\n\r\nto the end")));
