@@ -1,0 +1,119 @@
+#include "eval/live/contest.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+namespace planetserve::eval {
+
+namespace {
+
+constexpr std::size_t calibration_requests = 20;
+
+Result<std::vector<RequestRecord>> send(boost::asio::io_context& context, const Front& front, std::uint64_t seed,
+                                        const std::vector<WorkItem>& items, const std::string& label) {
+    DriverOptions options;
+    options.endpoints = front.endpoints;
+    options.model = front.model;
+    options.seed = seed;
+    options.ignore_eos = true;
+    Progress progress(label, items.size());
+    return drive(context, options, items, progress);
+}
+
+}  // namespace
+
+void Contest::add_options(CLI::App& app) {
+    engines.add_options(app);
+    app.add_option("--engines", engine_count, "llama-servers (default 4)")->check(CLI::Range(1, 64));
+    auto* share = app.add_option("--load", load, "arrivals as a share of the engines' measured capacity (default 0.7)")
+                      ->check(CLI::Range(0.01, 2.0));
+    app.add_option("--rate", rate, "or requests a second")->check(CLI::Range(0.001, 1000.0))->excludes(share);
+}
+
+Status Contest::time(std::vector<WorkItem>& items, Report& report) const {
+    double arrivals = rate;
+    if (arrivals <= 0) {
+        boost::asio::io_context context(1);
+        auto started = start_engines(context, engines, engine_count, report.folder());
+        if (!started) return std::unexpected(started.error());
+        std::vector<WorkItem> first(
+            items.begin(), items.begin() + static_cast<std::ptrdiff_t>(std::min(items.size(), calibration_requests)));
+        for (auto& item : first) item.at = 0us;
+        auto records = send(context, {urls_of(*started), local_model_name}, seed, first, "capacity");
+        if (!records) return std::unexpected(records.error());
+        RunSummary summary = summarise(*records, engine_count);
+        if (summary.errors > 0)
+            return fail(ErrorCode::unavailable,
+                        "an engine failed while its capacity was measured: " +
+                            std::ranges::find_if(*records, [](auto& r) { return !r.ok(); })->error);
+        report.summary("capacity_requests_per_second", summary.requests_per_second);
+        arrivals = load * summary.requests_per_second;
+    }
+    report.summary("rate_requests_per_second", arrivals);
+    SeededRandom random(seed);
+    arrive_at_rate(items, arrivals, random);
+    return {};
+}
+
+Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& items, double ceiling,
+                    Report& report) const {
+    Table table = comparison_table();
+    Figure times{.name = "ttft",
+                 .title = "Time to the first token",
+                 .x_label = "seconds",
+                 .y_label = "share of requests",
+                 .style = Figure::Style::steps,
+                 .log_x = true};
+    Figure cached{.name = "cached",
+                  .title = "Prompt tokens found in a cache",
+                  .x_label = "",
+                  .y_label = "share of prompt tokens",
+                  .style = Figure::Style::bars,
+                  .series = {{"reached", {}}, {"one infinite cache", {}}}};
+    for (const Arm& arm : arms) {
+        boost::asio::io_context context(1);
+        std::vector<std::unique_ptr<LocalServer>> servers;
+        if (arm.needs_engines) {
+            auto started = start_engines(context, engines, engine_count, report.folder());
+            if (!started) return std::unexpected(started.error());
+            servers = std::move(*started);
+        }
+        auto front = arm.open(context, urls_of(servers), report.folder());
+        if (!front) return fail(front.error().code, arm.name + ": " + front.error().message);
+        auto records = send(context, *front, seed, items, arm.name);
+        if (!records) return fail(records.error().code, arm.name + ": " + records.error().message);
+        if (Status written = report.csv("requests_" + arm.name, requests_table(*records)); !written) return written;
+        RunSummary summary = summarise(*records, front->endpoints.size());
+        // Behind a router, who served what is the router's secret.
+        if (front->endpoints.size() == 1) summary.load_max_over_mean = std::numeric_limits<double>::quiet_NaN();
+        add_row(table, arm.name, summary);
+        add_to_summary(report, arm.name + "_", summary);
+        report.summary(arm.name + "_cached_share_of_ceiling", summary.cached_share / ceiling);
+        std::vector<double> ttft;
+        for (const auto& record : *records)
+            if (record.ttft) ttft.push_back(*record.ttft);
+        if (!ttft.empty()) times.series.push_back(cumulative_distribution(arm.name, ttft));
+        cached.groups.push_back(arm.name);
+        cached.series[0].points.emplace_back(0, summary.cached_share);
+        cached.series[1].points.emplace_back(0, ceiling);
+    }
+    report.summary("ceiling_cached_share", ceiling);
+    report.print("Live; one infinite cache would hold " + Cell(ceiling).text(3) + " of the prompt tokens", table);
+    report.figure(times);
+    report.figure(cached);
+    return report.csv("arms", table);
+}
+
+Arm round_robin_arm() {
+    return {"round_robin", "the engines in turn", true,
+            [](boost::asio::io_context&, const std::vector<std::string>& engines,
+               const std::filesystem::path&) -> Result<Front> { return Front{engines, local_model_name}; }};
+}
+
+Arm network_arm(std::string name, std::string what, std::string url) {
+    return {std::move(name), std::move(what), false,
+            [url = std::move(url)](boost::asio::io_context&, const std::vector<std::string>&,
+                                   const std::filesystem::path&) -> Result<Front> { return Front{{url}, ""}; }};
+}
+
+}  // namespace planetserve::eval
