@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <limits>
+
+#include "eval/live/other_load.h"
 
 namespace planetserve::eval {
 
@@ -58,6 +61,7 @@ Status Contest::time(std::vector<WorkItem>& items, Report& report) const {
 Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& items, double ceiling,
                     Report& report) const {
     Table table = comparison_table();
+    Table machine({"arm", "what", "cores busy with other work"});
     Figure times{.name = "ttft",
                  .title = "Time to the first token",
                  .x_label = "seconds",
@@ -80,7 +84,13 @@ Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& i
         }
         auto front = arm.open(context, urls_of(servers), report.folder());
         if (!front) return fail(front.error().code, arm.name + ": " + front.error().message);
+        std::vector<pid_t> ours;
+        for (const auto* group : {&servers, &front->servers})
+            for (const auto& server : *group) ours.push_back(server->pid());
+        OtherLoad others(ours);
         auto records = send(context, *front, seed, items, arm.name);
+        // A network's own processes are not known here.
+        double other_cores = arm.needs_engines ? others.cores() : std::numeric_limits<double>::quiet_NaN();
         if (!records) return fail(records.error().code, arm.name + ": " + records.error().message);
         if (Status written = report.csv("requests_" + arm.name, requests_table(*records)); !written) return written;
         RunSummary summary = summarise(*records, front->endpoints.size());
@@ -88,6 +98,8 @@ Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& i
         if (front->endpoints.size() == 1) summary.load_max_over_mean = std::numeric_limits<double>::quiet_NaN();
         add_row(table, arm.name, summary);
         add_to_summary(report, arm.name + "_", summary);
+        machine.add({arm.name, arm.what, other_cores});
+        report.summary(arm.name + "_other_load_cores", other_cores);
         report.summary(arm.name + "_cached_share_of_ceiling", summary.cached_share / ceiling);
         std::vector<double> ttft;
         for (const auto& record : *records)
@@ -99,6 +111,7 @@ Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& i
     }
     report.summary("ceiling_cached_share", ceiling);
     report.print("Live; one infinite cache would hold " + Cell(ceiling).text(3) + " of the prompt tokens", table);
+    report.print("What else this machine did meanwhile", machine);
     report.figure(times);
     report.figure(cached);
     return report.csv("arms", table);

@@ -41,7 +41,8 @@ struct Contest {
     Status time(std::vector<WorkItem>& items, Report& report) const;
 
     // Writes requests_NAME.csv for each arm, arms.csv, figures and the summary's keys, each with the arm's name before
-    // it. `ceiling` is the share of prompt tokens that one infinite cache would hold.
+    // it, and how many cores were busy with other work meanwhile. `ceiling` is the share of prompt tokens that one
+    // infinite cache would hold.
     Status run(const std::vector<Arm>& arms, const std::vector<WorkItem>& items, double ceiling, Report& report) const;
 };
 
