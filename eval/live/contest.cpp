@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "eval/live/other_load.h"
+#include "eval/workload/monitor.h"
+#include "eval/workload/simple_get.h"
 
 namespace planetserve::eval {
 
@@ -21,6 +23,21 @@ Result<std::vector<RequestRecord>> send(boost::asio::io_context& context, const 
     options.ignore_eos = true;
     Progress progress(label, items.size());
     return drive(context, options, items, progress);
+}
+
+// The busiest engine's tokens, of prompts and answers, over the mean; not a number where nobody tells.
+double token_spread(boost::asio::io_context& context, const std::vector<std::unique_ptr<LocalServer>>& engines) {
+    double most = 0;
+    double all = 0;
+    for (const auto& engine : engines) {
+        auto body = fetch(context, engine->base_url(), "/metrics", 10s);
+        if (!body) return std::numeric_limits<double>::quiet_NaN();
+        EngineMetrics metrics = parse_engine_metrics(*body);
+        double tokens = metrics.prompt_tokens.value_or(0) + metrics.generated_tokens.value_or(0);
+        most = std::max(most, tokens);
+        all += tokens;
+    }
+    return all > 0 ? most / all * static_cast<double>(engines.size()) : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace
@@ -58,6 +75,38 @@ Status Contest::time(std::vector<WorkItem>& items, Report& report) const {
     return {};
 }
 
+Result<Contest::Outcome> Contest::run_arm(const Arm& arm, const std::vector<WorkItem>& items, Report& report) const {
+    boost::asio::io_context context(1);
+    std::vector<std::unique_ptr<LocalServer>> servers;
+    if (arm.needs_engines) {
+        auto started = start_engines(context, engines, engine_count, report.folder());
+        if (!started) return std::unexpected(started.error());
+        servers = std::move(*started);
+    }
+    auto front = arm.open(context, urls_of(servers), report.folder());
+    if (!front) return std::unexpected(front.error());
+    std::vector<pid_t> ours;
+    for (const auto* group : {&servers, &front->servers})
+        for (const auto& server : *group) ours.push_back(server->pid());
+    auto monitor = Monitor::start(context, urls_of(servers));
+    if (!monitor) return std::unexpected(monitor.error());
+    OtherLoad others(ours);
+    auto records = send(context, *front, seed, items, arm.name);
+    if (!records) return std::unexpected(records.error());
+    Outcome outcome;
+    // A network's own processes are not known here, nor what each of its engines did.
+    if (arm.needs_engines) outcome.other_cores = others.cores();
+    if (Status written = report.csv("requests_" + arm.name, requests_table(*records)); !written)
+        return std::unexpected(written.error());
+    if (Status written = report.csv("metrics_" + arm.name, metrics_table((*monitor)->samples())); !written)
+        return std::unexpected(written.error());
+    outcome.summary = summarise(*records, front->endpoints.size());
+    outcome.summary.load_max_over_mean = token_spread(context, servers);
+    for (const auto& record : *records)
+        if (record.ttft) outcome.ttft.push_back(*record.ttft);
+    return outcome;
+}
+
 Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& items, double ceiling,
                     Report& report) const {
     Table table = comparison_table();
@@ -75,38 +124,16 @@ Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& i
                   .style = Figure::Style::bars,
                   .series = {{"reached", {}}, {"one infinite cache", {}}}};
     for (const Arm& arm : arms) {
-        boost::asio::io_context context(1);
-        std::vector<std::unique_ptr<LocalServer>> servers;
-        if (arm.needs_engines) {
-            auto started = start_engines(context, engines, engine_count, report.folder());
-            if (!started) return std::unexpected(started.error());
-            servers = std::move(*started);
-        }
-        auto front = arm.open(context, urls_of(servers), report.folder());
-        if (!front) return fail(front.error().code, arm.name + ": " + front.error().message);
-        std::vector<pid_t> ours;
-        for (const auto* group : {&servers, &front->servers})
-            for (const auto& server : *group) ours.push_back(server->pid());
-        OtherLoad others(ours);
-        auto records = send(context, *front, seed, items, arm.name);
-        // A network's own processes are not known here.
-        double other_cores = arm.needs_engines ? others.cores() : std::numeric_limits<double>::quiet_NaN();
-        if (!records) return fail(records.error().code, arm.name + ": " + records.error().message);
-        if (Status written = report.csv("requests_" + arm.name, requests_table(*records)); !written) return written;
-        RunSummary summary = summarise(*records, front->endpoints.size());
-        // Behind a router, who served what is the router's secret.
-        if (front->endpoints.size() == 1) summary.load_max_over_mean = std::numeric_limits<double>::quiet_NaN();
-        add_row(table, arm.name, summary);
-        add_to_summary(report, arm.name + "_", summary);
-        machine.add({arm.name, arm.what, other_cores});
-        report.summary(arm.name + "_other_load_cores", other_cores);
-        report.summary(arm.name + "_cached_share_of_ceiling", summary.cached_share / ceiling);
-        std::vector<double> ttft;
-        for (const auto& record : *records)
-            if (record.ttft) ttft.push_back(*record.ttft);
-        if (!ttft.empty()) times.series.push_back(cumulative_distribution(arm.name, ttft));
+        auto outcome = run_arm(arm, items, report);
+        if (!outcome) return fail(outcome.error().code, arm.name + ": " + outcome.error().message);
+        add_row(table, arm.name, outcome->summary);
+        machine.add({arm.name, arm.what, outcome->other_cores});
+        add_to_summary(report, arm.name + "_", outcome->summary);
+        report.summary(arm.name + "_other_load_cores", outcome->other_cores);
+        report.summary(arm.name + "_cached_share_of_ceiling", outcome->summary.cached_share / ceiling);
+        if (!outcome->ttft.empty()) times.series.push_back(cumulative_distribution(arm.name, outcome->ttft));
         cached.groups.push_back(arm.name);
-        cached.series[0].points.emplace_back(0, summary.cached_share);
+        cached.series[0].points.emplace_back(0, outcome->summary.cached_share);
         cached.series[1].points.emplace_back(0, ceiling);
     }
     report.summary("ceiling_cached_share", ceiling);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 
 #include "eval/live/local_engine.h"
 #include "eval/report.h"
@@ -37,13 +38,20 @@ struct Contest {
     void add_options(CLI::App& app);
 
     // Gives the items Poisson times, at a rate that is measured first if it is not given: 20 requests at once, in turn
-    // over the engines. Says what it found in the summary ("rate", "capacity").
+    // over the engines. Says what it found in the summary.
     Status time(std::vector<WorkItem>& items, Report& report) const;
 
-    // Writes requests_NAME.csv for each arm, arms.csv, figures and the summary's keys, each with the arm's name before
-    // it, and how many cores were busy with other work meanwhile. `ceiling` is the share of prompt tokens that one
-    // infinite cache would hold.
+    // Writes requests_ARM.csv and metrics_ARM.csv for each arm, arms.csv, figures and the summary's keys, each with the
+    // arm's name before it. `ceiling` is the share of prompt tokens that one infinite cache would hold.
     Status run(const std::vector<Arm>& arms, const std::vector<WorkItem>& items, double ceiling, Report& report) const;
+
+private:
+    struct Outcome {
+        RunSummary summary;  // load_max_over_mean is of the engines' tokens
+        std::vector<double> ttft;
+        double other_cores = std::numeric_limits<double>::quiet_NaN();  // busy with what is not the arm's
+    };
+    Result<Outcome> run_arm(const Arm& arm, const std::vector<WorkItem>& items, Report& report) const;
 };
 
 // The engines in turn, nothing in between.
