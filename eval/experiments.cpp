@@ -1,5 +1,7 @@
 // Which experiments there are.
+#include "eval/confidential/confidential_experiment.h"
 #include "eval/experiment.h"
+#include "eval/peers/peers_experiment.h"
 #include "eval/workload/workload_experiment.h"
 
 namespace planetserve::eval {
@@ -21,6 +23,8 @@ std::string_view to_string(Basis basis) {
 std::vector<std::unique_ptr<Experiment>> all_experiments() {
     std::vector<std::unique_ptr<Experiment>> experiments;
     experiments.push_back(make_workload_experiment());
+    experiments.push_back(make_confidential_experiment());
+    experiments.push_back(make_peers_experiment());
     return experiments;
 }
 

@@ -72,7 +72,7 @@ private:
     Time due(std::size_t index) const { return start_ + *items_[index].at; }
 
     void send_due();
-    void begin(std::size_t index);
+    void begin(std::size_t index, bool waited);
     void ended(Flight& flight);
     std::size_t choose(const std::vector<bool>& tried);
 
@@ -97,12 +97,12 @@ private:
 // One request, over all its attempts.
 class Run::Flight final : private inference::ReplySink {
 public:
-    Flight(Run& run, std::size_t index)
+    Flight(Run& run, std::size_t index, bool waited)
         : record(run.records_[index]), index_(index), run_(run), tried_(run.servers_.size()), deadline_(run.context_) {
         record.index = index;
         record.session = run.items_[index].session;
-        record.due = to_seconds(*run.items_[index].at);
         record.sent = to_seconds(run.clock_.now() - run.start_);
+        record.due = waited ? record.sent : to_seconds(*run.items_[index].at);
     }
     ~Flight() override { leave_server(); }
 
@@ -247,7 +247,7 @@ void Run::send_due() {
             waiting.push_back(index);
             if (waiting.size() > 1) continue;
         }
-        begin(index);
+        begin(index, false);
     }
     // At the limit, the end of a request calls this again.
     if (next_ == order_.size() || flights_.size() >= options_.in_flight_limit) return;
@@ -257,8 +257,8 @@ void Run::send_due() {
     });
 }
 
-void Run::begin(std::size_t index) {
-    auto flight = std::make_unique<Flight>(*this, index);
+void Run::begin(std::size_t index, bool waited) {
+    auto flight = std::make_unique<Flight>(*this, index, waited);
     Flight& started = *flight;
     flights_.emplace(index, std::move(flight));
     started.begin();
@@ -275,7 +275,7 @@ void Run::ended(Flight& flight) {
         if (waiting.empty())
             sessions_.erase(session);
         else
-            begin(waiting.front());
+            begin(waiting.front(), true);
     }
     send_due();
 }

@@ -1,8 +1,8 @@
 // Sends work to OpenAI-compatible servers at the times it is due, and records how each request went.
 //
 // The load is open: a request is sent when it is due, whatever became of the others, and its times count from when it
-// was due. So a server that falls behind shows it. A driver never hangs: every request has a deadline for its first
-// token, one between pieces, and one for the whole.
+// was due; what waits for its session's last answer is due when that ends. So a server that falls behind shows it. A
+// driver never hangs: every request has a deadline for its first token, one between pieces, and one for the whole.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -157,7 +157,10 @@ TEST_F(Driver, ASessionWaitsForItsAnswers) {
     options.endpoints = {socket("a")};
     auto records = send(5, "one");
     EXPECT_EQ(open, 5);
-    for (std::size_t i = 1; i < records.size(); ++i) EXPECT_GE(records[i].sent, *records[i - 1].latency);
+    for (std::size_t i = 1; i < records.size(); ++i) {
+        EXPECT_GE(records[i].sent, records[i - 1].due + *records[i - 1].latency);
+        EXPECT_EQ(records[i].due, records[i].sent);
+    }
 }
 
 TEST_F(Driver, RefusesWhatCannotBe) {

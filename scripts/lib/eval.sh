@@ -13,6 +13,7 @@ eval_verb() {
         ensure_engine
         ensure_default_models
     fi
+    if [[ ${1:-} == peers ]] && ! asks_for_help "$@"; then ensure_routers; fi
     exec "$EVAL_PROGRAM" "$@"
 }
 
@@ -26,6 +27,17 @@ starts_engines() {
         esac
     done
     return 1
+}
+
+# ensure_routers: the routers that `eval peers` compares with, each in an environment of its own, since both bring a
+# command of the same name. One that cannot be had is left out of the comparison.
+ensure_routers() {
+    if [[ -z ${PLANETSERVE_SGLANG_ROUTER:-} ]] && ensure_venv "$ROOT/eval/peers/sglang-router.txt"; then
+        export PLANETSERVE_SGLANG_ROUTER="$VENV/bin/python"
+    fi
+    if [[ -z ${PLANETSERVE_SMG:-} ]] && ensure_venv "$ROOT/eval/peers/smg.txt"; then
+        export PLANETSERVE_SMG="$VENV/bin/python"
+    fi
 }
 
 # eval_help: the program's own where it is built.
