@@ -1,4 +1,5 @@
 // Which experiments there are.
+#include "eval/routing/experiments.h"
 #include "eval/confidential/confidential_experiment.h"
 #include "eval/experiment.h"
 #include "eval/peers/peers_experiment.h"
@@ -23,6 +24,9 @@ std::string_view to_string(Basis basis) {
 std::vector<std::unique_ptr<Experiment>> all_experiments() {
     std::vector<std::unique_ptr<Experiment>> experiments;
     experiments.push_back(make_workload_experiment());
+    experiments.push_back(make_routing_experiment());
+    experiments.push_back(make_ablation_experiment());
+    experiments.push_back(make_hash_width_experiment());
     experiments.push_back(make_confidential_experiment());
     experiments.push_back(make_peers_experiment());
     return experiments;

@@ -157,6 +157,8 @@ void Cluster::arrive(std::size_t number) {
     outcome.forwarded = chosen != entry;
     ClusterNode& target = *nodes_[chosen];
     outcome.held_tokens = target.held_tokens(blocks, request.prompt_tokens);
+    for (const auto& node : nodes_)
+        outcome.best_held_tokens = std::max(outcome.best_held_tokens, node->held_tokens(blocks, request.prompt_tokens));
     std::size_t claimed = std::min<std::size_t>(outcome.claimed_tokens / options_.engine.block_tokens, blocks.size());
     outcome.ever_held = claimed == 0 || target.presence.ever(blocks[claimed - 1]);
     if (options_.arm == Arm::round_robin || chosen == entry) return submit(number, chosen, std::move(prompt));
@@ -178,6 +180,7 @@ std::size_t Cluster::choose(std::size_t number, std::size_t entry, ByteView prom
     std::size_t chosen = places_.at(placement.node);
     if (chosen != entry) member.on_forwarded(placement, events_.now());
     outcomes_[number].claimed_tokens = static_cast<std::uint32_t>(placement.cached_tokens);
+    outcomes_[number].best_claimed_tokens = static_cast<std::uint32_t>(placement.best_cached_tokens);
     outcomes_[number].reason = placement.reason;
     return chosen;
 }

@@ -63,6 +63,9 @@ struct RequestOutcome {
     std::uint32_t claimed_tokens = 0;
     std::uint32_t held_tokens = 0;
     bool ever_held = true;
+    // The most that any node was thought to hold then, and the most that one did hold.
+    std::uint32_t best_claimed_tokens = 0;
+    std::uint32_t best_held_tokens = 0;
     std::size_t node = 0;
     bool forwarded = false;
     routing::Reason reason = routing::Reason::no_hit;

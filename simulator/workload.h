@@ -10,7 +10,6 @@
 
 #include "base/bytes.h"
 #include "base/random.h"
-#include "base/result.h"
 #include "base/time.h"
 
 namespace planetserve::simulator {
@@ -25,11 +24,11 @@ struct PromptPart {
 struct WorkloadRequest {
     // Since the workload's start.
     Duration at{};
-    std::vector<PromptPart> prompt;
+    std::vector<PromptPart> prompt{};
     std::uint32_t prompt_tokens = 0;
     std::uint32_t output_tokens = 1;
     // The request whose conversation this one goes on with: an earlier one of the same workload.
-    std::optional<std::size_t> follows;
+    std::optional<std::size_t> follows{};
 
     Bytes prompt_bytes() const;
     // The prompt and an answer that nobody else gets.
@@ -64,13 +63,5 @@ struct SharedPrompts {
 Workload shared_prompts(const SharedPrompts& kind, std::size_t requests, Random& random);
 // Each request of one of the kinds, drawn evenly.
 Workload mixed_prompts(const std::vector<SharedPrompts>& kinds, std::size_t requests, Random& random);
-
-// A trace in Mooncake's form: one JSON object a line, with timestamp (milliseconds), input_length and output_length
-// (tokens) and hash_ids, one for each block of 512 tokens, equal where all up to the block's end is equal. A request
-// follows the latest earlier one of which it repeats the last whole block, unless that is the first block, which may be
-// everybody's. Requests of equal times are spread evenly up to the next time. At most so many requests are read; 0 for
-// all.
-inline constexpr std::uint32_t trace_block_tokens = 512;
-Result<Workload> read_trace(const std::string& file, std::size_t most = 0);
 
 }  // namespace planetserve::simulator

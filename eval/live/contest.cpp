@@ -45,8 +45,9 @@ double token_spread(boost::asio::io_context& context, const std::vector<std::uni
 void Contest::add_options(CLI::App& app) {
     engines.add_options(app);
     app.add_option("--engines", engine_count, "llama-servers (default 4)")->check(CLI::Range(1, 64));
-    auto* share = app.add_option("--load", load, "arrivals as a share of the engines' measured capacity (default 0.7)")
-                      ->check(CLI::Range(0.01, 2.0));
+    auto* share = app.add_option("--load", load, "arrivals as a share of what the engines in turn can serve")
+                      ->check(CLI::Range(0.01, 2.0))
+                      ->capture_default_str();
     app.add_option("--rate", rate, "or requests a second")->check(CLI::Range(0.001, 1000.0))->excludes(share);
 }
 
@@ -75,7 +76,8 @@ Status Contest::time(std::vector<WorkItem>& items, Report& report) const {
     return {};
 }
 
-Result<Contest::Outcome> Contest::run_arm(const Arm& arm, const std::vector<WorkItem>& items, Report& report) const {
+Result<Contest::Outcome> Contest::run_arm(const ContestArm& arm, const std::vector<WorkItem>& items,
+                                          Report& report) const {
     boost::asio::io_context context(1);
     std::vector<std::unique_ptr<LocalServer>> servers;
     if (arm.needs_engines) {
@@ -107,7 +109,7 @@ Result<Contest::Outcome> Contest::run_arm(const Arm& arm, const std::vector<Work
     return outcome;
 }
 
-Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& items, double ceiling,
+Status Contest::run(const std::vector<ContestArm>& arms, const std::vector<WorkItem>& items, double ceiling,
                     Report& report) const {
     Table table = comparison_table();
     Table machine({"arm", "what", "cores busy with other work"});
@@ -123,7 +125,7 @@ Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& i
                   .y_label = "share of prompt tokens",
                   .style = Figure::Style::bars,
                   .series = {{"reached", {}}, {"one infinite cache", {}}}};
-    for (const Arm& arm : arms) {
+    for (const ContestArm& arm : arms) {
         auto outcome = run_arm(arm, items, report);
         if (!outcome) return fail(outcome.error().code, arm.name + ": " + outcome.error().message);
         add_row(table, arm.name, outcome->summary);
@@ -144,13 +146,13 @@ Status Contest::run(const std::vector<Arm>& arms, const std::vector<WorkItem>& i
     return report.csv("arms", table);
 }
 
-Arm round_robin_arm() {
+ContestArm round_robin_arm() {
     return {"round_robin", "the engines in turn", true,
             [](boost::asio::io_context&, const std::vector<std::string>& engines,
                const std::filesystem::path&) -> Result<Front> { return Front{engines, local_model_name}; }};
 }
 
-Arm network_arm(std::string name, std::string what, std::string url) {
+ContestArm network_arm(std::string name, std::string what, std::string url) {
     return {std::move(name), std::move(what), false,
             [url = std::move(url)](boost::asio::io_context&, const std::vector<std::string>&,
                                    const std::filesystem::path&) -> Result<Front> { return Front{{url}, ""}; }};

@@ -18,7 +18,7 @@ struct Front {
     std::vector<std::unique_ptr<LocalServer>> servers = {};
 };
 
-struct Arm {
+struct ContestArm {
     std::string name;  // letters, digits and '_': it becomes part of keys and file names
     std::string what;  // in words
     bool needs_engines = true;
@@ -43,7 +43,8 @@ struct Contest {
 
     // Writes requests_ARM.csv and metrics_ARM.csv for each arm, arms.csv, figures and the summary's keys, each with the
     // arm's name before it. `ceiling` is the share of prompt tokens that one infinite cache would hold.
-    Status run(const std::vector<Arm>& arms, const std::vector<WorkItem>& items, double ceiling, Report& report) const;
+    Status run(const std::vector<ContestArm>& arms, const std::vector<WorkItem>& items, double ceiling,
+               Report& report) const;
 
 private:
     struct Outcome {
@@ -51,12 +52,12 @@ private:
         std::vector<double> ttft;
         double other_cores = std::numeric_limits<double>::quiet_NaN();  // busy with what is not the arm's
     };
-    Result<Outcome> run_arm(const Arm& arm, const std::vector<WorkItem>& items, Report& report) const;
+    Result<Outcome> run_arm(const ContestArm& arm, const std::vector<WorkItem>& items, Report& report) const;
 };
 
 // The engines in turn, nothing in between.
-Arm round_robin_arm();
+ContestArm round_robin_arm();
 // A network that is already there: `url` is the base URL of a user node's API.
-Arm network_arm(std::string name, std::string what, std::string url);
+ContestArm network_arm(std::string name, std::string what, std::string url);
 
 }  // namespace planetserve::eval

@@ -24,7 +24,7 @@ Status LiveAblation::run(const RunOptions& options, Report& report) {
     if (Status resolved = contest.engines.resolve(); !resolved) return resolved;
     LiveWork work = tool_work(tools, options.quick ? std::min<std::size_t>(requests, 30) : requests, options.seed);
     if (Status timed = contest.time(work.items, report); !timed) return timed;
-    std::vector<Arm> arms{round_robin_arm()};
+    std::vector<ContestArm> arms{round_robin_arm()};
     if (!tree_url.empty()) arms.push_back(network_arm("hr_tree", "this network, HR-tree alone", tree_url));
     if (!balanced_url.empty()) arms.push_back(network_arm("hr_tree_and_load", "this network", balanced_url));
     return contest.run(arms, work.items, work.ceiling, report);

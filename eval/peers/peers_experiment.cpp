@@ -55,16 +55,16 @@ public:
 
 private:
     // This network's own part: started by somebody else, from the same engine and model.
-    Arm planetserve_arm() const { return network_arm("planetserve", "this network", planetserve_); }
+    ContestArm planetserve_arm() const { return network_arm("planetserve", "this network", planetserve_); }
 
-    Result<std::vector<Arm>> chosen_arms(Report& report) const {
+    Result<std::vector<ContestArm>> chosen_arms(Report& report) const {
         auto router = [](std::string name, const std::string& python, std::string module,
                          const RouterBalance& balance) {
             return router_arm(std::move(name), "cache-aware, balance " + balance.absolute + " and " + balance.relative,
                               python, std::move(module), balance);
         };
-        std::vector<Arm> arms;
-        auto offer = [&](Arm arm, bool possible, std::string_view lacking) -> Status {
+        std::vector<ContestArm> arms;
+        auto offer = [&](ContestArm arm, bool possible, std::string_view lacking) -> Status {
             bool named = std::ranges::find(arms_, arm.name) != arms_.end();
             if (!arms_.empty() && !named) return {};
             if (possible) {

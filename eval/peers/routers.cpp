@@ -2,7 +2,8 @@
 
 namespace planetserve::eval {
 
-Arm router_arm(std::string name, std::string what, std::string python, std::string module, RouterBalance balance) {
+ContestArm router_arm(std::string name, std::string what, std::string python, std::string module,
+                      RouterBalance balance) {
     auto open = [=](boost::asio::io_context& context, const std::vector<std::string>& engines,
                     const std::filesystem::path& log_folder) -> Result<Front> {
         auto port = free_port();

@@ -18,6 +18,7 @@ inline const RouterBalance router_tuned_balance{"2", "1.2"};
 
 // `python` is the interpreter of an environment with the package, `module` what is run: "sglang_router.launch_router"
 // or "smg.launch_router".
-Arm router_arm(std::string name, std::string what, std::string python, std::string module, RouterBalance balance);
+ContestArm router_arm(std::string name, std::string what, std::string python, std::string module,
+                      RouterBalance balance);
 
 }  // namespace planetserve::eval
