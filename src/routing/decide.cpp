@@ -50,21 +50,29 @@ double prefill_rate(const Candidate& candidate, const Parameters& parameters) {
                                                         : parameters.default_prefill_tokens_per_second;
 }
 
+double queue_of(const Candidate& candidate, const Parameters& parameters) {
+    return double{1} * candidate.load.queued + (parameters.count_in_flight ? candidate.in_flight_requests : 0);
+}
+
 }  // namespace
 
 double load_factor(const Candidate& candidate, const Parameters& parameters) {
-    return candidate.load.factor(double{1} * candidate.load.queued +
-                                 (parameters.count_in_flight ? candidate.in_flight_requests : 0));
+    return candidate.load.factor(queue_of(candidate, parameters));
 }
 
 double expected_cost(const Candidate& candidate, const Request& request, const Parameters& parameters) {
-    double rate = prefill_rate(candidate, parameters);
-    auto uncached =
-        static_cast<double>(request.prompt_tokens - std::min(request.prompt_tokens, candidate.cached_tokens));
-    double waiting = static_cast<double>(candidate.load.queued_tokens) +
-                     (parameters.count_in_flight ? static_cast<double>(candidate.in_flight_tokens) : 0);
-    // F knows of answers, the tokens know of long prompts; whichever sees more work.
-    return uncached / rate + std::max(waiting / rate, load_factor(candidate, parameters));
+    const double rate = prefill_rate(candidate, parameters);
+    const double capacity = std::max(candidate.load.capacity, 1u);
+    const double queue = queue_of(candidate, parameters);
+    const double uncached =
+        static_cast<double>(request.prompt_tokens - std::min(request.prompt_tokens, candidate.cached_tokens)) / rate;
+    const double held_up = parameters.count_others ? std::min(queue, capacity) : 0;
+    const double prompts = (static_cast<double>(candidate.load.queued_tokens) +
+                            (parameters.count_in_flight ? static_cast<double>(candidate.in_flight_tokens) : 0)) /
+                           rate;
+    const double places = candidate.load.factor(std::max(0.0, queue + 1 - capacity));
+    return uncached * (1 + held_up + parameters.displacement) + std::max(prompts, places) +
+           parameters.load_weight * load_factor(candidate, parameters);
 }
 
 std::optional<Decision> decide(std::span<const Candidate> candidates, const Request& request,

@@ -29,10 +29,17 @@ struct Parameters {
     // since other entry nodes see the same reports and would all choose the same one.
     bool spread_ties = true;
     double tie_share = 0.1;
-    // Chooses by expected time to the first token among all trusted nodes, instead of by F among the hits: the prompt's
-    // tokens that are not cached, behind the work that is queued. So a short match does not outweigh a queue, and one
-    // shared system prompt does not send everything to the node that has it.
+    // Chooses by expected_cost() among all trusted nodes, instead of by F among the hits. So a short match does not
+    // outweigh a queue, and one shared system prompt does not send everything to the node that has it.
     bool expected_cost = true;
+    // With expected_cost: the prompt's computing counts once more for each request that runs there meanwhile, since
+    // engines compute prompts and answers by turns.
+    bool count_others = true;
+    // With expected_cost: what is computed displaces as much of what the node's cache holds; this share of it is taken
+    // to be computed again some day. Without it, hot prefixes spread until nobody's cache holds the others.
+    double displacement = 0.5;
+    // With expected_cost: the weight of F, which stands for what answers cost each other beyond all that.
+    double load_weight = 0.1;
     // Matches that reach no deeper than what most prompts share tell nothing: they do not make a hit.
     bool ignore_common_part = true;
     // Without expected_cost: when all hit nodes are overloaded, the idle node that gets the request instead is at least
@@ -47,7 +54,8 @@ struct Parameters {
     static Parameters paper() {
         Parameters parameters;
         parameters.count_in_flight = parameters.spread_ties = parameters.expected_cost = false;
-        parameters.ignore_common_part = parameters.prefer_partial_holders = false;
+        parameters.count_others = parameters.ignore_common_part = parameters.prefer_partial_holders = false;
+        parameters.displacement = parameters.load_weight = 0;
         return parameters;
     }
 };
@@ -86,7 +94,11 @@ struct Decision {
 
 // F with in-flight forwards counted where the parameters say so.
 double load_factor(const Candidate& candidate, const Parameters& parameters);
-// Expected seconds until the first token.
+// What a request costs at a node, in seconds:
+//
+//     uncached prompt tokens / prefill rate * (1 + requests that run there + displacement)
+//     + what it waits: the greater of the queued prompt tokens / prefill rate and, beyond C requests, L / C for each
+//     + load_weight * F
 double expected_cost(const Candidate& candidate, const Request& request, const Parameters& parameters);
 
 // Nothing when no candidate is trusted. Takes time linear in the candidates (a quantile's selection included).

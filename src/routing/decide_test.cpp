@@ -116,6 +116,23 @@ TEST_F(DecideTest, CostWeighsCacheAgainstQueue) {
     expect(in_flight, 0, Reason::least_cost);
 }
 
+TEST_F(DecideTest, ComputingCountsForThoseItHoldsUp) {
+    parameters.expected_cost = true;
+    // The first is idle and computes 1,500 tokens; the other runs four of eight requests and computes 220.
+    std::vector<Candidate> candidates{node(0), node(2, 20)};
+    for (Candidate& candidate : candidates) candidate.load.capacity = 8;
+    candidates[1].load.queued = 4;
+    EXPECT_DOUBLE_EQ(expected_cost(candidates[0], request, parameters), 1.5);
+    EXPECT_DOUBLE_EQ(expected_cost(candidates[1], request, parameters), 0.22) << "no waiting while there are places";
+    parameters.count_others = true;
+    EXPECT_DOUBLE_EQ(expected_cost(candidates[1], request, parameters), 0.22 * 5);
+    parameters.displacement = 0.5;
+    parameters.load_weight = 0.1;
+    EXPECT_DOUBLE_EQ(expected_cost(candidates[1], request, parameters), 0.22 * 5.5 + 0.1 * (2 * 4 / 8.0));
+    candidates[1].load.queued = 9;
+    EXPECT_DOUBLE_EQ(expected_cost(candidates[1], request, parameters), 0.22 * 9.5 + 2 * 2 / 8.0 + 0.1 * (2 * 9 / 8.0));
+}
+
 TEST_F(DecideTest, CommonPartAloneIsNoHit) {
     request.common_depth = 2;
     expect({node(3, 2), node(1), node(9)}, 0, Reason::hit);

@@ -11,14 +11,17 @@ GroupKeyName name_of(const GroupKey& key) {
 }
 
 bool GroupKeyAgreement::update() {
-    std::map<GroupKey, std::size_t> supporters{{key_, 1}};
-    for (const auto& [member, key] : offered_) ++supporters[key];
-    // In ascending order, so that the least of the best supported stays.
-    auto best = supporters.begin();
-    for (auto candidate = supporters.begin(); candidate != supporters.end(); ++candidate)
-        if (candidate->second > best->second) best = candidate;
-    if (best->first == key_) return false;
-    adopt(best->first);
+    auto own = supporters_.find(key_);
+    const GroupKey* best = &key_;
+    std::size_t most = 1 + (own == supporters_.end() ? 0 : own->second);
+    // In ascending order, so that the least of the best supported is taken.
+    for (const auto& [key, members] : supporters_) {
+        if (key == key_ || members < most || (members == most && *best < key)) continue;
+        best = &key;
+        most = members;
+    }
+    if (*best == key_) return false;
+    adopt(*best);
     return true;
 }
 

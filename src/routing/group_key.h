@@ -21,8 +21,17 @@ class GroupKeyAgreement {
 public:
     explicit GroupKeyAgreement(const GroupKey& own) { adopt(own); }
 
-    void on_offer(const NodeId& member, const GroupKey& key) { offered_[member] = key; }
-    void remove(const NodeId& member) { offered_.erase(member); }
+    void on_offer(const NodeId& member, const GroupKey& key) {
+        remove(member);
+        offered_[member] = key;
+        ++supporters_[key];
+    }
+    void remove(const NodeId& member) {
+        auto found = offered_.find(member);
+        if (found == offered_.end()) return;
+        if (auto support = supporters_.find(found->second); --support->second == 0) supporters_.erase(support);
+        offered_.erase(found);
+    }
     // True when the key is another than before.
     bool update();
 
@@ -42,6 +51,8 @@ private:
     GroupKey key_;
     GroupKeyName name_;
     std::map<NodeId, GroupKey> offered_;
+    // How many of them offer each key.
+    std::map<GroupKey, std::size_t> supporters_;
 };
 
 }  // namespace planetserve::routing

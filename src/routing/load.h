@@ -3,8 +3,8 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
+#include <vector>
 
 #include "base/time.h"
 
@@ -26,6 +26,10 @@ struct LoadReport {
     bool operator==(const LoadReport&) const = default;
 
     double factor() const { return factor(queued); }
+    // Until the prompt tokens that wait are computed; 0 where the engine says too little.
+    double waiting_seconds() const {
+        return prefill_tokens_per_second == 0 ? 0 : double{1} * queued_tokens / prefill_tokens_per_second;
+    }
     // As if Q were another one.
     double factor(double queue) const { return latency_us / 1e6 * queue / std::max(capacity, 1u); }
 };
@@ -51,17 +55,18 @@ class InFlight {
 public:
     // Counts a forward. At most `limit` are remembered, the oldest go first.
     void on_forward(Time now, std::uint32_t tokens) {
-        if (count_ == limit) drop_oldest();
-        forwards_[(first_ + count_++) % limit] = {now, tokens};
+        if (forwards_.size() == limit) drop_oldest(1);
+        forwards_.push_back({now, tokens});
         tokens_ += tokens;
     }
     // A report that was made at that time, by this node's clock, came in.
     void on_report(Time made) {
-        while (count_ > 0 && forwards_[first_].at < made) drop_oldest();
+        auto shown = std::ranges::find_if(forwards_, [&](const Forward& forward) { return forward.at >= made; });
+        drop_oldest(shown - forwards_.begin());
     }
     void expire(Time now, Duration age = 30s) { on_report(now - age); }
 
-    std::uint32_t requests() const { return static_cast<std::uint32_t>(count_); }
+    std::uint32_t requests() const { return static_cast<std::uint32_t>(forwards_.size()); }
     std::uint64_t tokens() const { return tokens_; }
 
 private:
@@ -70,15 +75,14 @@ private:
         Time at;
         std::uint32_t tokens = 0;
     };
-    void drop_oldest() {
-        tokens_ -= forwards_[first_].tokens;
-        first_ = (first_ + 1) % limit;
-        --count_;
+    void drop_oldest(std::ptrdiff_t count) {
+        for (auto forward = forwards_.begin(); forward != forwards_.begin() + count; ++forward)
+            tokens_ -= forward->tokens;
+        forwards_.erase(forwards_.begin(), forwards_.begin() + count);
     }
 
-    std::array<Forward, limit> forwards_{};
-    std::size_t first_ = 0;
-    std::size_t count_ = 0;
+    // Most peers have none under way, so it takes memory only where there are some.
+    std::vector<Forward> forwards_;
     std::uint64_t tokens_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "routing/publisher.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace planetserve::routing {
 
@@ -33,10 +34,13 @@ void Publisher::restart_log() {
 }
 
 bool Publisher::urgent() const {
-    double now = load_.factor();
-    double high = std::max(now, told_factor_);
-    double low = std::min(now, told_factor_);
-    return high > low * limits_.urgent_ratio;
+    auto differs = [&](double now, double told) {
+        return std::max(now, told) > std::min(now, told) * limits_.urgent_ratio;
+    };
+    const double waiting = load_.waiting_seconds();
+    return differs(load_.factor(), told_.factor()) ||
+           (std::abs(waiting - told_.waiting_seconds()) > limits_.urgent_wait &&
+            differs(waiting, told_.waiting_seconds()));
 }
 
 void Publisher::keep(Sequence sequence, const Bytes& bytes) {
@@ -72,7 +76,7 @@ std::vector<Bytes> Publisher::deltas() {
     } while (next < pending_.size());
     pending_.clear();
     pending_bytes_ = 0;
-    told_factor_ = load_.factor();
+    told_ = load_;
     return messages;
 }
 

@@ -20,6 +20,8 @@ struct PublisherLimits {
     std::size_t pending_bytes = 4 << 20;
     // A load factor that became this many times greater or smaller, or left or reached zero, is urgent.
     double urgent_ratio = 1.5;
+    // So is a time until a new prompt's turn that became so much greater or smaller and differs by this many seconds.
+    double urgent_wait = 0.25;
     // Between two repairs of one peer, which may be large.
     Duration repair_pause = 500ms;
 };
@@ -62,7 +64,7 @@ private:
     const CacheMirror& mirror_;
     PublisherLimits limits_;
     LoadReport load_;
-    double told_factor_ = 0;
+    LoadReport told_;
     std::optional<ChunkLengths> array_;
     bool array_is_news_ = false;
     CacheMirror::Changes pending_;

@@ -265,6 +265,12 @@ TEST(Sync, UrgentWhenTheLoadMoves) {
     EXPECT_FALSE(publisher.urgent());
     publisher.set_load({1000, 0, 1, 0, 0});
     EXPECT_TRUE(publisher.urgent());
+    publisher.set_load({1000, 1, 1, 200, 1000});
+    publisher.deltas();
+    publisher.set_load({1000, 1, 1, 400, 1000});
+    EXPECT_FALSE(publisher.urgent()) << "0.2 s more to wait matter little";
+    publisher.set_load({1000, 1, 1, 500, 1000});
+    EXPECT_TRUE(publisher.urgent());
 }
 
 TEST(Sync, MemoryOfTheLogIsBounded) {

@@ -1,0 +1,35 @@
+// Which experiments there are.
+#include "eval/routing/experiments.h"
+#include "eval/confidential/confidential_experiment.h"
+#include "eval/experiment.h"
+#include "eval/peers/peers_experiment.h"
+#include "eval/workload/workload_experiment.h"
+
+namespace planetserve::eval {
+
+std::string_view to_string(Basis basis) {
+    switch (basis) {
+        case Basis::analytic:
+            return "analytic";
+        case Basis::simulated:
+            return "simulated";
+        case Basis::measured:
+            return "measured";
+        case Basis::live:
+            return "live";
+    }
+    return "unknown";
+}
+
+std::vector<std::unique_ptr<Experiment>> all_experiments() {
+    std::vector<std::unique_ptr<Experiment>> experiments;
+    experiments.push_back(make_workload_experiment());
+    experiments.push_back(make_routing_experiment());
+    experiments.push_back(make_ablation_experiment());
+    experiments.push_back(make_hash_width_experiment());
+    experiments.push_back(make_confidential_experiment());
+    experiments.push_back(make_peers_experiment());
+    return experiments;
+}
+
+}  // namespace planetserve::eval

@@ -1,0 +1,22 @@
+// The live half of the forwarding ablation: engines in turn, and this network with its forwarding half and wholly on,
+// on prompts of few tools (Zipf 1.1). For an experiment that has a simulated half as well.
+#pragma once
+
+#include "eval/experiment.h"
+#include "eval/live/contest.h"
+
+namespace planetserve::eval {
+
+struct LiveAblation {
+    bool live = false;  // --live
+    Contest contest;
+    std::size_t requests = 120;
+    std::size_t tools = 12;
+    std::string tree_url;      // a network that forwards by the HR-tree alone
+    std::string balanced_url;  // and one that balances load as well
+
+    void add_options(CLI::App& app);
+    Status run(const RunOptions& options, Report& report);
+};
+
+}  // namespace planetserve::eval

@@ -1,0 +1,70 @@
+#include "eval/live/local_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <fstream>
+#include <iterator>
+
+#include "eval/workload/simple_get.h"
+
+namespace planetserve::eval {
+
+namespace {
+
+std::string end_of(const std::filesystem::path& log) {
+    std::ifstream file(log, std::ios::binary);
+    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    constexpr std::size_t shown = 1000;
+    if (text.size() > shown) text.erase(0, text.size() - shown);
+    return text;
+}
+
+void pause(boost::asio::io_context& context, Duration duration) {
+    bool over = false;
+    boost::asio::steady_timer timer(context, duration);
+    timer.async_wait([&over](boost::system::error_code) { over = true; });
+    while (!over) {
+        if (context.stopped()) context.restart();
+        context.run_one();
+    }
+}
+
+}  // namespace
+
+Result<std::uint16_t> free_port() {
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return fail(ErrorCode::io, "no socket to be had");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    bool found = bind(descriptor, generic, size) == 0 && getsockname(descriptor, generic, &size) == 0;
+    close(descriptor);
+    if (!found) return fail(ErrorCode::io, "no port on 127.0.0.1 is free");
+    return ntohs(address.sin_port);
+}
+
+Result<std::unique_ptr<LocalServer>> LocalServer::start(boost::asio::io_context& context, LocalServerOptions options) {
+    std::unique_ptr<LocalServer> server(new LocalServer(std::move(options)));
+    const LocalServerOptions& given = server->options_;
+    auto process = adapters::ChildProcess::start(context, given.argv, given.log,
+                                                 [of = server.get()](std::string how) { of->ended_ = std::move(how); });
+    if (!process) return std::unexpected(process.error());
+    server->process_ = std::move(*process);
+    SystemClock clock;
+    for (Time end = clock.now() + given.start_deadline; clock.now() < end;) {
+        if (auto health = fetch(context, given.base_url, given.health_path, 5s); health) return server;
+        if (!server->ended_.empty()) break;
+        pause(context, 100ms);
+    }
+    std::string why = server->ended_.empty() ? "does not answer at " + given.health_path : server->ended_;
+    return fail(ErrorCode::unavailable,
+                given.name + " " + why + "; the end of " + given.log.string() + ":\n" + end_of(given.log));
+}
+
+}  // namespace planetserve::eval

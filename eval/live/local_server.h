@@ -1,0 +1,45 @@
+// Servers that an experiment starts on this machine and that end with it, however it ends.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapters/llama/child_process.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace planetserve::eval {
+
+// A port on 127.0.0.1 that is free now.
+Result<std::uint16_t> free_port();
+
+struct LocalServerOptions {
+    std::string name;               // in messages
+    std::vector<std::string> argv;  // argv[0] is a path
+    std::string base_url;           // where it will listen
+    std::string health_path = "/health";
+    std::filesystem::path log;
+    Duration start_deadline = 2min;
+};
+
+// Everything happens on the context's thread, which is the one that starts it.
+class LocalServer {
+public:
+    // Returns when its health path answers 200; runs the context meanwhile. The error has the end of the log.
+    static Result<std::unique_ptr<LocalServer>> start(boost::asio::io_context& context, LocalServerOptions options);
+
+    const std::string& base_url() const { return options_.base_url; }
+    pid_t pid() const { return process_->pid(); }
+
+private:
+    explicit LocalServer(LocalServerOptions options) : options_(std::move(options)) {}
+
+    const LocalServerOptions options_;
+    std::string ended_;  // how, once it did
+    std::unique_ptr<adapters::ChildProcess> process_;
+};
+
+}  // namespace planetserve::eval
