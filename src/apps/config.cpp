@@ -97,6 +97,7 @@ void switch_off(const YAML::Node& list, RoutingConfig& routing) {
     routing::Parameters& decision = routing.decision;
     const std::map<std::string, bool*> additions{{"adapt_array", &routing.adapt_array},
                                                  {"count_in_flight", &decision.count_in_flight},
+                                                 {"count_others", &decision.count_others},
                                                  {"expected_cost", &decision.expected_cost},
                                                  {"ignore_common_part", &decision.ignore_common_part},
                                                  {"prefer_partial_holders", &decision.prefer_partial_holders},

@@ -57,11 +57,12 @@ ModelRole::ModelRole(Runtime& runtime, const RoutingConfig& routing, prometheus:
       metrics_(metrics),
       router_([&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); },
               runtime.clock()),
-      groups_(runtime.keys().identity.id(), router_, [this] { return router_.stats(); }, runtime.links(),
-              runtime.random(), runtime.clock(),
-              routing::Incarnation{static_cast<std::uint64_t>(runtime.clock().unix_now().milliseconds)}),
+      groups_(
+          runtime.keys().identity.id(), router_, [this] { return router_.stats(); }, runtime.links(), runtime.random(),
+          runtime.clock(), routing::Incarnation{static_cast<std::uint64_t>(runtime.clock().unix_now().milliseconds)}),
       node_(runtime.keys(), {}, runtime.links(), groups_, runtime.random(), runtime.clock()),
       started_(runtime.clock().unix_now()) {
+    groups_.on_wake([this] { runtime_.rearm(); });
     node_.set_forwarding(groups_);
 }
 
@@ -95,8 +96,7 @@ Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, 
     adapters::ManagedEngineOptions options;
     options.program = *program;
     options.model_file = file->file;
-    if (file->sha256 != crypto::Digest{})
-        served.model.weights_sha256.assign(file->sha256.begin(), file->sha256.end());
+    if (file->sha256 != crypto::Digest{}) served.model.weights_sha256.assign(file->sha256.begin(), file->sha256.end());
     options.alias = config.name;
     options.slots = config.slots;
     options.context = config.context;
@@ -106,7 +106,8 @@ Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, 
     options.socket = runtime_.home() / ("engine-" + number + ".sock");
     options.log = runtime_.home() / ("engine-" + number + ".log");
     engines_.push_back(std::make_unique<adapters::ManagedEngine>(
-        runtime_.context(), options, [this, name = config.name](const adapters::EngineStatus& status) { engine_changed(name, status); }));
+        runtime_.context(), options,
+        [this, name = config.name](const adapters::EngineStatus& status) { engine_changed(name, status); }));
     served.engine = engines_.back().get();
     return engines_.back().get();
 }
@@ -168,9 +169,8 @@ void ModelRole::on_list(const committee::DirectoryList& list) {
 
 committee::Load ModelRole::load() const {
     auto all = router_.stats().all;
-    auto latency = all.average_service
-                       ? std::chrono::duration_cast<std::chrono::milliseconds>(*all.average_service).count()
-                       : 0;
+    auto latency =
+        all.average_service ? std::chrono::duration_cast<std::chrono::milliseconds>(*all.average_service).count() : 0;
     return {static_cast<std::uint32_t>(all.running), static_cast<std::uint32_t>(all.queued),
             static_cast<std::uint32_t>(latency)};
 }

@@ -9,12 +9,9 @@ namespace json = boost::json;
 namespace {
 
 json::object load_of(const routing::LoadReport& load) {
-    return {{"latency_ms", load.latency_us / 1e3},
-            {"queued", load.queued},
-            {"capacity", load.capacity},
-            {"factor", load.factor()},
-            {"queued_tokens", load.queued_tokens},
-            {"prefill_tokens_per_second", load.prefill_tokens_per_second}};
+    return {{"latency_ms", load.latency_us / 1e3}, {"queued", load.queued},
+            {"capacity", load.capacity},           {"factor", load.factor()},
+            {"queued_tokens", load.queued_tokens}, {"prefill_tokens_per_second", load.prefill_tokens_per_second}};
 }
 
 json::object group_of(const node::ModelGroupStatus& group) {

@@ -92,6 +92,7 @@ void ModelGroups::update_load(Group& group) {
     load.queued_tokens = small(group.queued_tokens);
     load.prefill_tokens_per_second = small(group.prefill_rate);
     group.member.set_load(load, clock_.now());
+    wake_();
 }
 
 std::optional<Bytes> ModelGroups::prompt_of(const inference::Request& request) {
@@ -125,7 +126,8 @@ bool ModelGroups::accepts_from(const NodeId& node, const std::string& model) {
     return group != nullptr && group->peers.contains(node);
 }
 
-Result<std::unique_ptr<inference::Exchange>> ModelGroups::start(inference::Request request, inference::ReplySink& sink) {
+Result<std::unique_ptr<inference::Exchange>> ModelGroups::start(inference::Request request,
+                                                                inference::ReplySink& sink) {
     Group* group = find(request.model);
     auto api = inference::api_of(request.path);
     auto prompt = group == nullptr || !api ? std::nullopt : prompt_of(request);

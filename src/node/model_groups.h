@@ -27,11 +27,11 @@ struct ModelGroupOptions {
 
 struct ModelGroupStatus {
     std::string model;
-    std::uint64_t entered = 0;    // requests that came in here and could have gone elsewhere
-    std::uint64_t forwarded = 0;  // of those, to others
-    std::uint64_t run = 0;        // answers that began here, wherever the request came in
-    std::uint64_t prompt_tokens = 0;  // of those, as the engine counted
-    std::uint64_t cached_tokens = 0;  // of those, from its cache
+    std::uint64_t entered = 0;          // requests that came in here and could have gone elsewhere
+    std::uint64_t forwarded = 0;        // of those, to others
+    std::uint64_t run = 0;              // answers that began here, wherever the request came in
+    std::uint64_t prompt_tokens = 0;    // of those, as the engine counted
+    std::uint64_t cached_tokens = 0;    // of those, from its cache
     std::uint64_t expected_tokens = 0;  // what the tree said of them
     std::size_t own_prefixes = 0;
     std::size_t tree_prefixes = 0;
@@ -45,12 +45,14 @@ class ModelGroups final : public exchange::Forwarding, public inference::Service
 public:
     using ReadStats = std::function<inference::RouterStats()>;
 
-    // The engines, the sender, the random source and the clock outlive it, and it outlives the exchanges it started. The
-    // incarnation grows with each start of the process (milliseconds since 1970).
+    // The engines, the sender, the random source and the clock outlive it, and it outlives the exchanges it started.
+    // The incarnation grows with each start of the process (milliseconds since 1970).
     ModelGroups(const NodeId& self, inference::Service& engines, ReadStats stats, wire::FrameSender& sender,
                 Random& random, const Clock& clock, routing::Incarnation incarnation);
     ~ModelGroups() override;
 
+    // Called when next_timer() may have come nearer without a call from outside: an engine said something.
+    void on_wake(std::function<void()> wake) { wake_ = std::move(wake); }
     // REQUIRES: the model has no group yet.
     void add(const std::string& model, ModelGroupOptions options);
     // All others that serve the model by the directory, and this node's own reputation.
@@ -87,6 +89,7 @@ private:
     Random& random_;
     const Clock& clock_;
     routing::Incarnation incarnation_;
+    std::function<void()> wake_ = [] {};
     std::map<std::string, std::unique_ptr<Group>> groups_;
     // Of the request that was placed last: most run here right after.
     std::optional<std::pair<IdempotencyId, Bytes>> last_prompt_;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "node/model_groups.h"
 #include "node/model_node.h"
 #include "node/user_node.h"
 #include "simulator/network.h"
@@ -42,20 +43,37 @@ struct ModelHost final : simulator::Host {
         : keys(make_keys(random)),
           id(keys.identity.id()),
           engine(clock, options),
-          node(keys, {}, network.sender(id), engine, random, clock) {
+          groups(
+              id, engine, [this] { return stats(); }, network.sender(id), random, clock, 1),
+          node(keys, {}, network.sender(id), groups, random, clock) {
         network.attach(id, *this);
         engine.after_progress = [&network, this] { network.rearm(id); };
     }
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        node.on_frame(from, type, payload);
+        if (type == wire::FrameType::group_sync)
+            groups.on_sync(from, payload);
+        else
+            node.on_frame(from, type, payload);
     }
-    void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
-    void on_timer() override { node.on_timer(); }
-    Time next_timer() const override { return node.next_timer(); }
+    void on_link_down(const NodeId& peer) override {
+        node.on_link_down(peer);
+        groups.on_link_down(peer);
+    }
+    void on_timer() override {
+        node.on_timer();
+        groups.on_timer();
+    }
+    Time next_timer() const override { return std::min(node.next_timer(), groups.next_timer()); }
+    inference::RouterStats stats() const {
+        inference::LoadStats load;
+        load.running = engine.running();
+        return {{{"m", load}}, load};
+    }
 
     crypto::NodeKeys keys;
     NodeId id;
     TokenEngine engine;
+    ModelGroups groups;  // none, unless a test adds some
     ModelNode node;
 };
 

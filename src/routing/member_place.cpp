@@ -6,6 +6,25 @@
 
 namespace planetserve::routing {
 
+namespace {
+
+// A node that has computed nothing yet does not know how fast it is; it is taken to be as fast as the others are.
+void assume_rates(std::vector<Candidate>& candidates) {
+    double sum = 0;
+    std::size_t known = 0;
+    for (const Candidate& candidate : candidates) {
+        sum += candidate.load.prefill_tokens_per_second;
+        known += candidate.load.prefill_tokens_per_second > 0 ? 1 : 0;
+    }
+    if (known == 0) return;
+    for (Candidate& candidate : candidates)
+        if (candidate.load.prefill_tokens_per_second == 0)
+            candidate.load.prefill_tokens_per_second =
+                static_cast<std::uint32_t>(sum / static_cast<double>(known) + 0.5);
+}
+
+}  // namespace
+
 bool Member::usable(const Known& known, Time now) const {
     if (!known.reachable || now < known.listed_at + options_.listed_for) return false;
     auto heard = replica_->heard_at(known.index);
@@ -51,6 +70,7 @@ Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time 
         if (!excluded.contains(id) && usable(known, now))
             add(id, known.index, known.reputation, *replica_->load(known.index), &known.in_flight);
 
+    assume_rates(candidates);
     Request request{placement.prompt_tokens, 0};
     const std::size_t common = sentry_->common_length(prompt);
     while (request.common_depth < hasher_->levels(prompt.size()) &&

@@ -155,7 +155,7 @@ class Node:
         """The same node again, after it was stopped."""
         log = open(self.folder / "log", "a")
         self.process = subprocess.Popen(self.process.args, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_for(lambda: self.running() and (self.folder / "run.json").exists(), f"{self.folder.name} to start", 20)
+        wait_for(self.healthy, f"{self.folder.name} to be back", 40)
 
     def stop(self, sign=signal.SIGTERM):
         self.process.send_signal(sign)
@@ -163,6 +163,13 @@ class Node:
 
     def status(self):
         return httpx.get(self.api + "/planetserve/status", timeout=10).json()
+
+    def healthy(self):
+        self.running()
+        try:
+            return httpx.get(self.api + "/health", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     def paths(self):
         return [path for path in self.status()["paths"] if path["state"] == "up"]
