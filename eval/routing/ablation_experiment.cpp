@@ -25,6 +25,8 @@ public:
         app.add_option("--trace", trace_, "in Mooncake's format (default: the conversation trace)");
         app.add_option("--most-nodes", most_nodes_, "of the scale sweep (default 1024, with --quick 64)")
             ->check(CLI::Range(8, 1024));
+        app.add_option("--part", part_, "of the simulated half: all, arms, additions or scale (default all)")
+            ->check(CLI::IsMember({"all", "arms", "additions", "scale"}));
         live_.add_options(app);
     }
 
@@ -33,10 +35,12 @@ public:
 private:
     Result<std::vector<AblationWork>> works(const RunOptions& options) const;
     Result<std::vector<AblationWork>> works_for_additions(const RunOptions& options) const;
+    Status run_all_arms(const RunOptions& options, Report& report) const;
     Status prepare(std::vector<AblationWork>& works, std::uint64_t seed, Random& random) const;
 
     std::string trace_;
     std::size_t most_nodes_ = 0;
+    std::string part_ = "all";
     LiveAblation live_;
 };
 
@@ -103,8 +107,7 @@ void summarise(const std::string& work, const ArmFigures& figures, Report& repor
     report.summary(work + "_round_robin_cached_share", plain.hit_share);
 }
 
-Status AblationExperiment::run(const RunOptions& options, Report& report) {
-    if (live_.live) return live_.run(options, report);
+Status AblationExperiment::run_all_arms(const RunOptions& options, Report& report) const {
     auto all = works(options);
     if (!all) return std::unexpected(all.error());
     Table table(figure_columns({"work", "arm"}));
@@ -130,11 +133,21 @@ Status AblationExperiment::run(const RunOptions& options, Report& report) {
     // The flow chart may be slower than round-robin by a factor that would hide all else.
     latency.log_y = true;
     report.figure(latency);
-    auto for_additions = works_for_additions(options);
-    if (!for_additions) return std::unexpected(for_additions.error());
-    if (Status done = run_additions(*for_additions, report); !done) return done;
-    const std::size_t most = most_nodes_ > 0 ? most_nodes_ : options.quick ? 64 : 1024;
-    return run_scale(most, options.quick ? 20 : 30, options.seed, report);
+    return {};
+}
+
+Status AblationExperiment::run(const RunOptions& options, Report& report) {
+    if (live_.live) return live_.run(options, report);
+    auto wanted = [&](std::string_view part) { return part_ == "all" || part_ == part; };
+    if (wanted("arms"))
+        if (Status done = run_all_arms(options, report); !done) return done;
+    if (wanted("additions")) {
+        auto works = works_for_additions(options);
+        if (!works) return std::unexpected(works.error());
+        if (Status done = run_additions(*works, report); !done) return done;
+    }
+    if (!wanted("scale")) return {};
+    return run_scale(most_nodes_ > 0 ? most_nodes_ : options.quick ? 64 : 1024, options.seed, report);
 }
 
 }  // namespace

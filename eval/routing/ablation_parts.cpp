@@ -1,5 +1,6 @@
 #include "eval/routing/ablation_parts.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "eval/routing/trace_workload.h"
@@ -105,9 +106,11 @@ Status run_additions(const std::vector<AblationWork>& works, Report& report) {
     return report.csv("additions", full);
 }
 
-Status run_scale(std::size_t most_nodes, std::size_t requests_a_node, std::uint64_t seed, Report& report) {
+Status run_scale(std::size_t most_nodes, std::uint64_t seed, Report& report) {
     // The paper's rule sends everyone to the node that was idle last; beyond this many it only takes time to see it.
     constexpr std::size_t most_for_paper = 64;
+    constexpr std::size_t requests_a_node = 30;
+    constexpr std::size_t most_requests = 4000;
     Table table(figure_columns({"nodes", "arm"}));
     Figure latency{.name = "scale",
                    .title = "Tool prompts, 80% of round-robin's capacity",
@@ -118,10 +121,10 @@ Status run_scale(std::size_t most_nodes, std::size_t requests_a_node, std::uint6
                    .series = {{"round-robin"}, {"HR-tree + load balancing"}, {"ours"}}};
     for (std::size_t nodes = 8; nodes <= most_nodes; nodes *= 2) {
         SeededRandom random(seed);
-        AblationWork work{
-            .name = std::to_string(nodes) + " nodes",
-            .requests = shared_prompts(simulator::SharedPrompts::tools(4 * nodes), requests_a_node * nodes, random),
-            .cluster = {}};
+        AblationWork work{.name = std::to_string(nodes) + " nodes",
+                          .requests = shared_prompts(simulator::SharedPrompts::tools(4 * nodes),
+                                                     std::min(requests_a_node * nodes, most_requests), random),
+                          .cluster = {}};
         work.cluster.nodes = nodes;
         work.cluster.seed = seed;
         // The trees of all nodes stand in this one process: long chunks, and one array, keep them small.

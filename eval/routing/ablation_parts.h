@@ -30,7 +30,8 @@ Result<ArmFigures> run_arms(const AblationWork& work, Table& table);
 // Ours, and ours with one addition beyond the paper switched off at a time, on each work. The load must be set.
 Status run_additions(const std::vector<AblationWork>& works, Report& report);
 
-// Tool prompts on 8, 16, ... nodes up to the most.
-Status run_scale(std::size_t most_nodes, std::size_t requests_a_node, std::uint64_t seed, Report& report);
+// Tool prompts on 8, 16, ... nodes up to the most; 30 requests a node, but 4,000 in all at most: every report of load
+// goes to everyone, so that work grows with the square of the nodes.
+Status run_scale(std::size_t most_nodes, std::uint64_t seed, Report& report);
 
 }  // namespace planetserve::eval
