@@ -1,6 +1,8 @@
 // Which experiments there are.
 #include "eval/confidential/confidential_experiment.h"
 #include "eval/experiment.h"
+#include "eval/malicious/anonymity_experiment.h"
+#include "eval/malicious/confidentiality_experiment.h"
 #include "eval/peers/peers_experiment.h"
 #include "eval/workload/workload_experiment.h"
 
@@ -22,6 +24,8 @@ std::string_view to_string(Basis basis) {
 
 std::vector<std::unique_ptr<Experiment>> all_experiments() {
     std::vector<std::unique_ptr<Experiment>> experiments;
+    experiments.push_back(make_anonymity_experiment());
+    experiments.push_back(make_confidentiality_experiment());
     experiments.push_back(make_workload_experiment());
     experiments.push_back(make_confidential_experiment());
     experiments.push_back(make_peers_experiment());
