@@ -1,4 +1,5 @@
 // Which experiments there are.
+#include "eval/clove_latency/clove_latency_experiment.h"
 #include "eval/confidential/confidential_experiment.h"
 #include "eval/experiment.h"
 #include "eval/malicious/anonymity_experiment.h"
@@ -26,6 +27,7 @@ std::vector<std::unique_ptr<Experiment>> all_experiments() {
     std::vector<std::unique_ptr<Experiment>> experiments;
     experiments.push_back(make_anonymity_experiment());
     experiments.push_back(make_confidentiality_experiment());
+    experiments.push_back(make_clove_latency_experiment());
     experiments.push_back(make_workload_experiment());
     experiments.push_back(make_confidential_experiment());
     experiments.push_back(make_peers_experiment());
