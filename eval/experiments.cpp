@@ -1,4 +1,5 @@
 // Which experiments there are.
+#include "eval/adversary/adversary_experiment.h"
 #include "eval/clove_latency/clove_latency_experiment.h"
 #include "eval/confidential/confidential_experiment.h"
 #include "eval/experiment.h"
@@ -27,6 +28,7 @@ std::vector<std::unique_ptr<Experiment>> all_experiments() {
     std::vector<std::unique_ptr<Experiment>> experiments;
     experiments.push_back(make_anonymity_experiment());
     experiments.push_back(make_confidentiality_experiment());
+    experiments.push_back(make_adversary_experiment());
     experiments.push_back(make_clove_latency_experiment());
     experiments.push_back(make_workload_experiment());
     experiments.push_back(make_confidential_experiment());
