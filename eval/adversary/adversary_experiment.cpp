@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "eval/adversary/inference.h"
 #include "eval/malicious/anonymity.h"
@@ -15,7 +16,8 @@ namespace {
 struct Observed {
     std::vector<Evidence> evidence;
     NodeId target;
-    double position_right = 0;  // the share of relays' guesses, first or not, that are right
+    double position_right = 0;     // the share of relays' guesses, first or not, that are right
+    std::size_t entries_used = 0;  // different first relays of the user's paths
     std::uint64_t frames = 0;
 };
 
@@ -23,6 +25,7 @@ struct Row {
     double entropy = 0;
     double probability = 0;
     double named = 0;
+    double misled = 0;
     double entry = 0;
 };
 
@@ -39,6 +42,8 @@ public:
         app.add_option("--N", shape_.nodes, "nodes in the network (default 10000; 1000 with --quick)")
             ->check(CLI::Range(100UL, 100'000UL));
         app.add_option("--users", shape_.users, "who ask at the same time (default 5)")->check(CLI::Range(1U, 50U));
+        app.add_option("--entries", shape_.entries, "entry relays of each user (default 6)")
+            ->check(CLI::Range(1U, 64U));
         app.add_option("--requests", requests_, "of the user (default 1000; 100 with --quick)")
             ->check(CLI::Range(1U, 100'000U));
         app.add_option("--draws", draws_, "of who is malicious, for each f (default 1000; 200 with --quick)")
@@ -52,7 +57,7 @@ public:
         const std::size_t requests = requests_ > 0 ? requests_ : options.quick ? 100 : 1000;
         const std::size_t draws = draws_ > 0 ? draws_ : options.quick ? 200 : 1000;
         report.summary("nodes", shape.nodes);
-        Table table({"entry relays", "adversary", "f", "requests", "entropy", "probability", "named",
+        Table table({"entry relays", "adversary", "f", "requests", "entropy", "probability", "named", "misled",
                      "a malicious entry", "entropy, formula"});
         Figure figure{.name = "named",
                       .title = "The sender is named: relays and model nodes collude",
@@ -60,12 +65,20 @@ public:
                       .y_label = "probability",
                       .style = Figure::Style::lines_and_points,
                       .log_x = true};
+        Figure first{.name = "entropy",
+                     .title = "What is not known of the sender of one request",
+                     .x_label = "share of malicious nodes",
+                     .y_label = "normalised entropy",
+                     .style = Figure::Style::lines_and_points,
+                     .series = {{"the paper's formula"}, {"simulated: relays"}, {"simulated: relays and model nodes"}}};
+        for (double f : fractions_) first.series[0].points.emplace_back(f, formula(shape, f));
         for (bool stable : {true, false}) {
             shape.stable_entries = stable;
             auto observed = observe(shape, requests, options.seed);
             if (!observed) return std::unexpected(observed.error());
             std::string entries = stable ? "kept" : "fresh";
             report.summary("position_right_" + entries, observed->position_right);
+            report.summary("entries_used_" + entries, observed->entries_used);
             report.summary("frames_" + entries, observed->frames);
             for (bool model_nodes : {true, false})
                 for (double f : fractions_) {
@@ -73,8 +86,9 @@ public:
                     for (std::size_t count = 1; count <= requests; count *= 10) {
                         Row row = judge_draws(*observed, count, draws, model_nodes, f, shape.nodes, options.seed);
                         std::string adversary = model_nodes ? "relays and model nodes" : "relays";
-                        table.add({entries, adversary, f, count, row.entropy, row.probability, row.named, row.entry,
-                                   count == 1 ? Cell(anonymity_per_path({shape.nodes, 4, 3}, f)) : Cell()});
+                        table.add({entries, adversary, f, count, row.entropy, row.probability, row.named, row.misled,
+                                   row.entry, count == 1 ? Cell(formula(shape, f)) : Cell()});
+                        if (stable && count == 1) first.series[model_nodes ? 2 : 1].points.emplace_back(f, row.entropy);
                         std::string key = (model_nodes ? "with_model_" : "relays_") + entries + "_" + fraction_name(f) +
                                           "_" + std::to_string(count);
                         report.summary("named_" + key, row.named);
@@ -87,10 +101,14 @@ public:
         report.print("Who sent it? Relays alone: the clearest of all requests; with model nodes: all requests together",
                      table);
         report.figure(figure);
+        report.figure(first);
         return report.csv("adversary", table);
     }
 
 private:
+    // For the paths that users of this network build.
+    static double formula(const NetworkShape& shape, double f) { return anonymity_per_path({shape.nodes, 4, 3}, f); }
+
     static Result<Observed> observe(const NetworkShape& shape, std::size_t requests, std::uint64_t seed) {
         Progress progress(shape.stable_entries ? "requests, entry relays kept" : "requests, fresh entry relays",
                           requests);
@@ -110,6 +128,11 @@ private:
             right += looks_first(path) == path.built_by_previous ? 1 : 0;
         }
         observed.position_right = static_cast<double>(right) / static_cast<double>(all);
+        std::set<NodeId> entries;
+        for (const auto& evidence : observed.evidence)
+            for (const auto& suspicion : evidence.suspicions)
+                if (suspicion.builder == observed.target) entries.insert(suspicion.relay);
+        observed.entries_used = entries.size();
         observed.frames = rounds.frames();
         return observed;
     }
@@ -140,15 +163,17 @@ private:
                     verdict.entropy = std::min(verdict.entropy, one.entropy);
                     verdict.probability = std::max(verdict.probability, one.probability);
                     verdict.named = verdict.named || one.named;
+                    verdict.misled = verdict.misled || one.misled;
                 }
             }
             sums.entropy += verdict.entropy;
             sums.probability += verdict.probability;
             sums.named += verdict.named ? 1 : 0;
+            sums.misled += verdict.misled ? 1 : 0;
             sums.entry += has_malicious_entry(evidence, count, adversary, observed.target) ? 1 : 0;
         }
         auto mean = [&](double sum) { return sum / static_cast<double>(draws); };
-        return {mean(sums.entropy), mean(sums.probability), mean(sums.named), mean(sums.entry)};
+        return {mean(sums.entropy), mean(sums.probability), mean(sums.named), mean(sums.misled), mean(sums.entry)};
     }
 
     static bool has_malicious_entry(const Evidence* evidence, std::size_t count, const Adversary& adversary,

@@ -107,12 +107,17 @@ Verdict judge(const Evidence* evidence, std::size_t requests, const Adversary& a
     auto weight = [&](double logarithm) { return std::exp(logarithm - best); };
     double total = others * weight(0);
     for (const auto& [node, logarithm] : logarithms) total += weight(logarithm);
-    auto term = [&](double one) { return one > 0 ? -one / total * std::log2(one / total) : 0; };
+    auto term = [&](double one) {
+        double p = one / total;
+        return p > 0 ? -p * std::log2(p) : 0;
+    };
     double entropy = others * term(weight(0));
     for (const auto& [node, logarithm] : logarithms) entropy += term(weight(logarithm));
     auto found = logarithms.find(sender);
     double own = found == logarithms.end() ? 0 : found->second;
-    return {entropy / std::log2(static_cast<double>(nodes)), weight(own) / total, own > 0 && own >= best};
+    bool named = own > 0 && own >= best;
+    return {entropy / std::log2(static_cast<double>(nodes)), weight(own) / total, named,
+            !named && weight(best) > total / 2};
 }
 
 }  // namespace planetserve::eval

@@ -43,6 +43,7 @@ struct Verdict {
     double entropy = 1;      // of the sender, over that of a guess among all nodes
     double probability = 0;  // that it gives the true sender
     bool named = false;      // the true sender is its best guess, and not one of many
+    bool misled = false;     // it is more than half sure of another
 };
 
 // The posterior over senders of requests that the adversary knows to be of one user. REQUIRES: at least one.

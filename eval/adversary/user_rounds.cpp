@@ -56,11 +56,12 @@ struct Reply final : inference::ReplySink {
     std::optional<Error> failed;
 };
 
-node::UserNodeOptions user_options(bool stable_entries) {
+node::UserNodeOptions user_options(const NetworkShape& shape) {
     node::UserNodeOptions options;
     // Idle probes tell relays nothing new and are most of the work of a quiet network.
     options.pool.timing.probe_idle = 20min;
-    if (!stable_entries) options.pool.entries.lifetime = 0ms;
+    options.pool.entries.count = shape.entries;
+    if (!shape.stable_entries) options.pool.entries.lifetime = 0ms;
     return options;
 }
 
@@ -84,9 +85,8 @@ struct UserRounds::Nodes {
             crypto::NodeKeys keys{crypto::Identity::generate(random), crypto::AgreementKey::generate(random)};
             const NodeId id = keys.identity.id();
             directory.relays.push_back({id, keys.onion.public_key(), ""});
-            users.push_back(std::make_unique<RecordedHost<node::UserNode>>(recorder, clock, network, id, keys,
-                                                                           user_options(shape.stable_entries),
-                                                                           network.sender(id), random, clock));
+            users.push_back(std::make_unique<RecordedHost<node::UserNode>>(
+                recorder, clock, network, id, keys, user_options(shape), network.sender(id), random, clock));
         }
         for (std::uint32_t i = 0; i < shape.models; ++i) {
             crypto::NodeKeys keys{crypto::Identity::generate(random), crypto::AgreementKey::generate(random)};
@@ -171,7 +171,6 @@ Result<UserRounds::Round> UserRounds::next() {
 }
 
 NodeId UserRounds::target() const { return nodes_->users.front()->id; }
-std::size_t UserRounds::relays_a_path() const { return onion::PoolOptions{}.length; }
 const Recorder& UserRounds::recorder() const { return nodes_->recorder; }
 std::uint64_t UserRounds::frames() const { return nodes_->network.frames(); }
 

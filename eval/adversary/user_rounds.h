@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "eval/adversary/recording.h"
+#include "onion/entry_relays.h"
 
 namespace planetserve::eval {
 
@@ -13,6 +14,7 @@ struct NetworkShape {
     std::uint64_t nodes = 10'000;  // N, users among them
     std::uint32_t users = 5;       // who ask; the first is the one looked at
     std::uint32_t models = 4;
+    std::uint32_t entries = static_cast<std::uint32_t>(onion::EntryRelayOptions{}.count);  // of each user
     // False: the user draws new entry relays before each round, as if there were no set to be kept.
     bool stable_entries = true;
 };
@@ -32,7 +34,6 @@ public:
     Result<Round> next();
 
     NodeId target() const;
-    std::size_t relays_a_path() const;
     const Recorder& recorder() const;
     std::uint64_t frames() const;
 
