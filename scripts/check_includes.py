@@ -6,8 +6,9 @@ The permitted ones stand in docs/architecture.md, in a block fenced as ```depend
     onion: wire dispersal crypto base
 
 A folder may use itself and what its line names, nothing else; its tests, and fixtures of theirs, may also use the
-simulator. Checked are the #include lines of a folder's sources and the planetserve_* targets its CMakeLists.txt files link; and that an outside library is used by its owner alone
-(LIBRARIES below). Each violation is printed as "file:line: message"; exit status 1 where there is one.
+simulator. Checked are the #include lines of a folder's sources and the planetserve_* targets its CMakeLists.txt files
+link; and that an outside library is used by its owner alone (LIBRARIES below). Each violation is printed as
+"file:line: message"; exit status 1 where there is one.
 """
 
 import re

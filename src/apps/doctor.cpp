@@ -15,6 +15,9 @@ namespace json = boost::json;
 
 namespace {
 
+// Of four paths of three relays that share none; the asker's own node comes on top.
+constexpr std::size_t relays_needed = 12;
+
 class Findings {
 public:
     void good(const std::string& what) { std::cout << "  " << green("[ok]") << " " << what << "\n"; }
@@ -73,7 +76,7 @@ void check_paths(const json::object& all, Findings& findings) {
         findings.good(std::to_string(up) + " paths are up");
     if (shared > 0)
         findings.bad(std::to_string(shared) + " paths share a relay",
-                     all.at("directory").as_object().at("users").to_number<std::size_t>() < 12
+                     all.at("directory").as_object().at("users").to_number<std::size_t>() < relays_needed
                          ? "four paths of three relays need 13 user nodes; start more for full anonymity"
                          : "relays failed lately; the path is replaced within a minute");
 }

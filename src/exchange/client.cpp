@@ -24,6 +24,7 @@ Client::Client(inference::Request request, ClientTarget target, dispersal::Thres
       threshold_(threshold),
       lanes_(std::move(lanes)),
       lane_up_(lanes_.size(), true),
+      lane_changed_(lanes_.size(), false),
       find_onion_key_(std::move(find_onion_key)),
       timing_(timing),
       random_(random),
@@ -146,6 +147,13 @@ void Client::fix_server(const NodeId& server) {
     if (server != target_.node) control_sender_.emplace(RecordKind::control, answers_.at(server).control, threshold_);
 }
 
+void Client::repeat_changes() {
+    Control control{answers_.at(server_).receiver.next(), consumed_, false, {}};
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
+        if (lane_changed_[lane]) control.changes.push_back({static_cast<std::uint8_t>(lane), lanes_[lane]});
+    if (!control.changes.empty()) send_control(control);
+}
+
 void Client::new_source(std::size_t lane) {
     store_big_endian(MutableByteView(sources_[lane].value), ++next_source_);
     lane_corrupt_[lane] = false;
@@ -172,6 +180,7 @@ void Client::handle_record(ByteView record) {
                 if (!std::exchange(accepted_, true)) {
                     request_sender_.reset();
                     events_.on_accepted(server_);
+                    if (server_ != target_.node) repeat_changes();
                 }
                 break;
             case ItemKind::heartbeat:
@@ -224,6 +233,7 @@ void Client::on_lane_replaced(std::size_t lane, const Lane& replacement, Time no
     if (finished_) return;
     lanes_[lane] = replacement;
     lane_up_[lane] = true;
+    lane_changed_[lane] = true;
     new_source(lane);
     if (lanes_up() >= threshold_.k) lanes_deadline_.reset();
     if (request_sender_) {

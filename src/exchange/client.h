@@ -25,6 +25,8 @@ public:
 class ClientEvents {
 public:
     virtual ~ClientEvents() = default;
+    // The server has the request: the target, or another node that it handed the request to. Lanes should lead there
+    // from now on; what is sent before they do the target passes on.
     virtual void on_accepted(const NodeId& server) = 0;
     virtual void on_head(const inference::ReplyHead& head) = 0;
     virtual void on_body(ByteView bytes) = 0;
@@ -86,6 +88,8 @@ private:
     void acknowledge(bool force);
     void handle_record(ByteView record);
     void fix_server(const NodeId& server);
+    // Another node than the target serves: it may not know of lanes that were replaced meanwhile.
+    void repeat_changes();
     void note_corrupt(std::size_t lane);
     void new_source(std::size_t lane);
     void note_upload(Time now);
@@ -96,6 +100,7 @@ private:
     dispersal::Threshold threshold_;
     std::vector<Lane> lanes_;
     std::vector<bool> lane_up_;
+    std::vector<bool> lane_changed_;  // since the request was sent
     FindOnionKey find_onion_key_;
     ClientTiming timing_;
     Random& random_;

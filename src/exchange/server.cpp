@@ -143,13 +143,7 @@ bool Server::take_items(Session& session, ByteView record) {
                 auto head = parse_request_head(item.content);
                 if (!head || session.head) return false;
                 session.head = std::move(*head);
-                for (const Lane& lane : session.head->lanes) {
-                    session.lanes.push_back({lane});
-                    by_handle_[lane.handle] = session.id;
-                }
-                dispersal::Threshold threshold{static_cast<std::uint8_t>(session.lanes.size()), session.head->k};
-                session.control.expect(threshold);
-                session.reply.emplace(RecordKind::reply, session.keys.reply, threshold);
+                set_lanes(session);
                 if (session.head->body_size > limits_.maximum_body) {
                     refuse(session, {ErrorCode::invalid_argument,
                                      "the request has " + std::to_string(session.head->body_size) +
@@ -174,6 +168,16 @@ bool Server::take_items(Session& session, ByteView record) {
     return true;
 }
 
+void Server::set_lanes(Session& session) {
+    for (const Lane& lane : session.head->lanes) {
+        session.lanes.push_back({lane});
+        by_handle_[lane.handle] = session.id;
+    }
+    dispersal::Threshold threshold{static_cast<std::uint8_t>(session.lanes.size()), session.head->k};
+    session.control.expect(threshold);
+    session.reply.emplace(RecordKind::reply, session.keys.reply, threshold);
+}
+
 void Server::close(const ExchangeId& id, bool cancelled) {
     auto node = sessions_.extract(id);
     if (node.empty()) return;
@@ -188,6 +192,7 @@ void Server::close(const ExchangeId& id, bool cancelled) {
         auto handle = by_handle_.find(state.lane.handle);
         if (handle != by_handle_.end() && handle->second == id) by_handle_.erase(handle);
     }
+    forwards_waiting_.erase(id);
     leave_run(session, cancelled);
 }
 
@@ -198,6 +203,7 @@ void Server::on_timer() {
     std::vector<std::pair<ExchangeId, bool>> closing;
     std::vector<ExchangeId> stalled;
     for (auto& [id, session] : sessions_) {
+        if (session->forwarded) continue;
         if (session->complete) check_reader(*session, now, stalled);
         if (!session->complete) {
             if (now - session->progress_at >= limits_.request_deadline) closing.emplace_back(id, false);
@@ -214,6 +220,7 @@ void Server::on_timer() {
     for (auto& [id, cancelled] : closing) close(id, cancelled);
     for (const ExchangeId& id : stalled)
         if (auto session = sessions_.find(id); session != sessions_.end()) give_up_reader(*session->second);
+    check_forwards(now);
     drop_old_runs(now);
     std::erase_if(closed_, [&](const auto& item) { return now - item.second >= limits_.linger; });
     if (sessions_.empty() && runs_.empty() && closed_.empty()) next_sweep_ = Time{};

@@ -9,6 +9,7 @@
 // the exchange's key. Unverified ones give way to new ones, the oldest first.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -20,6 +21,17 @@
 #include "wire/frame.h"
 
 namespace planetserve::exchange {
+
+// Where a complete request runs: asked before it runs here. Other model nodes of the group may serve it; they answer
+// the asker's proxies themselves (docs/protocols/forwarding.md).
+class Forwarding {
+public:
+    virtual ~Forwarding() = default;
+    // Another node for the request, none of those excluded; nothing: it runs here.
+    virtual std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded) = 0;
+    // Whether the node may hand requests for this model to us.
+    virtual bool accepts_from(const NodeId& node, const std::string& model) = 0;
+};
 
 struct ServerLimits {
     std::size_t maximum_exchanges = 1024;
@@ -36,16 +48,23 @@ struct ServerLimits {
     Duration linger = 30s;               // for cloves to be sent again after the end
     std::size_t maximum_closed = 16384;  // remembered for as long
     Duration keep_replies = 10min;
+    Duration forward_deadline = 2s;      // for another node to take a request; then a third is asked, or it runs here
+    std::size_t maximum_forwards = 2;    // of one request
+    Duration forward_linger = 5s;        // the asker's words are passed on, until it speaks to the other node itself
+    std::size_t maximum_placed = 16384;  // requests whose node is remembered, for their retries
 };
 
 struct ServerCounters {
     std::uint64_t requests = 0;  // complete ones
     std::uint64_t joined = 0;    // answered from a run that was there
     std::uint64_t cancelled = 0;
-    std::uint64_t refused = 0;  // cloves and requests
-    std::uint64_t corrupt = 0;  // cloves that others of their record proved wrong
-    std::uint64_t evicted = 0;  // unverified exchanges that gave way to others
-    std::uint64_t stalled = 0;  // exchanges whose asker stopped reading
+    std::uint64_t refused = 0;         // cloves and requests
+    std::uint64_t corrupt = 0;         // cloves that others of their record proved wrong
+    std::uint64_t evicted = 0;         // unverified exchanges that gave way to others
+    std::uint64_t stalled = 0;         // exchanges whose asker stopped reading
+    std::uint64_t forwarded = 0;       // to other nodes, which took them
+    std::uint64_t forward_failed = 0;  // they did not
+    std::uint64_t taken_over = 0;      // from other nodes
 };
 
 class Server final : private RunEvents {
@@ -54,9 +73,17 @@ public:
            inference::Service& service, Random& random, const Clock& clock);
     ~Server() override;
 
+    // It outlives the server. Without it every request runs here.
+    void set_forwarding(Forwarding& forwarding) { forwarding_ = &forwarding; }
+
     void on_clove(const NodeId& proxy, ByteView envelope);
     void on_reply_closed(const NodeId& proxy, ByteView handle);
     void on_link_down(const NodeId& peer);
+    // From another model node: a request that it hands over, its word on one that we handed over, the asker's words on
+    // one that it handed over.
+    void on_forward_request(const NodeId& from, ByteView payload);
+    void on_forward_answer(const NodeId& from, ByteView payload);
+    void on_forward_control(const NodeId& from, ByteView payload);
     // A proxy's link, whose queue was full, has room again.
     void on_drained(const NodeId& peer);
     void on_timer();
@@ -96,7 +123,16 @@ private:
     void on_control_record(Session& session, ByteView record);
     // False when the request is not acceptable; the session is then closed.
     bool take_items(Session& session, ByteView record);
+    void set_lanes(Session& session);
     void start_run(Session& session);
+    // Hands the request to another node if it belongs there; false when it runs here.
+    bool forward(Session& session);
+    void forward_again(Session& session);
+    bool send_forward(Session& session, const NodeId& to);
+    void pass_control(Session& session, ByteView record);
+    void remember_placed(const IdempotencyId& id, const NodeId& node);
+    void check_forwards(Time now);
+    Status take_forward(const NodeId& from, ByteView payload);
     void attach(Session& session, const IdempotencyId& run);
     // Sends what the run has and the asker's windows allow.
     void pump(Session& session);
@@ -120,6 +156,7 @@ private:
     ServerLimits limits_;
     wire::FrameSender& sender_;
     inference::Service& service_;
+    Forwarding* forwarding_ = nullptr;
     Random& random_;
     const Clock& clock_;
     std::map<ExchangeId, std::unique_ptr<Session>> sessions_;
@@ -130,6 +167,14 @@ private:
     std::size_t assembly_bytes_ = 0;
     Runs runs_;
     std::set<std::pair<Time, IdempotencyId>> runs_over_;
+    // Where requests were handed, so that a retry goes there too; the oldest go first.
+    struct Placed {
+        NodeId node;
+        Time at;
+    };
+    std::unordered_map<IdempotencyId, Placed, IdHash> placed_;
+    std::deque<IdempotencyId> placed_order_;
+    std::set<ExchangeId> forwards_waiting_;
     std::vector<IdempotencyId> runs_to_drop_;  // cancelled within a callback of their own
     // Exchanges that ended lately, so that their last cloves do not open them anew.
     std::unordered_map<ExchangeId, Time, IdHash> closed_;

@@ -7,6 +7,7 @@
 namespace planetserve::exchange {
 
 void Server::start_run(Session& session) {
+    if (forward(session)) return;
     ++counters_.requests;
     Bytes accepted;
     append_item(accepted, ItemKind::accepted, {});
@@ -148,6 +149,7 @@ void Server::on_control_record(Session& session, ByteView record) {
     if (!items || items->size() != 1 || items->front().kind != ItemKind::control || !session.reply) return;
     auto control = parse_control(items->front().content);
     if (!control) return;
+    if (session.forwarded) return pass_control(session, record);
     if (control->cancel) return close(session.id, true);
     const std::size_t unacknowledged = session.reply->unacknowledged();
     const std::uint64_t consumed = session.consumed_bytes;
@@ -221,11 +223,14 @@ void Server::on_reply_closed(const NodeId& proxy, ByteView bytes) {
 }
 
 void Server::on_link_down(const NodeId& peer) {
+    std::vector<ExchangeId> lost;
     for (auto& [id, session] : sessions_) {
+        if (session->forwarded && session->forwarded->to == peer && !session->forwarded->taken) lost.push_back(id);
         for (auto& state : session->lanes)
             if (state.lane.proxy == peer) state.up = false;
         note_lanes(*session);
     }
+    for (const ExchangeId& id : lost) forward_again(*sessions_.at(id));
 }
 
 void Server::on_drained(const NodeId& peer) {

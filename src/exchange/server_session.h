@@ -58,6 +58,16 @@ struct Server::Session {
     Bytes body;
     bool complete = false;
 
+    // Handed to another node: which, when, whether it took it; and those that were asked before.
+    struct Forward {
+        NodeId to;
+        Time sent_at{};
+        bool taken = false;
+    };
+    std::optional<Forward> forwarded;
+    std::set<NodeId> asked;
+    bool taken_over = false;  // handed to us by the opener
+
     std::vector<LaneState> lanes;
     std::optional<RecordSender> reply;
     std::optional<IdempotencyId> run;

@@ -15,6 +15,11 @@ bool worth_another_node(const Error& error) {
            error.code == ErrorCode::internal || error.code == ErrorCode::malformed;
 }
 
+// A proxy's list may not have a new model node yet, and paths may have been lost on the way: both pass.
+bool worth_waiting(const Error& error) {
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out;
+}
+
 }  // namespace
 
 Asker::Ask::Ask(Asker& asker, AskNumber number, inference::Request request, inference::ReplySink& sink)
@@ -147,7 +152,20 @@ std::size_t Asker::Ask::unsent(std::size_t lane) const {
     return path == nullptr ? 0 : path->queued_cells(lanes_[lane].stream->second);
 }
 
-void Asker::Ask::on_accepted(const NodeId&) {}
+void Asker::Ask::on_accepted(const NodeId& server) {
+    if (!target_ || server == target_->id) return;
+    // The node that was asked handed the request over; from now on the streams lead to the one that has it.
+    leave_target();
+    for (const ModelNodeInfo& node : asker_.directory_.models)
+        if (node.id == server) target_ = node;
+    if (target_) ++asker_.under_way_[server];
+    ++asker_.counters_.handed_over;
+    asker_.placed_.served({crypto::sha256(request_.id.bytes())}, server);
+    for (LaneState& lane : lanes_) {
+        lane.unreachable = false;
+        if (lane.stream) asker_.pool_.retarget_stream(lane.stream->first, lane.stream->second, server);
+    }
+}
 
 void Asker::Ask::on_head(const inference::ReplyHead& head) {
     if (sink_ == nullptr) return;
@@ -178,7 +196,7 @@ void Asker::Ask::on_end() {
 
 void Asker::Ask::on_error(const Error& error) {
     if (sink_ == nullptr) return;
-    if (!head_passed_ && worth_another_node(error) && try_another()) return;
+    if (!head_passed_ && worth_another_node(error) && (try_another() || try_again_later(error))) return;
     finish_with(error);
 }
 
@@ -200,6 +218,17 @@ bool Asker::Ask::try_another() {
     return begin().has_value();
 }
 
+bool Asker::Ask::try_again_later(const Error& error) {
+    if (!worth_waiting(error) || rounds_ >= asker_.options_.maximum_rounds) return false;
+    end_attempt();
+    ++rounds_;
+    attempts_ = 0;
+    tried_.clear();
+    last_error_ = error;
+    again_at_ = asker_.clock_.now() + asker_.options_.round_pause;
+    return true;
+}
+
 void Asker::Ask::end_attempt() {
     if (client_) {
         client_->cancel();
@@ -211,11 +240,14 @@ void Asker::Ask::end_attempt() {
         drop_lane(lane);
         asker_.pool_.close_stream(path, stream, asker_.clock_.now());
     }
-    if (target_) {
-        auto mine = asker_.under_way_.find(target_->id);
-        if (mine != asker_.under_way_.end() && --mine->second == 0) asker_.under_way_.erase(mine);
-        target_.reset();
-    }
+    leave_target();
+}
+
+void Asker::Ask::leave_target() {
+    if (!target_) return;
+    auto mine = asker_.under_way_.find(target_->id);
+    if (mine != asker_.under_way_.end() && --mine->second == 0) asker_.under_way_.erase(mine);
+    target_.reset();
 }
 
 void Asker::Ask::consumed(std::size_t bytes) {
@@ -237,6 +269,12 @@ void Asker::Ask::on_corrupt_lane(std::size_t lane) {
 
 void Asker::Ask::on_timer() {
     Time now = asker_.clock_.now();
+    if (again_at_ && now >= *again_at_) {
+        again_at_.reset();
+        ++asker_.counters_.retried;
+        // The node may be listed no longer; what was wrong with it says more than that.
+        if (!begin()) return finish_with(*last_error_);
+    }
     if (waiting_until_ && now >= *waiting_until_) {
         waiting_until_.reset();
         std::string problem = asker_.pool_.last_problem();
@@ -251,6 +289,7 @@ Time Asker::Ask::next_timer() const {
     if (sink_ == nullptr) return Time::max();
     Time next = client_ ? client_->next_timer() : Time::max();
     if (waiting_until_) next = std::min(next, *waiting_until_);
+    if (again_at_) next = std::min(next, *again_at_);
     for (const LaneState& lane : lanes_)
         if (!lane.stream && !lane.unreachable && lane.retry_at != Time{}) next = std::min(next, lane.retry_at);
     return next;

@@ -44,7 +44,10 @@ private:
     bool try_start();
     // Leaves the attempt; true when another was begun.
     bool try_another();
+    // Where there is no other node: the same ones again after a pause. False when that was done often enough.
+    bool try_again_later(const Error& error);
     void end_attempt();
+    void leave_target();
     void finish_with(const Error& error);
     exchange::Lane open_lane(std::size_t lane, onion::PathNumber path);
     void drop_lane(std::size_t lane);
@@ -63,6 +66,9 @@ private:
     std::vector<std::unique_ptr<exchange::Client>> past_clients_;  // may be on the call stack
     std::vector<LaneState> lanes_;
     std::optional<Time> waiting_until_;  // for paths
+    std::size_t rounds_ = 1;
+    std::optional<Time> again_at_;  // the next round begins
+    std::optional<Error> last_error_;
     bool head_passed_ = false;
 };
 

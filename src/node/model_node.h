@@ -14,6 +14,9 @@ public:
               inference::Service& engines, Random& random, const Clock& clock)
         : server_(keys.identity.id(), keys.onion, limits, sender, engines, random, clock) {}
 
+    // Without it every request runs here. It outlives the node.
+    void set_forwarding(exchange::Forwarding& forwarding) { server_.set_forwarding(forwarding); }
+
     bool on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
         switch (type) {
             case wire::FrameType::clove_forward:
@@ -21,6 +24,15 @@ public:
                 return true;
             case wire::FrameType::reply_closed:
                 server_.on_reply_closed(from, payload);
+                return true;
+            case wire::FrameType::forward_request:
+                server_.on_forward_request(from, payload);
+                return true;
+            case wire::FrameType::forward_answer:
+                server_.on_forward_answer(from, payload);
+                return true;
+            case wire::FrameType::forward_control:
+                server_.on_forward_control(from, payload);
                 return true;
             default:
                 return false;

@@ -1,134 +1,9 @@
-// The whole overlay in one process and virtual time: the user nodes' and model nodes' own code on a virtual network.
+// The whole overlay in one process and virtual time: requests, answers, and what hostile and failing nodes do to them.
 
-#include <gtest/gtest.h>
-
-#include "node/model_node.h"
-#include "node/user_node.h"
-#include "simulator/network.h"
-#include "simulator/token_engine.h"
+#include "node/overlay_fixture.h"
 
 namespace planetserve::node {
 namespace {
-
-using simulator::EventQueue;
-using simulator::Frame;
-using simulator::Network;
-using simulator::TokenEngine;
-
-crypto::NodeKeys make_keys(Random& random) {
-    return {crypto::Identity::generate(random), crypto::AgreementKey::generate(random)};
-}
-
-struct UserHost final : simulator::Host {
-    UserHost(EventQueue& clock, Network& network, Random& random, UserNodeOptions options)
-        : keys(make_keys(random)), id(keys.identity.id()), node(keys, options, network.sender(id), random, clock) {
-        network.attach(id, *this);
-    }
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        node.on_frame(from, type, payload);
-    }
-    void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
-    void on_timer() override { node.on_timer(); }
-    Time next_timer() const override { return node.next_timer(); }
-
-    crypto::NodeKeys keys;
-    NodeId id;
-    UserNode node;
-};
-
-struct ModelHost final : simulator::Host {
-    ModelHost(EventQueue& clock, Network& network, Random& random, simulator::TokenEngineOptions options)
-        : keys(make_keys(random)),
-          id(keys.identity.id()),
-          engine(clock, options),
-          node(keys, {}, network.sender(id), engine, random, clock) {
-        network.attach(id, *this);
-        engine.after_progress = [&network, this] { network.rearm(id); };
-    }
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        node.on_frame(from, type, payload);
-    }
-    void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
-    void on_timer() override { node.on_timer(); }
-    Time next_timer() const override { return node.next_timer(); }
-
-    crypto::NodeKeys keys;
-    NodeId id;
-    TokenEngine engine;
-    ModelNode node;
-};
-
-struct Reply final : inference::ReplySink {
-    void on_head(const inference::ReplyHead& got) override { head = got; }
-    void on_body(ByteView bytes) override { text += to_string(bytes); }
-    void on_end() override { ended = true; }
-    void on_error(const Error& got) override { error = got; }
-    bool over() const { return ended || error; }
-
-    std::optional<inference::ReplyHead> head;
-    std::string text;
-    bool ended = false;
-    std::optional<Error> error;
-    std::unique_ptr<inference::Exchange> exchange;
-};
-
-class Overlay : public testing::Test {
-protected:
-    static constexpr Duration delay = 10ms;
-
-    void make(std::size_t users, std::size_t models, simulator::TokenEngineOptions engine = {}) {
-        for (std::size_t i = 0; i < users; ++i)
-            users_.push_back(std::make_unique<UserHost>(clock_, network_, random_, UserNodeOptions{}));
-        for (std::size_t i = 0; i < models; ++i)
-            models_.push_back(std::make_unique<ModelHost>(clock_, network_, random_, engine));
-        DirectoryView view;
-        for (auto& user : users_) view.relays.push_back({user->id, user->keys.onion.public_key(), ""});
-        for (auto& model : models_) view.models.push_back({model->id, model->keys.onion.public_key(), {"m"}, 4, 0, 0});
-        for (auto& user : users_) {
-            user->node.asker().update_directory(view);
-            network_.rearm(user->id);
-        }
-        clock_.run_for(1s);
-    }
-    UserHost& asker() { return *users_.front(); }
-    std::vector<onion::PathStatus> paths() { return asker().node.asker().pool().status(); }
-
-    Reply& ask(const std::string& body, const std::string& model = "m") {
-        auto& reply = replies_.emplace_back(std::make_unique<Reply>());
-        inference::Request request{
-            random_.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", model, to_bytes(body)};
-        auto started = asker().node.asker().start(std::move(request), *reply);
-        if (started)
-            reply->exchange = std::move(*started);
-        else
-            reply->error = started.error();
-        network_.rearm(asker().id);
-        return *reply;
-    }
-    bool finish(Reply& reply, Duration at_most = 60s) {
-        return clock_.run_until_true([&] { return reply.over(); }, at_most);
-    }
-    ModelHost& serving(const Reply& reply) {
-        for (const auto& [name, value] : reply.head->headers)
-            for (auto& model : models_)
-                if (name == "x-planetserve-model-node" && model->id.hex() == value) return *model;
-        throw std::logic_error("the reply names no model node");
-    }
-    std::size_t started() const {
-        std::size_t count = 0;
-        for (auto& model : models_) count += model->engine.started();
-        return count;
-    }
-
-    SeededRandom random_{11};
-    EventQueue clock_;
-    Network network_{clock_, [](const NodeId&, const NodeId&) { return delay; }};
-    std::vector<std::unique_ptr<UserHost>> users_;
-    std::vector<std::unique_ptr<ModelHost>> models_;
-    std::vector<std::unique_ptr<Reply>> replies_;
-};
-
-const std::string prompt = "What is the capital of a country that nobody must know I asked about?";
 
 TEST_F(Overlay, AnswersARequestOverFourPaths) {
     make(200, 3);
@@ -217,6 +92,43 @@ TEST_F(Overlay, ADeadModelNodeIsPassedOver) {
         EXPECT_EQ(&serving(reply), models_[2].get());
         EXPECT_LT(clock_.now() - before, 3s);
     }
+}
+
+TEST_F(Overlay, TheOnlyModelNodeIsTriedAgainWhenItCouldNotBeReachedAtFirst) {
+    make(60, 1);
+    network_.kill(models_[0]->id);
+    auto& reply = ask(prompt);
+    clock_.run_for(1s);
+    EXPECT_FALSE(reply.over());
+    network_.attach(models_[0]->id, *models_[0]);
+    ASSERT_TRUE(finish(reply));
+    ASSERT_TRUE(reply.ended) << reply.error->message;
+    EXPECT_EQ(started(), 1u);
+}
+
+TEST_F(Overlay, TheOnlyModelNodeIsTriedAgainWhenItsWordDidNotArriveInTime) {
+    make(60, 1);
+    NodeId slow = models_[0]->id;
+    network_.interfere([slow](const Frame& frame) -> std::vector<std::pair<Duration, Bytes>> {
+        if (frame.from == slow) return {};
+        return {{Duration{}, frame.payload}};
+    });
+    auto& reply = ask(prompt);
+    clock_.run_for(6s);
+    network_.interfere(nullptr);
+    ASSERT_TRUE(finish(reply));
+    ASSERT_TRUE(reply.ended) << reply.error->message;
+    EXPECT_EQ(reply.text, TokenEngine::answer(as_bytes(prompt), 40));
+    EXPECT_EQ(started(), 1u) << "the second attempt joins the first one's run";
+}
+
+TEST_F(Overlay, TheOnlyModelNodeIsGivenUpInTheEnd) {
+    make(60, 1);
+    network_.kill(models_[0]->id);
+    auto& reply = ask(prompt);
+    ASSERT_TRUE(finish(reply, 10s));
+    ASSERT_TRUE(reply.error);
+    EXPECT_NE(reply.error->message.find("cannot be reached"), std::string::npos) << reply.error->message;
 }
 
 TEST_F(Overlay, AModelNodeThatFallsSilentIsPassedOver) {

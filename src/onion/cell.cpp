@@ -39,8 +39,7 @@ Result<InnerCell> read_inner(ByteView body) {
     std::uint8_t flags = reader.u8();
     std::uint16_t size = reader.u16();
     cell.stream = reader.u32();
-    if (command < static_cast<std::uint8_t>(Command::confirm) ||
-        command > static_cast<std::uint8_t>(Command::probe_echo))
+    if (command < static_cast<std::uint8_t>(Command::confirm) || command > static_cast<std::uint8_t>(Command::retarget))
         return fail(ErrorCode::malformed, "cell with unknown command " + std::to_string(command));
     if (flags > 1) return fail(ErrorCode::malformed, "cell with unknown flags");
     if (size > cell_payload_size) return fail(ErrorCode::malformed, "cell whose payload does not fit it");

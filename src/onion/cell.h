@@ -28,6 +28,7 @@ enum class Command : std::uint8_t {
     credit = 5,      // either way: this many (4) more data cells may be sent
     probe = 6,       // user to proxy: 8 bytes to be echoed
     probe_echo = 7,  // proxy to user
+    retarget = 8,    // user to proxy: the stream's cloves go to another model node from now on: its id (32)
 };
 
 using StreamId = std::uint32_t;

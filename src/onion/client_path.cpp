@@ -32,6 +32,10 @@ bool ClientPath::send_clove(StreamId stream, ByteView clove) {
     return true;
 }
 
+void ClientPath::retarget_stream(StreamId stream, const NodeId& model) {
+    if (state_ == State::up && streams_.contains(stream)) send_cell(Command::retarget, false, stream, {model.bytes()});
+}
+
 void ClientPath::close_stream(StreamId stream) {
     if (streams_.erase(stream) == 0 || state_ != State::up) return;
     std::erase_if(queue_, [&](const QueuedCell& cell) { return cell.stream == stream; });
@@ -92,6 +96,7 @@ void ClientPath::on_inner(const InnerCell& cell, Time now, std::vector<PathEvent
             return;
         case Command::confirm:
         case Command::open:
+        case Command::retarget:
         case Command::probe:
             return go_down(DestroyReason::protocol, true, events);
     }

@@ -60,6 +60,8 @@ public:
     StreamId open_stream(const NodeId& model, const ReplyHandle& handle);
     // Queues a clove; false when the stream is not open. Cells go out as the flow window allows.
     bool send_clove(StreamId stream, ByteView clove);
+    // What is sent on the stream from now on goes to another model node, whose replies come under the same handle.
+    void retarget_stream(StreamId stream, const NodeId& model);
     void close_stream(StreamId stream);
 
     // A cell, a tear-down, the loss of the first hop's link, the passing of time. Each returns what happened.

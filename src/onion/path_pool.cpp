@@ -258,6 +258,11 @@ bool PathPool::send_clove(PathNumber path, StreamId stream, ByteView clove) {
     return found != paths_.end() && found->second.path->send_clove(stream, clove);
 }
 
+void PathPool::retarget_stream(PathNumber path, StreamId stream, const NodeId& model) {
+    auto found = paths_.find(path);
+    if (found != paths_.end()) found->second.path->retarget_stream(stream, model);
+}
+
 void PathPool::close_stream(PathNumber number, StreamId stream, Time) {
     auto found = paths_.find(number);
     if (found == paths_.end()) return;

@@ -75,6 +75,7 @@ public:
     bool shares_relays(PathNumber path) const;
     StreamId open_stream(PathNumber path, const NodeId& model, const ReplyHandle& handle);
     bool send_clove(PathNumber path, StreamId stream, ByteView clove);
+    void retarget_stream(PathNumber path, StreamId stream, const NodeId& model);
     void close_stream(PathNumber path, StreamId stream, Time now);
     // The owner found a path's cloves corrupt: it is torn down and replaced.
     void distrust(PathNumber path, Time now, UnixTime unix_now);

@@ -30,6 +30,9 @@ void Proxy::on_path_cell(EndpointId id, const InnerCell& cell, Time) {
         case Command::data:
             on_data(id, path, cell);
             return;
+        case Command::retarget:
+            on_retarget(id, path, cell);
+            return;
         case Command::close:
             close_stream(id, path, cell.stream, CloseReason::finished, false, true);
             return;
@@ -66,6 +69,16 @@ void Proxy::on_open(EndpointId id, Path& path, const InnerCell& cell) {
     }
     path.streams.emplace(cell.stream, Stream{*model, *handle, {}});
     by_handle_.emplace(*handle, StreamKey{id, cell.stream});
+}
+
+void Proxy::on_retarget(EndpointId id, Path& path, const InnerCell& cell) {
+    auto model = NodeId::from(cell.payload);
+    if (!model) {
+        relay_.close_path(id, DestroyReason::protocol);
+        return;
+    }
+    // A stream that this proxy closed while the cell was under way is nobody's fault.
+    if (auto stream = path.streams.find(cell.stream); stream != path.streams.end()) stream->second.model = *model;
 }
 
 void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell) {

@@ -65,6 +65,7 @@ private:
 
     void on_open(EndpointId id, Path& path, const InnerCell& cell);
     void on_data(EndpointId id, Path& path, const InnerCell& cell);
+    void on_retarget(EndpointId id, Path& path, const InnerCell& cell);
     // The forward cell was dealt with; grants credit unless a model node's link is clogged.
     void give_credit(EndpointId id, Path& path, const NodeId& model);
     void grant(EndpointId id, Path& path);

@@ -4,7 +4,7 @@
 
 namespace planetserve::routing {
 
-void Replica::apply(HolderIndex from, const std::vector<PathChange>& changes) {
+void apply_changes(HrTree& tree, HolderIndex holder, std::span<const PathChange> changes) {
     std::vector<PrefixKey> keys;
     for (const PathChange& change : changes) {
         keys.clear();
@@ -12,10 +12,10 @@ void Replica::apply(HolderIndex from, const std::vector<PathChange>& changes) {
         for (ChunkHash hash : change.hashes) keys.push_back(key = key.child(hash));
         if (change.kind == PathChange::Kind::insert)
             for (PrefixKey added : keys) {
-                if (!tree_.add(added, from)) break;
+                if (!tree.add(added, holder)) break;
             }
         else
-            for (std::size_t i = keys.size(); i > 0; --i) tree_.remove(keys[i - 1], from);
+            for (std::size_t i = keys.size(); i > 0; --i) tree.remove(keys[i - 1], holder);
     }
 }
 
@@ -32,7 +32,7 @@ void Replica::on_delta(HolderIndex from, Peer& peer, const Delta& delta) {
     }
     peer.latest = std::max(peer.latest, delta.sequence);
     if (peer.needs_snapshot || delta.sequence != peer.applied + 1) return;
-    apply(from, delta.changes);
+    apply_changes(tree_, from, delta.changes);
     peer.applied = delta.sequence;
     if (delta.content && *delta.content != tree_.content(from)) peer.needs_snapshot = true;
 }
@@ -50,7 +50,7 @@ void Replica::on_part(HolderIndex from, Peer& peer, const SnapshotPart& part) {
     }
     if (peer.parts[part.part]) return;
     peer.parts[part.part] = true;
-    apply(from, part.changes);
+    apply_changes(tree_, from, part.changes);
     if (std::ranges::find(peer.parts, false) != peer.parts.end()) return;
     peer.applied = part.sequence;
     peer.snapshot = 0;

@@ -22,6 +22,9 @@ struct ReplicaTiming {
     Duration longest_pause = 5s;
 };
 
+// Carries out on the tree what a mirror says became different, in its order.
+void apply_changes(HrTree& tree, HolderIndex holder, std::span<const PathChange> changes);
+
 class Replica {
 public:
     // The tree outlives the replica.
@@ -71,7 +74,6 @@ private:
     void begin_life(HolderIndex from, Peer& peer, Incarnation incarnation);
     void on_delta(HolderIndex from, Peer& peer, const Delta& delta);
     void on_part(HolderIndex from, Peer& peer, const SnapshotPart& part);
-    void apply(HolderIndex from, const std::vector<PathChange>& changes);
     std::optional<Bytes> ask(Peer& peer, Time now);
 
     HrTree& tree_;

@@ -25,6 +25,15 @@ std::optional<PayloadLimits> payload_limits(std::uint8_t type) {
             return PayloadLimits{ReplyHandle::size + 1, ReplyHandle::size + maximum_clove_size};
         case FrameType::reply_closed:
             return PayloadLimits{ReplyHandle::size, ReplyHandle::size};
+        case FrameType::forward_request:
+            return PayloadLimits{exchange_id_size + 4,
+                                 exchange_id_size + 4 + maximum_forward_head + maximum_forwarded_body};
+        case FrameType::forward_answer:
+            return PayloadLimits{exchange_id_size + 1, exchange_id_size + 1};
+        case FrameType::forward_control:
+            return PayloadLimits{exchange_id_size + 1, exchange_id_size + 4096};
+        case FrameType::group_sync:
+            return PayloadLimits{group_name_size + 1, group_name_size + maximum_group_message};
         case FrameType::call_request:
         case FrameType::call_response:
             return PayloadLimits{8, 1 << 20};

@@ -29,12 +29,26 @@ enum class FrameType : std::uint8_t {
     clove_forward = 32,
     clove_reply = 33,
     reply_closed = 34,
+    // Between model nodes of a group (docs/protocols/forwarding.md).
+    forward_request = 40,
+    forward_answer = 41,
+    forward_control = 42,
+    group_sync = 43,
     // Calls to a verification node (docs/protocols/registry.md): call id (8 bytes), then a protobuf message.
     call_request = 48,
     call_response = 49,
 };
 
 inline constexpr std::size_t frame_header_size = 4;
+
+// What one model node hands another in one frame: a request's head and a body of up to 1 MiB; a larger one stays where
+// it came in.
+inline constexpr std::size_t maximum_forwarded_body = 1 << 20;
+inline constexpr std::size_t maximum_forward_head = 64 << 10;
+inline constexpr std::size_t exchange_id_size = 32;
+// The group's name, then a message of the sync (routing/member.h).
+inline constexpr std::size_t group_name_size = 8;
+inline constexpr std::size_t maximum_group_message = (256 << 10) + 16;
 
 struct PayloadLimits {
     std::size_t minimum = 0;

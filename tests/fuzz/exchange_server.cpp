@@ -49,6 +49,18 @@ struct Engine final : inference::Service {
     std::vector<Call*> calls;
 };
 
+// Hands every other request to one of three members, and accepts from two of them.
+struct Group final : Forwarding {
+    static NodeId member(std::uint8_t number) { return NodeId{{100, static_cast<std::uint8_t>(number % 3)}}; }
+    std::optional<NodeId> place(const inference::Request&, const std::set<NodeId>& excluded) override {
+        NodeId to = member(++placed);
+        if (placed % 2 == 0 || excluded.contains(to)) return std::nullopt;
+        return to;
+    }
+    bool accepts_from(const NodeId& node, const std::string&) override { return node != member(2); }
+    std::uint8_t placed = 0;
+};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -66,6 +78,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     limits.maximum_body = 1 << 16;
     limits.maximum_assembly = 1 << 17;
     Server server(self, onion, limits, sink, engine, random, clock);
+    Group group;
+    server.set_forwarding(group);
     std::vector<std::unique_ptr<RecordSender>> senders;
     for (const auto& asker : askers) {
         ExchangeId id{asker.public_key().value};
@@ -88,7 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     };
     for (int step = 0; input.remaining() > 0 && step < 200; ++step) {
-        switch (input.u8() % 7) {
+        switch (input.u8() % 9) {
             case 0: {  // a whole true request
                 RequestHead head{{}, "POST", "/v1", "", "m", 0, {}, 3};
                 head.id.value[0] = input.u8() % 3;
@@ -141,6 +155,38 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 server.on_timer();
                 check(server.next_timer() > clock.time, "a timer that was served is not due again");
                 break;
+            case 7: {  // another node hands over a request
+                std::uint8_t which = input.u8();
+                ExchangeId id{askers[which % 2].public_key().value};
+                RequestHead head{{}, "POST", "/v1", "", "m", input.u8(), {}, 3};
+                head.id.value[0] = input.u8() % 3;
+                for (std::uint8_t i = 0; i < 4; ++i) head.lanes.push_back({NodeId{{i}}, random.id<ReplyHandle>()});
+                Bytes encoded = encode(head);
+                std::array<std::uint8_t, 4> encoded_size{};
+                store_big_endian(MutableByteView(encoded_size),
+                                 static_cast<std::uint32_t>(encoded.size() + (which >= 250 ? which : 0)));
+                Bytes payload = to_bytes(id.bytes());
+                append(payload, encoded_size);
+                append(payload, encoded);
+                payload.resize(payload.size() + head.body_size);
+                server.on_forward_request(Group::member(which), payload);
+                break;
+            }
+            case 8: {  // the word of a node that was handed one, and of one that handed one over
+                ExchangeId id{askers[input.u8() % 2].public_key().value};
+                NodeId from = Group::member(input.u8());
+                Bytes answer = to_bytes(id.bytes());
+                answer.push_back(input.u8() % 4);
+                server.on_forward_answer(from, answer);
+                Control control{input.u16(), input.u32(), input.u8() % 16 == 0, {}};
+                Bytes word = to_bytes(id.bytes());
+                if (input.u8() % 4 == 0)
+                    append(word, some());
+                else
+                    append_item(word, ItemKind::control, encode(control));
+                server.on_forward_control(from, word);
+                break;
+            }
         }
         check(server.exchanges() <= 8, "exchanges are bounded");
         check(server.assembly_bytes() <= limits.maximum_assembly + (1 << 20), "what is held is bounded");

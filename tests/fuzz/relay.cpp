@@ -95,14 +95,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 if (paths.empty()) break;
                 TruePath& path = paths[input.u8() % paths.size()];
                 CellBody body{};
-                std::uint8_t command = input.u8() % 9;
+                std::uint8_t command = input.u8() % 10;
                 NodeId model;
                 model.value[0] = 7;
                 auto handle = random.id<ReplyHandle>();
                 if (command == static_cast<std::uint8_t>(Command::open)) {
                     write_inner(body, Command::open, false, input.u8() % 6, {model.bytes(), handle.bytes()});
                     handles.push_back(handle);
-                } else if (command >= 1 && command <= 7) {
+                } else if (command >= 1 && command <= 8) {
                     ByteView bytes = input.bytes(std::min<std::size_t>(input.remaining(), input.u8()));
                     write_inner(body, static_cast<Command>(command), input.u8() % 2 == 0, input.u8() % 6, {bytes});
                 } else {

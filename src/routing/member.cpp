@@ -1,0 +1,225 @@
+// What a member tells the others and hears from them; where prompts go is in member_place.cpp.
+
+#include "routing/member.h"
+
+#include <algorithm>
+
+namespace planetserve::routing {
+
+namespace {
+
+// What a message between members is: a key that is offered (32 bytes), or the name of the key it was written under and
+// a message of the sync.
+enum class MessageKind : std::uint8_t { key_offer = 1, sync = 2 };
+
+constexpr Duration repair_check = 1s;
+// Between two offers to one peer.
+constexpr Duration offer_pause = 1s;
+
+}  // namespace
+
+Member::Member(const NodeId& self, MemberOptions options, Incarnation incarnation, Random& random, MemberOutput& output)
+    : self_(self),
+      options_(std::move(options)),
+      incarnation_(incarnation),
+      random_(random),
+      output_(output),
+      keys_(random.id<GroupKey>()),
+      agreement_(options_.array),
+      tree_(random.next(), options_.tree),
+      mirror_(random.next(), options_.cache_bytes, options_.cache_entries),
+      bytes_per_token_(options_.bytes_per_token) {
+    tree_.set_budget(self_index, options_.cache_entries);
+    start_over(incarnation);
+}
+
+// Everything that was hashed is worth nothing under another key.
+void Member::start_over(Incarnation incarnation) {
+    incarnation_ = incarnation;
+    mirror_.clear();
+    tree_.remove_holder(self_index);
+    for (auto& [id, known] : peers_)
+        if (replica_) replica_->remove(known.index);
+    publisher_ = std::make_unique<Publisher>(incarnation_, options_.width, mirror_, options_.publisher);
+    publisher_->set_load(own_load_);
+    publisher_->set_array(agreement_.standing());
+    replica_ = std::make_unique<Replica>(tree_, options_.width);
+    sentry_ = std::make_unique<Sentry>(keys_.key().bytes(), options_.sentry);
+    former_hasher_.reset();
+    make_hasher();
+}
+
+void Member::make_hasher() {
+    hasher_ = std::make_unique<ChunkHasher>(keys_.key().bytes(), agreement_.current(), options_.width);
+}
+
+void Member::set_peers(const std::vector<Peer>& peers, double own_reputation, Time now) {
+    own_reputation_ = own_reputation;
+    std::set<NodeId> listed;
+    for (const Peer& peer : peers) {
+        if (peer.id == self_) continue;
+        listed.insert(peer.id);
+        auto [found, added] = peers_.try_emplace(peer.id);
+        Known& known = found->second;
+        known.reputation = peer.reputation;
+        if (!added) continue;
+        if (free_indices_.empty()) {
+            known.index = next_index_++;
+        } else {
+            known.index = free_indices_.back();
+            free_indices_.pop_back();
+        }
+        known.listed_at = now;
+        offer_key(peer.id, known, now);
+    }
+    for (auto peer = peers_.begin(); peer != peers_.end();) {
+        if (listed.contains(peer->first)) {
+            ++peer;
+            continue;
+        }
+        replica_->remove(peer->second.index);
+        keys_.remove(peer->first);
+        agreement_.remove(peer->second.index);
+        free_indices_.push_back(peer->second.index);
+        peer = peers_.erase(peer);
+    }
+    if (next_sync_ == Time{} && !peers_.empty()) next_sync_ = next_repair_ = now;
+}
+
+void Member::on_link_down(const NodeId& peer) {
+    auto found = peers_.find(peer);
+    if (found != peers_.end()) found->second.reachable = false;
+}
+
+void Member::send(const NodeId& peer, ByteView message) {
+    ++counters_.messages_sent;
+    counters_.bytes_sent += message.size();
+    output_.send_sync(peer, message);
+}
+
+void Member::send_sync(const NodeId& peer, const Bytes& message) {
+    Bytes whole;
+    ByteWriter writer(whole);
+    writer.u8(static_cast<std::uint8_t>(MessageKind::sync));
+    writer.bytes(keys_.name().bytes());
+    writer.bytes(message);
+    send(peer, whole);
+}
+
+void Member::offer_key(const NodeId& peer, Known& known, std::optional<Time> now) {
+    if (now && known.offered_at && *now < *known.offered_at + offer_pause) return;
+    if (now) known.offered_at = now;
+    Bytes whole;
+    ByteWriter writer(whole);
+    writer.u8(static_cast<std::uint8_t>(MessageKind::key_offer));
+    writer.bytes(keys_.key().bytes());
+    send(peer, whole);
+}
+
+void Member::consider_keys() {
+    if (!keys_.update()) return;
+    ++counters_.rekeyed;
+    start_over(incarnation_ + 1);
+    for (auto& [id, known] : peers_) offer_key(id, known, std::nullopt);
+}
+
+void Member::on_message(const NodeId& from, ByteView message, Time now) {
+    counters_.bytes_received += message.size();
+    auto found = peers_.find(from);
+    if (found == peers_.end()) return;
+    Known& known = found->second;
+    ByteReader reader(message);
+    switch (static_cast<MessageKind>(reader.u8())) {
+        case MessageKind::key_offer: {
+            auto key = GroupKey::from(reader.rest());
+            if (!key || key->is_zero()) break;
+            known.reachable = true;
+            keys_.on_offer(from, *key);
+            consider_keys();
+            if (!keys_.agrees(from)) offer_key(from, known, now);
+            return;
+        }
+        case MessageKind::sync: {
+            auto name = GroupKeyName::from(reader.bytes(GroupKeyName::size));
+            if (!name) break;
+            known.reachable = true;
+            // Of another key: one of the two has to change.
+            if (*name != keys_.name()) return offer_key(from, known, now);
+            return on_sync(from, known, reader.rest(), now);
+        }
+    }
+    ++counters_.refused;
+}
+
+void Member::on_sync(const NodeId& from, Known& known, ByteView message, Time now) {
+    auto outcome = replica_->on_message(known.index, message, now);
+    if (!outcome) {
+        ++counters_.refused;
+        return;
+    }
+    if (outcome->array) {
+        agreement_.on_announcement(known.index, *outcome->array);
+        consider_array();
+    }
+    if (outcome->left) known.reachable = false;
+    // A report shows what was forwarded before it was made; a tenth of a second covers the way there and back.
+    if (!outcome->request) known.in_flight.on_report(now - 100ms);
+    if (outcome->reply) send_sync(from, *outcome->reply);
+    if (outcome->request)
+        for (const Bytes& part : publisher_->repair(known.index, *outcome->request, now)) send_sync(from, part);
+}
+
+void Member::consider_array() {
+    if (!options_.adapt_array) return;
+    if (agreement_.update(peers_.size() + 1)) {
+        former_hasher_ = std::move(hasher_);
+        make_hasher();
+    }
+    publisher_->set_array(agreement_.standing());
+}
+
+void Member::set_load(const LoadReport& load, Time now) {
+    own_load_ = load;
+    publisher_->set_load(load);
+    if (!peers_.empty() && publisher_->urgent())
+        next_sync_ = std::min(next_sync_, synced_at_ ? *synced_at_ + options_.urgent_pause : now);
+}
+
+void Member::broadcast_deltas(Time now) {
+    synced_at_ = now;
+    next_sync_ = now + options_.sync_period;
+    if (options_.adapt_array) {
+        agreement_.set_proposal(sentry_->propose(agreement_.current()));
+        consider_array();
+    }
+    for (const Bytes& delta : publisher_->deltas())
+        for (const auto& [id, known] : peers_) send_sync(id, delta);
+}
+
+void Member::on_timer(Time now) {
+    if (now >= next_repair_) {
+        next_repair_ = now + repair_check;
+        for (auto& [id, known] : peers_) {
+            known.in_flight.expire(now);
+            if (!keys_.agrees(id)) offer_key(id, known, now);
+            if (auto request = replica_->on_timer(known.index, now)) send_sync(id, *request);
+        }
+    }
+    if (now >= next_sync_) broadcast_deltas(now);
+}
+
+Time Member::next_timer() const { return peers_.empty() ? Time::max() : std::min(next_sync_, next_repair_); }
+
+void Member::leave() {
+    for (const auto& [id, known] : peers_) send_sync(id, publisher_->leave());
+}
+
+std::vector<Member::PeerStatus> Member::peers() const {
+    std::vector<PeerStatus> all;
+    for (const auto& [id, known] : peers_)
+        all.push_back({id, known.reachable && replica_->is_current(known.index), keys_.agrees(id),
+                       tree_.content(known.index).prefixes, replica_->load(known.index).value_or(LoadReport{})});
+    return all;
+}
+
+}  // namespace planetserve::routing

@@ -1,0 +1,141 @@
+// Where prompts go, and what this node's engine makes of them.
+
+#include <algorithm>
+
+#include "routing/member.h"
+
+namespace planetserve::routing {
+
+bool Member::usable(const Known& known, Time now) const {
+    if (!known.reachable || now < known.listed_at + options_.listed_for) return false;
+    auto heard = replica_->heard_at(known.index);
+    return heard && now < *heard + options_.sync_period * options_.silent_periods;
+}
+
+void Member::held_bytes(ByteView prompt, std::map<HolderIndex, std::pair<std::uint32_t, std::size_t>>& held) {
+    for (ChunkHasher* hasher : {hasher_.get(), former_hasher_.get()}) {
+        if (hasher == nullptr) continue;
+        tree_.match(hasher->hash(prompt), matches_, PrefixKey::root(hasher->lengths().version));
+        for (const Match& match : matches_) {
+            auto& [depth, bytes] = held[match.holder];
+            if (hasher->covered(match.depth) <= bytes) continue;
+            depth = match.depth;
+            bytes = hasher->covered(match.depth);
+        }
+    }
+}
+
+Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time now) {
+    Placement placement{self_, Reason::no_hit, 0, 0, tokens_of(prompt.size())};
+    std::map<HolderIndex, std::pair<std::uint32_t, std::size_t>> held;
+    held_bytes(prompt, held);
+    std::vector<Candidate> candidates;
+    std::vector<NodeId> nodes;
+    auto add = [&](const NodeId& id, HolderIndex index, double reputation, const LoadReport& load,
+                   const InFlight* in_flight) {
+        Candidate candidate{.node = index, .reputation = reputation, .load = load};
+        if (in_flight != nullptr) {
+            candidate.in_flight_requests = in_flight->requests();
+            candidate.in_flight_tokens = in_flight->tokens();
+        }
+        if (auto found = held.find(index); found != held.end()) {
+            candidate.depth = found->second.first;
+            candidate.cached_tokens = tokens_of(found->second.second);
+        }
+        placement.best_cached_tokens = std::max(placement.best_cached_tokens, candidate.cached_tokens);
+        candidates.push_back(candidate);
+        nodes.push_back(id);
+    };
+    if (!excluded.contains(self_)) add(self_, self_index, own_reputation_, own_load_, nullptr);
+    for (const auto& [id, known] : peers_)
+        if (!excluded.contains(id) && usable(known, now))
+            add(id, known.index, known.reputation, *replica_->load(known.index), &known.in_flight);
+
+    Request request{placement.prompt_tokens, 0};
+    const std::size_t common = sentry_->common_length(prompt);
+    while (request.common_depth < hasher_->levels(prompt.size()) &&
+           hasher_->covered(request.common_depth + 1) <= common)
+        ++request.common_depth;
+    // Nobody is trusted, this node neither: the request came here, and here it stays.
+    auto decision = decide(candidates, request, options_.decision, random_);
+    if (!decision) return placement;
+    placement.node = nodes[decision->chosen];
+    placement.reason = decision->reason;
+    placement.cached_tokens = candidates[decision->chosen].cached_tokens;
+    return placement;
+}
+
+void Member::on_forwarded(const Placement& placement, Time now) {
+    auto found = peers_.find(placement.node);
+    if (found == peers_.end()) return;
+    std::uint64_t uncached = placement.prompt_tokens - std::min(placement.prompt_tokens, placement.cached_tokens);
+    found->second.in_flight.on_forward(now, static_cast<std::uint32_t>(std::min<std::uint64_t>(uncached, 0xffffffff)));
+}
+
+std::vector<std::uint32_t> Member::sizes_of(const ChunkHasher& hasher, std::size_t levels) const {
+    std::vector<std::uint32_t> sizes(levels);
+    for (std::size_t level = 0; level < levels; ++level)
+        sizes[level] = static_cast<std::uint32_t>(hasher.covered(level + 1) - hasher.covered(level));
+    return sizes;
+}
+
+void Member::apply_own(CacheMirror::Changes&& changes) {
+    apply_changes(tree_, self_index, changes);
+    publisher_->record(std::move(changes));
+}
+
+void Member::use(ByteView prompt) {
+    auto hashes = hasher_->hash(prompt);
+    CacheMirror::Changes changes;
+    mirror_.use(hashes, sizes_of(*hasher_, hashes.size()), changes, PrefixKey::root(hasher_->lengths().version));
+    apply_own(std::move(changes));
+}
+
+std::uint64_t Member::cached_tokens(const NodeId& node, ByteView prompt) {
+    HolderIndex index = self_index;
+    if (node != self_) {
+        auto found = peers_.find(node);
+        if (found == peers_.end()) return 0;
+        index = found->second.index;
+    }
+    std::map<HolderIndex, std::pair<std::uint32_t, std::size_t>> held;
+    held_bytes(prompt, held);
+    auto found = held.find(index);
+    return found == held.end() ? 0 : tokens_of(found->second.second);
+}
+
+std::uint64_t Member::on_started(ByteView prompt) {
+    std::uint64_t expected = cached_tokens(self_, prompt);
+    sentry_->observe(prompt);
+    use(prompt);
+    return expected;
+}
+
+void Member::on_finished(ByteView prompt, ByteView prompt_and_answer, const std::optional<Report>& report) {
+    if (report && report->prompt_tokens > 0 && !prompt.empty()) {
+        // Templates add some tokens to each message, so a prompt of few bytes says little.
+        double measured = static_cast<double>(prompt.size()) / static_cast<double>(report->prompt_tokens);
+        if (report->prompt_tokens >= 64)
+            bytes_per_token_ = bytes_per_token_ * 7 / 8 + std::clamp(measured, 1.0, 16.0) / 8;
+        // Wrong by more than the chunk that ends where it differs: what continued that prefix was given up, too.
+        std::size_t cached_bytes = static_cast<std::size_t>(measured * static_cast<double>(report->cached_tokens));
+        std::size_t expected_bytes = static_cast<std::size_t>(measured * static_cast<double>(report->expected_tokens));
+        auto hashes = hasher_->hash(prompt);
+        std::size_t levels = hasher_->levels(std::min(cached_bytes, prompt.size()));
+        if (cached_bytes + agreement_.current().tail + 64 < expected_bytes && levels < hashes.size()) {
+            ++counters_.corrections;
+            CacheMirror::Changes changes;
+            mirror_.forget(hashes, levels, changes, PrefixKey::root(hasher_->lengths().version));
+            apply_own(std::move(changes));
+        }
+    }
+    use(prompt_and_answer);
+}
+
+void Member::on_engine_restart() {
+    mirror_.clear();
+    tree_.remove_holder(self_index);
+    publisher_->restart_log();
+}
+
+}  // namespace planetserve::routing
