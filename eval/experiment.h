@@ -38,8 +38,11 @@ public:
     virtual std::string_view description() const = 0;  // one line
     virtual Basis basis() const = 0;
     virtual std::string_view example() const = 0;  // options of a typical run, for --help
-    // False: needs servers, an engine or a file that `eval all` cannot assume.
+    // False: needs servers or an engine, which `eval all` does not start.
     virtual bool runs_alone() const { return true; }
+    // For those that run alone: not_found, saying what is missing and how to get it, where this machine lacks
+    // something. `eval all` says so and goes on.
+    virtual Status ready() const { return {}; }
 
     virtual void add_options(CLI::App&) {}
     // Writes through the report, which the caller finishes. An error ends the program with its message and exit code 1.

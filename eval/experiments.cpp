@@ -1,8 +1,12 @@
 // Which experiments there are.
-#include "eval/routing/experiments.h"
+#include "eval/adversary/adversary_experiment.h"
+#include "eval/clove_latency/clove_latency_experiment.h"
 #include "eval/confidential/confidential_experiment.h"
 #include "eval/experiment.h"
+#include "eval/malicious/anonymity_experiment.h"
+#include "eval/malicious/confidentiality_experiment.h"
 #include "eval/peers/peers_experiment.h"
+#include "eval/routing/experiments.h"
 #include "eval/workload/workload_experiment.h"
 
 namespace planetserve::eval {
@@ -23,6 +27,10 @@ std::string_view to_string(Basis basis) {
 
 std::vector<std::unique_ptr<Experiment>> all_experiments() {
     std::vector<std::unique_ptr<Experiment>> experiments;
+    experiments.push_back(make_anonymity_experiment());
+    experiments.push_back(make_confidentiality_experiment());
+    experiments.push_back(make_adversary_experiment());
+    experiments.push_back(make_clove_latency_experiment());
     experiments.push_back(make_workload_experiment());
     experiments.push_back(make_routing_experiment());
     experiments.push_back(make_ablation_experiment());

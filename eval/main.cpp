@@ -61,8 +61,16 @@ void list(const std::vector<std::unique_ptr<Experiment>>& experiments) {
 int run_all(const std::vector<std::unique_ptr<Experiment>>& experiments, const CommandLine& line) {
     std::vector<std::string> failed;
     for (const auto& experiment : experiments) {
-        if (!experiment->runs_alone()) continue;
         std::string name(experiment->name());
+        if (!experiment->runs_alone()) {
+            std::cout << name << ": skipped, it needs servers or an engine (planetserve eval " << name
+                      << " --help)\n\n";
+            continue;
+        }
+        if (Status ready = experiment->ready(); !ready) {
+            std::cout << name << ": skipped: " << ready.error().message << "\n\n";
+            continue;
+        }
         if (run(*experiment, line.options, std::filesystem::path(line.out) / name) != 0) failed.push_back(name);
         std::cout << std::endl;
     }

@@ -1,25 +1,13 @@
 #include "eval/report.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <limits>
 
+#include "eval/experiment_fixture.h"
+
 namespace planetserve::eval {
 namespace {
-
-struct TemporaryFolder {
-    TemporaryFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "ps-eval-XXXXXX").string();
-        if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
-        path = pattern;
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    std::filesystem::path path;
-};
 
 TEST(Table, WritesCsvAndPlainText) {
     Table table({"arm", "ttft_s", "n"});

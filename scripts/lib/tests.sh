@@ -215,7 +215,7 @@ test_functional() {
     run_node_tests "$folder/node"
 }
 
-ensure_program_or_say() { configure_preset release release && build_targets release planetserve planetserve_lab; }
+ensure_program_or_say() { configure_preset release release && build_targets release planetserve planetserve_lab planetserve_eval; }
 
 run_pytest() {
     local folder=$1 log="$LOGS/pytest.log" report="$LOGS/pytest.xml" arguments=() passed failed
