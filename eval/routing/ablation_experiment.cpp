@@ -1,6 +1,7 @@
 #include "eval/live/live_ablation.h"
 #include "eval/routing/ablation_parts.h"
 #include "eval/routing/experiments.h"
+#include "eval/routing/trace_workload.h"
 
 namespace planetserve::eval {
 
@@ -21,6 +22,7 @@ public:
     Basis basis() const override { return live_.live ? Basis::live : Basis::simulated; }
     std::string_view example() const override { return "--out results"; }
 
+    Status ready() const override { return trace_ready(trace_); }
     void add_options(CLI::App& app) override {
         app.add_option("--trace", trace_, "in Mooncake's format (default: the conversation trace)");
         app.add_option("--most-nodes", most_nodes_, "of the scale sweep (default 1024, with --quick 64)")

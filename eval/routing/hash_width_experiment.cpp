@@ -69,6 +69,7 @@ public:
     Basis basis() const override { return Basis::simulated; }
     std::string_view example() const override { return "--out results --trace conversation_trace.jsonl"; }
 
+    Status ready() const override { return trace_ready(trace_); }
     void add_options(CLI::App& app) override {
         app.add_option("--trace", trace_, "in Mooncake's format (default: the conversation trace)");
     }

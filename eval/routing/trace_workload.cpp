@@ -69,4 +69,11 @@ Result<std::vector<TraceRequest>> load_trace(const std::string& file, std::size_
     return trace;
 }
 
+Status trace_ready(const std::string& file) {
+    if (!file.empty()) return {};
+    auto found = default_trace();
+    if (!found) return std::unexpected(found.error());
+    return {};
+}
+
 }  // namespace planetserve::eval

@@ -14,4 +14,7 @@ simulator::Workload workload_of(const std::vector<TraceRequest>& trace);
 // The first so many requests (0: all) of a trace's file, of the default trace when it is empty.
 Result<std::vector<TraceRequest>> load_trace(const std::string& file, std::size_t most);
 
+// Whether there is a trace to load: not_found where none is named and this machine has no default one.
+Status trace_ready(const std::string& file);
+
 }  // namespace planetserve::eval
