@@ -5,7 +5,6 @@
 
 #include "base/random.h"
 #include "eval/statistics.h"
-#include "eval/wide_area/live_check.h"
 #include "eval/wide_area/wide_overlay.h"
 
 namespace planetserve::eval {
@@ -31,7 +30,7 @@ public:
     std::string_view description() const override {
         return "path set-up and time to first token across the United States and the world, against direct connection";
     }
-    Basis basis() const override { return live_.asked ? Basis::live : Basis::simulated; }
+    Basis basis() const override { return Basis::simulated; }
     std::string_view example() const override { return "--out results --users 400"; }
 
     void add_options(CLI::App& app) override {
@@ -46,11 +45,9 @@ public:
             ->check(CLI::Range(0.0, 1000.0));
         app.add_option("--engine-ms", engine_ms_, "what an engine takes to its first token (default 200)")
             ->check(CLI::Range(0.0, 60'000.0));
-        live_.add_options(app);
     }
 
     Status run(const RunOptions& options, Report& report) override {
-        if (live_.asked) return live_.run(options, report);
         const std::uint32_t relays = relays_ > 0 ? relays_ : options.quick ? 200 : 600;
         const std::uint32_t users = users_ > 0 ? users_ : options.quick ? 80 : 600;
         report.summary("relays", relays);
@@ -59,11 +56,10 @@ public:
                      "p90", "direct p50", "p90", "paths replaced", "failed"});
         Table figures({"area", "links", "what", "ms"});
         Figure setup{.name = "setup",
-                     .title = "Path set-up, 3 relays",
+                     .title = "Path set-up, " + std::to_string(hops_) + " relays",
                      .x_label = "ms",
                      .y_label = "share of paths",
                      .style = Figure::Style::steps};
-        setup.title = "Path set-up, " + std::to_string(hops_) + " relays";
         Figure tokens{.name = "first_token",
                       .title = "Time to first token",
                       .x_label = "ms",
@@ -157,7 +153,6 @@ private:
     std::uint32_t hops_ = 3;
     double line_ms_ = 10;
     double engine_ms_ = 200;
-    LiveCheck live_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // `wide-area`: how long paths and first tokens take where nodes are spread over the United States or the world, beside
-// a direct connection and set-up by telescoping; and, with --live, real node processes at such distances.
+// a direct connection and set-up by telescoping.
 #pragma once
 
 #include <memory>
