@@ -1,4 +1,5 @@
 // Which experiments there are.
+#include "eval/routing/experiments.h"
 #include "eval/adversary/adversary_experiment.h"
 #include "eval/clove_latency/clove_latency_experiment.h"
 #include "eval/confidential/confidential_experiment.h"
@@ -6,7 +7,6 @@
 #include "eval/malicious/anonymity_experiment.h"
 #include "eval/malicious/confidentiality_experiment.h"
 #include "eval/peers/peers_experiment.h"
-#include "eval/routing/experiments.h"
 #include "eval/wide_area/wide_area_experiment.h"
 #include "eval/workload/workload_experiment.h"
 
