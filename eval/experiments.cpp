@@ -7,6 +7,7 @@
 #include "eval/malicious/anonymity_experiment.h"
 #include "eval/malicious/confidentiality_experiment.h"
 #include "eval/peers/peers_experiment.h"
+#include "eval/wide_area/wide_area_experiment.h"
 #include "eval/workload/workload_experiment.h"
 
 namespace planetserve::eval {
@@ -37,6 +38,7 @@ std::vector<std::unique_ptr<Experiment>> all_experiments() {
     experiments.push_back(make_hash_width_experiment());
     experiments.push_back(make_confidential_experiment());
     experiments.push_back(make_peers_experiment());
+    experiments.push_back(make_wide_area_experiment());
     return experiments;
 }
 
