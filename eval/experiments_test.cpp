@@ -27,6 +27,9 @@ std::unique_ptr<Experiment> find(std::string_view name) {
 class Deterministic : public testing::TestWithParam<std::string> {};
 
 TEST_P(Deterministic, SameSeedSameSummary) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "ten times as slow, and the parts have tests of their own";
+#endif
     // Those that need a trace have a test of their own, with a small one; the real one takes minutes.
     ::unsetenv("PLANETSERVE_TRACES");
     ::unsetenv("PLANETSERVE_ROOT");
