@@ -111,31 +111,26 @@ struct Comparison {
     double reference = 0;
 };
 
-// Times two functions turn by turn, so that what disturbs the machine disturbs both alike. A turn is as many calls as
-// take about turn_time; there are as many turns as fit into total_time, 15 at the least.
-template <typename Value, typename Reference>
-Comparison compare(Value value, Reference reference,
-                   std::chrono::microseconds total_time = std::chrono::milliseconds(600),
-                   std::chrono::microseconds turn_time = std::chrono::microseconds(100)) {
+// Times two things turn by turn, so that what disturbs the machine disturbs both alike. Each is given as what times so
+// many calls of it and returns microseconds a call. A turn is as many calls as take about turn_time; there are as many
+// turns as fit into total_time, 15 at the least.
+template <typename TimeValue, typename TimeReference>
+Comparison compare_timed(TimeValue time_value, TimeReference time_reference,
+                         std::chrono::microseconds total_time = std::chrono::milliseconds(600),
+                         std::chrono::microseconds turn_time = std::chrono::microseconds(100)) {
     using Clock = std::chrono::steady_clock;
-    using Microseconds = std::chrono::duration<double, std::micro>;
-    auto time = [](auto& function, std::size_t calls) {
-        auto start = Clock::now();
-        for (std::size_t i = 0; i < calls; ++i) function();
-        return Microseconds(Clock::now() - start).count() / static_cast<double>(calls);
-    };
-    auto calls_a_turn = [&](auto& function) {
-        time(function, 3);
-        double once = std::max(time(function, 10), 0.001);
+    auto calls_a_turn = [&](auto& time) {
+        time(3);
+        double once = std::max(time(10), 0.001);
         return static_cast<std::size_t>(std::max(1.0, static_cast<double>(turn_time.count()) / once));
     };
-    const std::size_t value_calls = calls_a_turn(value);
-    const std::size_t reference_calls = calls_a_turn(reference);
+    const std::size_t value_calls = calls_a_turn(time_value);
+    const std::size_t reference_calls = calls_a_turn(time_reference);
     std::vector<double> values;
     std::vector<double> references;
     for (auto start = Clock::now(); values.size() < 15 || Clock::now() - start < total_time;) {
-        values.push_back(time(value, value_calls));
-        references.push_back(time(reference, reference_calls));
+        values.push_back(time_value(value_calls));
+        references.push_back(time_reference(reference_calls));
     }
     auto median = [](std::vector<double>& samples) {
         auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
@@ -143,6 +138,24 @@ Comparison compare(Value value, Reference reference,
         return *middle;
     };
     return {median(values), median(references)};
+}
+
+// What times calls of a function, for compare_timed.
+template <typename Function>
+auto timed(Function& function) {
+    return [&function](std::size_t calls) {
+        using Clock = std::chrono::steady_clock;
+        auto start = Clock::now();
+        for (std::size_t i = 0; i < calls; ++i) function();
+        return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / static_cast<double>(calls);
+    };
+}
+
+template <typename Value, typename Reference>
+Comparison compare(Value value, Reference reference,
+                   std::chrono::microseconds total_time = std::chrono::milliseconds(600),
+                   std::chrono::microseconds turn_time = std::chrono::microseconds(100)) {
+    return compare_timed(timed(value), timed(reference), total_time, turn_time);
 }
 
 // Keeps the compiler from dropping a computation whose result nobody reads.

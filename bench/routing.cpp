@@ -9,11 +9,15 @@
 // sync           bytes to one peer for 1,000 new prompts of a node whose cache is full, a delta each 100 of them; the
 //                reference: all that the node holds, each 100 of them
 // memory         bytes an entry: counted by the tree; by growth of the heap for both
+//
+// OPERATION/64-token/INDEX: the same prompts in an index of another router, where PLANETSERVE_PEERS_ROUTING names the
+// program that has them (bench/peers-routing; `planetserve bench` builds it).
 #include <malloc.h>
 
 #include <unordered_map>
 
 #include "base/random.h"
+#include "bench/peer_process.h"
 #include "bench/report.h"
 #include "routing/hr_tree.h"
 #include "routing/publisher.h"
@@ -28,6 +32,10 @@ constexpr std::size_t prompt_size = 6000;
 constexpr std::size_t levels = prompt_size / chunk;
 constexpr std::size_t entries = 1'000'000;
 constexpr std::size_t holders = 8;
+// Prompts that are looked up by their hashes: nearly half of the table, so that it is not in the nearer caches; and
+// those that are hashed, too, which would have just arrived.
+constexpr std::size_t asked_prompts = 20'000;
+constexpr std::size_t hashed_prompts = 2'000;
 
 using FullHashes = std::vector<std::uint64_t>;
 
@@ -55,8 +63,8 @@ struct Bench {
         prompts.reserve(entries / levels + 1);
         while (prompts.size() * levels < entries * 11 / 10) prompts.push_back(random.next());
         std::size_t before = heap();
-        for (std::size_t i = 0; tree.prefixes() < entries; ++i)
-            tree.insert(hashes_of(i), static_cast<HolderIndex>(i % holders));
+        for (; tree.prefixes() < entries; ++inserted)
+            tree.insert(hashes_of(inserted), static_cast<HolderIndex>(inserted % holders));
         tree_growth = heap() - before;
         before = heap();
         for (std::size_t i = 0; map.size() < entries; ++i) {
@@ -64,14 +72,14 @@ struct Bench {
             for (std::uint64_t hash : full) map[hash] |= static_cast<std::uint8_t>(1u << i % holders);
         }
         map_growth = heap() - before;
-        // What is asked, in an order that no cache can follow.
-        for (std::size_t i = 0; i < 2000; ++i) {
+        for (std::size_t i = 0; i < asked_prompts; ++i) {
             std::size_t which = random.below(entries / levels);
+            asked_numbers.push_back(which);
             auto hashes = hashes_of(which);
             asked.emplace_back(hashes.begin(), hashes.end());
             hash_fully(bytes_of(which), full);
             asked_fully.push_back(full);
-            asked_bytes.push_back(bytes_of(which));
+            if (i < hashed_prompts) asked_bytes.push_back(bytes_of(which));
             short_asked.push_back(asked.back());
             short_asked_fully.push_back(full);
             for (std::size_t level = levels / 3; level < levels; ++level) {
@@ -112,6 +120,7 @@ struct Bench {
     std::vector<std::uint64_t> prompts;
     Bytes bytes;
     FullHashes full;
+    std::vector<std::size_t> asked_numbers;
     std::vector<std::vector<ChunkHash>> asked;
     std::vector<std::vector<ChunkHash>> short_asked;
     std::vector<FullHashes> asked_fully;
@@ -119,9 +128,39 @@ struct Bench {
     std::vector<Bytes> asked_bytes;
     std::vector<Match> matches;
     std::size_t turn = 0;
+    // Prompts that the tree has.
+    std::size_t inserted = 0;
     std::size_t tree_growth = 0;
     std::size_t map_growth = 0;
 };
+
+void add_peers(Bench& bench, const char* program, bench::Report& report) {
+    bench::PeerProcess peers(program);
+    for (std::size_t value : {chunk, prompt_size, holders, bench.inserted, asked_prompts, hashed_prompts})
+        peers.write_u32(value);
+    for (std::size_t i = 0; i < bench.inserted; ++i) peers.write(bench.bytes_of(i));
+    for (std::size_t number : bench.asked_numbers) peers.write(bench.bytes_of(number));
+    std::vector<std::pair<std::string, double>> indexes;
+    for (std::string line = peers.line(); line != "ready"; line = peers.line()) {
+        auto space = line.find(' ');
+        indexes.emplace_back(line.substr(0, space), std::stod(line.substr(space)) / entries);
+    }
+    auto lookup = [&] { bench.match(bench.asked[bench.next()]); };
+    auto lookup_hashed = [&] { bench.match(bench.hasher.hash(bench.asked_bytes[bench.next() % hashed_prompts])); };
+    auto match_short = [&] { bench.match(bench.short_asked[bench.next()]); };
+    for (const auto& [index, bytes] : indexes) {
+        auto row = [&](const char* operation, auto& own) {
+            auto times = bench::compare_timed(
+                bench::timed(own), [&](std::size_t calls) { return peers.time(index, operation, calls); },
+                std::chrono::milliseconds(1500));
+            report.add(operation + ("/64-token/" + index), times.value, "us", times.reference);
+        };
+        row("lookup", lookup);
+        row("lookup_hashed", lookup_hashed);
+        row("match_short", match_short);
+        report.add("memory/growth/" + index, static_cast<double>(bench.tree_growth) / entries, "bytes/entry", bytes);
+    }
+}
 
 // Insertion of new paths and their removal; only the insertion is timed.
 double time_insertion(auto insert, auto remove) {
@@ -175,20 +214,22 @@ int main(int argc, char** argv) {
         "lookup/64-token", [&] { bench.match(bench.asked[bench.next()]); },
         [&] { bench.walk(bench.asked_fully[bench.next()]); });
     row(
-        "lookup_hashed/64-token", [&] { bench.match(bench.hasher.hash(bench.asked_bytes[bench.next()])); },
+        "lookup_hashed/64-token",
+        [&] { bench.match(bench.hasher.hash(bench.asked_bytes[bench.next() % hashed_prompts])); },
         [&] {
-            hash_fully(bench.asked_bytes[bench.next()], bench.full);
+            hash_fully(bench.asked_bytes[bench.next() % hashed_prompts], bench.full);
             bench.walk(bench.full);
         });
     row(
-        "hash/6000B", [&] { bench::keep(bench.hasher.hash(bench.asked_bytes[bench.next()])); },
+        "hash/6000B", [&] { bench::keep(bench.hasher.hash(bench.asked_bytes[bench.next() % hashed_prompts])); },
         [&] {
-            hash_fully(bench.asked_bytes[bench.next()], bench.full);
+            hash_fully(bench.asked_bytes[bench.next() % hashed_prompts], bench.full);
             bench::keep(bench.full);
         });
     row(
         "match_short/64-token", [&] { bench.match(bench.short_asked[bench.next()]); },
         [&] { bench.walk(bench.short_asked_fully[bench.next()]); });
+    if (const char* program = std::getenv("PLANETSERVE_PEERS_ROUTING")) add_peers(bench, program, report);
 
     std::vector<std::vector<ChunkHash>> fresh;
     for (int i = 0; i < 100; ++i) {

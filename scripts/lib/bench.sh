@@ -15,6 +15,7 @@ bench_verb() {
     build_benchmarks
     if ((${#names[@]} == 0)); then mapfile -t names < <(benchmark_names); fi
     ((${#names[@]} > 0)) || fail "there are no benchmarks in this tree"
+    if [[ " ${names[*]} " == *" routing "* ]]; then build_routing_peers; fi
     rows=$(mktemp -d)
     for name in "${names[@]}"; do
         [[ -x $ROOT/build/release/bin/bench_$name ]] ||
@@ -43,6 +44,25 @@ build_benchmarks() {
     configure_preset test release || exit 1
     mapfile -t targets < <(benchmark_names | sed 's/^/bench_/')
     if ((${#targets[@]} > 0)); then build_targets release "${targets[@]}" || exit 1; fi
+    release_lock
+}
+
+# build_routing_peers: the program with other routers' indexes for bench_routing, from crates that cargo fetches. Kept in
+# the cache. Without it, or where it does not build, the benchmark has no rows of theirs.
+build_routing_peers() {
+    local folder="$CACHE/peers-routing"
+    if ! command -v cargo >/dev/null; then
+        say "bench: no cargo here, so routing is not compared with kv-index and dynamo-kv-router"
+        return
+    fi
+    hold_lock peers-routing
+    if RUSTFLAGS='-C target-cpu=native' run_step "bench: building the other routers' indexes (about 5 CPU minutes, once)" \
+        "$ROOT/build/logs/peers-routing.log" - \
+        cargo build --release --locked --manifest-path "$ROOT/bench/peers-routing/Cargo.toml" --target-dir "$folder"; then
+        export PLANETSERVE_PEERS_ROUTING="$folder/release/peers-routing"
+    else
+        say "bench: routing is not compared with kv-index and dynamo-kv-router"
+    fi
     release_lock
 }
 
