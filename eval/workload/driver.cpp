@@ -51,7 +51,7 @@ public:
           start_(clock_.now()) {
         records_.resize(items.size());
         for (std::size_t i = 0; i < items.size(); ++i) order_.push_back(i);
-        std::ranges::stable_sort(order_, {}, [&](std::size_t i) { return *items[i].at; });
+        std::ranges::sort(order_, {}, [&](std::size_t i) { return std::pair(*items[i].at, i); });
     }
 
     std::vector<RequestRecord> finish() {

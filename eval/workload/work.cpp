@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
+#include <numeric>
 
 namespace planetserve::eval {
 
@@ -94,7 +95,13 @@ void arrive_at_rate(std::vector<WorkItem>& items, double rate, Random& random) {
 Status arrive_as_given(std::vector<WorkItem>& items, double speed) {
     for (const auto& item : items)
         if (!item.at) return fail(ErrorCode::invalid_argument, "a request has no time of its own; give a rate");
-    std::ranges::stable_sort(items, {}, [](const WorkItem& item) { return *item.at; });
+    // By time, else as they came.
+    std::vector<std::size_t> order(items.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(*items[i].at, i); });
+    std::vector<WorkItem> sorted;
+    for (std::size_t i : order) sorted.push_back(std::move(items[i]));
+    items = std::move(sorted);
     if (items.empty()) return {};
     Duration first = *items.front().at;
     for (auto& item : items)
