@@ -97,7 +97,7 @@ LoopbackNode::LoopbackNode(NodeKind kind)
     if (!bound) throw std::runtime_error(bound.error().message);
     place_ = {keys_.identity.id(), keys_.onion.public_key(), *bound};
     if (kind_ == NodeKind::relay) relay_.emplace(keys_, node::UserNodeOptions{}, *links_, random_, clock_);
-    if (kind_ == NodeKind::model) model_node_.emplace(keys_, exchange::ServerLimits{}, *links_, echo_, random_, clock_);
+    if (kind_ == NodeKind::model) model_node_.emplace(keys_, node::ModelNodeOptions{}, *links_, echo_, random_, clock_);
 }
 
 LoopbackNode::~LoopbackNode() = default;

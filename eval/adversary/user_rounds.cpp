@@ -5,6 +5,7 @@
 #include "eval/adversary/geography.h"
 #include "node/model_node.h"
 #include "node/user_node.h"
+#include "simulator/node_host.h"
 #include "simulator/token_engine.h"
 
 namespace planetserve::eval {
@@ -19,25 +20,19 @@ constexpr Duration asking_within = 2s;
 
 // Tells the recorder what arrives, then the node.
 template <typename Node>
-class RecordedHost final : public simulator::Host {
+class RecordedHost final : public simulator::NodeHost<Node> {
 public:
     template <typename... Arguments>
     RecordedHost(Recorder& recorder, EventQueue& clock, Network& network, const NodeId& own_id,
                  Arguments&&... arguments)
-        : id(own_id), node(std::forward<Arguments>(arguments)...), recorder_(recorder), clock_(clock) {
-        network.attach(id, *this);
-    }
+        : simulator::NodeHost<Node>(network, own_id, std::forward<Arguments>(arguments)...),
+          recorder_(recorder),
+          clock_(clock) {}
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        recorder_.on_arrival(clock_.now(), from, id, type, payload);
-        node.on_frame(from, type, payload);
+        recorder_.on_arrival(clock_.now(), from, this->id, type, payload);
+        simulator::NodeHost<Node>::on_frame(from, type, payload);
         recorder_.after_arrival();
     }
-    void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
-    void on_timer() override { node.on_timer(); }
-    Time next_timer() const override { return node.next_timer(); }
-
-    const NodeId id;
-    Node node;
 
 private:
     Recorder& recorder_;
@@ -95,7 +90,7 @@ struct UserRounds::Nodes {
             engines.push_back(
                 std::make_unique<simulator::TokenEngine>(clock, simulator::TokenEngineOptions{5, 100ms, 20ms, 16}));
             models.push_back(std::make_unique<RecordedHost<node::ModelNode>>(
-                recorder, clock, network, id, keys, exchange::ServerLimits{}, network.sender(id), *engines.back(),
+                recorder, clock, network, id, keys, node::ModelNodeOptions{}, network.sender(id), *engines.back(),
                 random, clock));
             engines.back()->after_progress = [this, id] { network.rearm(id); };
         }

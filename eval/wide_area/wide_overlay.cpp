@@ -2,7 +2,7 @@
 
 #include "node/model_node.h"
 #include "node/user_node.h"
-#include "simulator/network.h"
+#include "simulator/node_host.h"
 #include "simulator/token_engine.h"
 
 namespace planetserve::eval {
@@ -11,28 +11,10 @@ namespace {
 
 using simulator::EventQueue;
 using simulator::Network;
+using simulator::NodeHost;
 
 constexpr Duration path_deadline = 20s;
 constexpr Duration answer_deadline = 30s;
-
-template <typename Node>
-class Host final : public simulator::Host {
-public:
-    template <typename... Arguments>
-    Host(Network& network, const NodeId& own_id, Arguments&&... arguments)
-        : id(own_id), node(std::forward<Arguments>(arguments)...) {
-        network.attach(id, *this);
-    }
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        node.on_frame(from, type, payload);
-    }
-    void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
-    void on_timer() override { node.on_timer(); }
-    Time next_timer() const override { return node.next_timer(); }
-
-    const NodeId id;
-    Node node;
-};
 
 struct Reply final : inference::ReplySink {
     explicit Reply(const Clock& own_clock) : clock(own_clock) {}
@@ -63,7 +45,7 @@ struct WideOverlay::Nodes {
             auto key = crypto::AgreementKey::generate(random);
             geography.put(id, place);
             directory.relays.push_back({id, key.public_key(), ""});
-            relays.push_back(std::make_unique<Host<node::RelayRole>>(
+            relays.push_back(std::make_unique<NodeHost<node::RelayRole>>(
                 network, id, id, key, onion::RelayLimits{}, onion::ProxyLimits{}, network.sender(id), random, clock));
         }
         for (const Place& place : shape.models) {
@@ -73,13 +55,13 @@ struct WideOverlay::Nodes {
             directory.models.push_back({id, keys.onion.public_key(), {"m"}, 16, 0, 0});
             engines.push_back(std::make_unique<simulator::TokenEngine>(
                 clock, simulator::TokenEngineOptions{3, shape.engine, 20ms, 16}));
-            models.push_back(std::make_unique<Host<node::ModelNode>>(
-                network, id, keys, exchange::ServerLimits{}, network.sender(id), *engines.back(), random, clock));
+            models.push_back(std::make_unique<NodeHost<node::ModelNode>>(
+                network, id, keys, node::ModelNodeOptions{}, network.sender(id), *engines.back(), random, clock));
             engines.back()->after_progress = [this, id] { network.rearm(id); };
         }
     }
 
-    std::optional<Duration> ask(Host<node::UserNode>& user, UserSample& sample) {
+    std::optional<Duration> ask(NodeHost<node::UserNode>& user, UserSample& sample) {
         Reply reply(clock);
         Bytes body(100);
         random.fill(body);
@@ -106,8 +88,8 @@ struct WideOverlay::Nodes {
         node::UserNodeOptions options;
         options.pool.length = shape.hops;
         options.pool.paths = shape.paths;
-        Host<node::UserNode> user(network, keys.identity.id(), keys, options, network.sender(keys.identity.id()),
-                                  random, clock);
+        NodeHost<node::UserNode> user(network, keys.identity.id(), keys, options, network.sender(keys.identity.id()),
+                                      random, clock);
         user.node.asker().update_directory(directory);
         network.rearm(user.id);
         auto& pool = user.node.asker().pool();
@@ -144,9 +126,9 @@ struct WideOverlay::Nodes {
     Geography geography;
     Network network;
     node::DirectoryView directory;
-    std::vector<std::unique_ptr<Host<node::RelayRole>>> relays;
+    std::vector<std::unique_ptr<NodeHost<node::RelayRole>>> relays;
     std::vector<std::unique_ptr<simulator::TokenEngine>> engines;
-    std::vector<std::unique_ptr<Host<node::ModelNode>>> models;
+    std::vector<std::unique_ptr<NodeHost<node::ModelNode>>> models;
 };
 
 WideOverlay::WideOverlay(const OverlayShape& shape, std::uint64_t seed)

@@ -57,13 +57,12 @@ ModelRole::ModelRole(Runtime& runtime, const RoutingConfig& routing, prometheus:
       metrics_(metrics),
       router_([&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); },
               runtime.clock()),
-      groups_(
-          runtime.keys().identity.id(), router_, [this] { return router_.stats(); }, runtime.links(), runtime.random(),
-          runtime.clock(), routing::Incarnation{static_cast<std::uint64_t>(runtime.clock().unix_now().milliseconds)}),
-      node_(runtime.keys(), {}, runtime.links(), groups_, runtime.random(), runtime.clock()),
+      node_(runtime.keys(),
+            {.stats = [this] { return router_.stats(); },
+             .incarnation = static_cast<routing::Incarnation>(runtime.clock().unix_now().milliseconds)},
+            runtime.links(), router_, runtime.random(), runtime.clock()),
       started_(runtime.clock().unix_now()) {
-    groups_.on_wake([this] { runtime_.rearm(); });
-    node_.set_forwarding(groups_);
+    node_.groups().on_wake([this] { runtime_.rearm(); });
 }
 
 Status ModelRole::add(const ServedModelConfig& config) {
@@ -73,7 +72,7 @@ Status ModelRole::add(const ServedModelConfig& config) {
     auto service = config.upstream ? upstream(config) : managed(config, served);
     if (!service) return std::unexpected(service.error());
     router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
-    groups_.add(config.name, group_options(routing_, config));
+    node_.groups().add(config.name, group_options(routing_, config));
     served_.push_back(std::move(served));
     return {};
 }
@@ -116,7 +115,7 @@ void ModelRole::engine_changed(const std::string& model, const adapters::EngineS
     spdlog::info("engine of {}: {}{}{}", model, adapters::to_string(status.state), status.reason.empty() ? "" : ": ",
                  status.reason);
     // Whatever the cache held went with the process.
-    if (status.state == adapters::EngineState::starting) groups_.on_engine_restart(model);
+    if (status.state == adapters::EngineState::starting) node_.groups().on_engine_restart(model);
     if (engine_changed_) engine_changed_();
     runtime_.rearm();
 }
@@ -126,32 +125,19 @@ void ModelRole::run() {
 }
 
 void ModelRole::stop() {
-    groups_.leave();
+    node_.groups().leave();
     for (auto& engine : engines_) engine->stop();
-}
-
-void ModelRole::on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
-    if (type == wire::FrameType::group_sync)
-        groups_.on_sync(from, payload);
-    else
-        node_.on_frame(from, type, payload);
-}
-
-void ModelRole::on_link_down(const NodeId& peer) {
-    node_.on_link_down(peer);
-    groups_.on_link_down(peer);
 }
 
 void ModelRole::on_timer() {
     node_.on_timer();
-    groups_.on_timer();
     if (runtime_.clock().now() < router_timer_) return;
     router_timer_ = runtime_.clock().now() + 1s;
     router_.on_timer();
-    metrics_.update(groups_.status(), node_.server());
+    metrics_.update(node_.groups().status(), node_.server());
 }
 
-Time ModelRole::next_timer() const { return std::min({node_.next_timer(), groups_.next_timer(), router_timer_}); }
+Time ModelRole::next_timer() const { return std::min(node_.next_timer(), router_timer_); }
 
 void ModelRole::on_list(const committee::DirectoryList& list) {
     const NodeId self = runtime_.keys().identity.id();
@@ -163,7 +149,7 @@ void ModelRole::on_list(const committee::DirectoryList& list) {
                                     [&](const auto& model) { return model.name == served.model.name; }))
                 peers.push_back({id, initial_reputation});
         }
-        groups_.set_peers(served.model.name, peers, initial_reputation);
+        node_.groups().set_peers(served.model.name, peers, initial_reputation);
     }
 }
 
@@ -211,7 +197,7 @@ Status ModelRole::ready() {
 }
 
 std::string ModelRole::status_json() {
-    return model_status(runtime_.keys().identity.id(), groups_.status(), node_.server(), runtime_.directory());
+    return model_status(runtime_.keys().identity.id(), node_.groups().status(), node_.server(), runtime_.directory());
 }
 
 }  // namespace planetserve::apps

@@ -17,7 +17,6 @@
 #include "apps/model_metrics.h"
 #include "apps/runtime.h"
 #include "inference/model_router.h"
-#include "node/model_groups.h"
 #include "node/model_node.h"
 
 namespace planetserve::apps {
@@ -32,8 +31,10 @@ public:
     void run();
     void stop();
 
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override;
-    void on_link_down(const NodeId& peer) override;
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
+        node_.on_frame(from, type, payload);
+    }
+    void on_link_down(const NodeId& peer) override { node_.on_link_down(peer); }
     void on_drained(const NodeId& peer) override { node_.on_drained(peer); }
     void on_timer() override;
     Time next_timer() const override;
@@ -68,7 +69,6 @@ private:
     std::vector<std::unique_ptr<adapters::HttpEngine>> upstreams_;
     std::vector<Served> served_;
     inference::ModelRouter router_;
-    node::ModelGroups groups_;
     node::ModelNode node_;
     Time router_timer_{};
     UnixTime started_;

@@ -9,10 +9,7 @@ class Groups : public Overlay {
 protected:
     void make_group(std::size_t models, simulator::TokenEngineOptions engine = {}) {
         make(40, models, engine);
-        for (auto& model : models_) {
-            model->groups.add("m", {});
-            model->node.set_forwarding(model->groups);
-        }
+        for (auto& model : models_) model->node.groups().add("m", {});
         tell_list();
         clock_.run_for(11s);
     }
@@ -23,7 +20,7 @@ protected:
         for (auto& model : models_) {
             std::vector<routing::Peer> others = list;
             std::erase_if(others, [&](const auto& peer) { return peer.id == model->id; });
-            model->groups.set_peers("m", others, 0.5);
+            model->node.groups().set_peers("m", others, 0.5);
             network_.rearm(model->id);
         }
     }
@@ -37,7 +34,7 @@ protected:
     std::uint64_t forwarded() const {
         std::uint64_t count = 0;
         for (auto& model : models_)
-            for (const auto& group : model->groups.status()) count += group.forwarded;
+            for (const auto& group : model->node.groups().status()) count += group.forwarded;
         return count;
     }
 
@@ -76,7 +73,7 @@ TEST_F(Groups, AnUntrustedNodeGetsNothingAndHandsNothingOver) {
     for (int i = 0; i < 6; ++i) EXPECT_NE(&answer(long_text_ + std::to_string(i)), &holder);
     for (auto& model : models_) {
         if (model.get() == &holder) continue;
-        EXPECT_FALSE(model->groups.accepts_from(holder.id, "m"));
+        EXPECT_FALSE(model->node.groups().accepts_from(holder.id, "m"));
     }
 }
 

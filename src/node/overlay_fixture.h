@@ -4,10 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "node/model_groups.h"
 #include "node/model_node.h"
 #include "node/user_node.h"
-#include "simulator/network.h"
+#include "simulator/node_host.h"
 #include "simulator/token_engine.h"
 
 namespace planetserve::node {
@@ -21,49 +20,32 @@ inline crypto::NodeKeys make_keys(Random& random) {
     return {crypto::Identity::generate(random), crypto::AgreementKey::generate(random)};
 }
 
-struct UserHost final : simulator::Host {
+struct UserHost final : simulator::NodeHost<UserNode> {
     UserHost(EventQueue& clock, Network& network, Random& random, UserNodeOptions options)
-        : keys(make_keys(random)), id(keys.identity.id()), node(keys, options, network.sender(id), random, clock) {
-        network.attach(id, *this);
-    }
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        node.on_frame(from, type, payload);
-    }
-    void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
-    void on_timer() override { node.on_timer(); }
-    Time next_timer() const override { return node.next_timer(); }
+        : UserHost(make_keys(random), clock, network, random, options) {}
+    UserHost(const crypto::NodeKeys& own, EventQueue& clock, Network& network, Random& random, UserNodeOptions options)
+        : NodeHost(network, own.identity.id(), own, options, network.sender(own.identity.id()), random, clock),
+          keys(own) {}
 
     crypto::NodeKeys keys;
-    NodeId id;
-    UserNode node;
 };
 
-struct ModelHost final : simulator::Host {
+// Before the node, which holds it.
+struct HasEngine {
+    TokenEngine engine;
+};
+
+struct ModelHost final : HasEngine, simulator::NodeHost<ModelNode> {
     ModelHost(EventQueue& clock, Network& network, Random& random, simulator::TokenEngineOptions options)
-        : keys(make_keys(random)),
-          id(keys.identity.id()),
-          engine(clock, options),
-          groups(
-              id, engine, [this] { return stats(); }, network.sender(id), random, clock, 1),
-          node(keys, {}, network.sender(id), groups, random, clock) {
-        network.attach(id, *this);
+        : ModelHost(make_keys(random), clock, network, random, options) {}
+    ModelHost(const crypto::NodeKeys& own, EventQueue& clock, Network& network, Random& random,
+              simulator::TokenEngineOptions options)
+        : HasEngine{{clock, options}},
+          NodeHost(network, own.identity.id(), own, ModelNodeOptions{.stats = [this] { return stats(); }},
+                   network.sender(own.identity.id()), engine, random, clock),
+          keys(own) {
         engine.after_progress = [&network, this] { network.rearm(id); };
     }
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        if (type == wire::FrameType::group_sync)
-            groups.on_sync(from, payload);
-        else
-            node.on_frame(from, type, payload);
-    }
-    void on_link_down(const NodeId& peer) override {
-        node.on_link_down(peer);
-        groups.on_link_down(peer);
-    }
-    void on_timer() override {
-        node.on_timer();
-        groups.on_timer();
-    }
-    Time next_timer() const override { return std::min(node.next_timer(), groups.next_timer()); }
     inference::RouterStats stats() const {
         inference::LoadStats load;
         load.running = engine.running();
@@ -71,10 +53,6 @@ struct ModelHost final : simulator::Host {
     }
 
     crypto::NodeKeys keys;
-    NodeId id;
-    TokenEngine engine;
-    ModelGroups groups;  // none, unless a test adds some
-    ModelNode node;
 };
 
 struct Reply final : inference::ReplySink {
@@ -123,6 +101,10 @@ protected:
             reply->error = started.error();
         network_.rearm(asker().id);
         return *reply;
+    }
+    void hang_up(Reply& reply) {
+        reply.exchange.reset();
+        network_.rearm(asker().id);
     }
     bool finish(Reply& reply, Duration at_most = 60s) {
         return clock_.run_until_true([&] { return reply.over(); }, at_most);

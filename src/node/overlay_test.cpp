@@ -161,8 +161,7 @@ TEST_F(Overlay, HangingUpStopsTheEngine) {
     auto& reply = ask(prompt);
     clock_.run_for(1s);
     EXPECT_EQ(models_[0]->engine.running(), 1u);
-    reply.exchange.reset();
-    network_.rearm(asker().id);
+    hang_up(reply);
     clock_.run_for(1s);
     EXPECT_EQ(models_[0]->engine.running(), 0u);
     EXPECT_EQ(models_[0]->node.server().exchanges(), 0u);
