@@ -1,4 +1,4 @@
-// A model node's figures for Prometheus, by model; brought up to date about once a second.
+// A model node's figures for Prometheus, by model.
 #pragma once
 
 #include <prometheus/gauge.h>

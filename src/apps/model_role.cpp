@@ -134,7 +134,6 @@ void ModelRole::on_timer() {
     if (runtime_.clock().now() < router_timer_) return;
     router_timer_ = runtime_.clock().now() + 1s;
     router_.on_timer();
-    metrics_.update(node_.groups().status(), node_.server());
 }
 
 Time ModelRole::next_timer() const { return std::min(node_.next_timer(), router_timer_); }
@@ -199,5 +198,7 @@ Status ModelRole::ready() {
 std::string ModelRole::status_json() {
     return model_status(runtime_.keys().identity.id(), node_.groups().status(), node_.server(), runtime_.directory());
 }
+
+void ModelRole::refresh_metrics() { metrics_.update(node_.groups().status(), node_.server()); }
 
 }  // namespace planetserve::apps

@@ -50,6 +50,7 @@ public:
     std::vector<adapters::ServedModel> models() override;
     Status ready() override;
     std::string status_json() override;
+    void refresh_metrics() override;
 
 private:
     struct Served {

@@ -125,6 +125,8 @@ private:
     bool take_items(Session& session, ByteView record);
     void set_lanes(Session& session);
     void start_run(Session& session);
+    // With the session's body.
+    static inference::Request take_request(Session& session);
     // Hands the request to another node if it belongs there; false when it runs here.
     bool forward(Session& session);
     void forward_again(Session& session);

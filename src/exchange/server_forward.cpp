@@ -24,8 +24,7 @@ bool Server::forward(Session& session) {
     if (placed != placed_.end() && !session.asked.contains(placed->second.node)) {
         to = placed->second.node;
     } else {
-        inference::Request request{head.id,           head.method, head.path,
-                                   head.content_type, head.model,  std::move(session.body)};
+        inference::Request request = take_request(session);
         to = forwarding_->place(request, session.asked);
         session.body = std::move(request.body);
     }

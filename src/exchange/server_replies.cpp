@@ -26,19 +26,18 @@ void Server::start_run(Session& session) {
         ++counters_.joined;
         return attach(session, id);
     }
-    inference::Request request{id,
-                               session.head->method,
-                               session.head->path,
-                               session.head->content_type,
-                               session.head->model,
-                               std::move(session.body)};
-    session.body = {};
+    inference::Request request = take_request(session);
     auto& run = runs_[id];
     run.run = std::make_unique<Run>(id, limits_.maximum_kept_reply, static_cast<RunEvents&>(*this));
     session.run = id;
     run.askers.insert(session.id);
     run.run->start(service_, std::move(request));
     on_run_progress(id);
+}
+
+inference::Request Server::take_request(Session& session) {
+    const RequestHead& head = *session.head;
+    return {head.id, head.method, head.path, head.content_type, head.model, std::exchange(session.body, {})};
 }
 
 void Server::attach(Session& session, const IdempotencyId& id) {

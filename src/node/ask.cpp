@@ -37,11 +37,10 @@ Status Asker::Ask::begin() {
     const ModelNodeInfo* chosen =
         choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, preferred(), asker_.random_);
     if (chosen == nullptr) return fail(ErrorCode::unavailable, "no other model node serves '" + request_.model + "'");
-    target_ = *chosen;
+    enter_target(*chosen);
     asker_.placed_.served({crypto::sha256(request_.id.bytes())}, target_->id);
     tried_.insert(target_->id);
     ++attempts_;
-    ++asker_.under_way_[target_->id];
     for (LaneState& lane : lanes_) lane = {};
     if (!try_start() && !waiting_until_) waiting_until_ = asker_.clock_.now() + options.paths_deadline;
     return {};
@@ -60,9 +59,8 @@ bool Asker::Ask::try_start() {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
         lanes.push_back(lane < paths.size() ? open_lane(lane, paths[lane]) : exchange::Lane{});
     auto find_onion_key = [this](const NodeId& id) -> std::optional<crypto::AgreementPublicKey> {
-        for (const ModelNodeInfo& node : asker_.directory_.models)
-            if (node.id == id) return node.onion_key;
-        return std::nullopt;
+        const ModelNodeInfo* node = find_model_node(asker_.directory_, id);
+        return node == nullptr ? std::nullopt : std::optional(node->onion_key);
     };
     // The body is kept for another attempt until something was answered.
     client_ = std::make_unique<exchange::Client>(request_, exchange::ClientTarget{target_->id, target_->onion_key},
@@ -156,9 +154,7 @@ void Asker::Ask::on_accepted(const NodeId& server) {
     if (!target_ || server == target_->id) return;
     // The node that was asked handed the request over; from now on the streams lead to the one that has it.
     leave_target();
-    for (const ModelNodeInfo& node : asker_.directory_.models)
-        if (node.id == server) target_ = node;
-    if (target_) ++asker_.under_way_[server];
+    if (const ModelNodeInfo* node = find_model_node(asker_.directory_, server)) enter_target(*node);
     ++asker_.counters_.handed_over;
     asker_.placed_.served({crypto::sha256(request_.id.bytes())}, server);
     for (LaneState& lane : lanes_) {
@@ -241,6 +237,11 @@ void Asker::Ask::end_attempt() {
         asker_.pool_.close_stream(path, stream, asker_.clock_.now());
     }
     leave_target();
+}
+
+void Asker::Ask::enter_target(const ModelNodeInfo& node) {
+    target_ = node;
+    ++asker_.under_way_[node.id];
 }
 
 void Asker::Ask::leave_target() {

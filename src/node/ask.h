@@ -47,6 +47,8 @@ private:
     // Where there is no other node: the same ones again after a pause. False when that was done often enough.
     bool try_again_later(const Error& error);
     void end_attempt();
+    // Whose request it is counts as under way there.
+    void enter_target(const ModelNodeInfo& node);
     void leave_target();
     void finish_with(const Error& error);
     exchange::Lane open_lane(std::size_t lane, onion::PathNumber path);

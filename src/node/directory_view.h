@@ -1,6 +1,7 @@
 // What a user node needs to know of the network, however it was learnt and checked.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@ struct DirectoryView {
     std::vector<onion::RelayInfo> relays;
     std::vector<ModelNodeInfo> models;
 };
+
+// Null when it is not listed.
+inline const ModelNodeInfo* find_model_node(const DirectoryView& view, const NodeId& id) {
+    auto found = std::ranges::find(view.models, id, &ModelNodeInfo::id);
+    return found == view.models.end() ? nullptr : &*found;
+}
 
 // Names of all models served, each once, sorted.
 std::vector<std::string> model_names(const DirectoryView& view);

@@ -16,8 +16,8 @@ public:
         : model(own_model),
           options(own_options),
           name(name_of(own_model)),
-          sender_(sender),
-          member(self, own_options.member, incarnation, random, *this) {}
+          member(self, own_options.member, incarnation, random, *this),
+          sender_(sender) {}
 
     static GroupName name_of(const std::string& model) {
         auto digest = crypto::sha256(as_bytes(model));
@@ -38,15 +38,14 @@ public:
     ModelGroupOptions options;
     GroupName name;
 
-private:
-    wire::FrameSender& sender_;
-
-public:
     routing::Member member;
     std::set<NodeId> peers;
     double prefill_rate = 0;          // tokens a second; 0 before the first word
     std::uint64_t queued_tokens = 0;  // of prompts that wait or are being computed, what the cache lacks
     ModelGroupStatus totals;
+
+private:
+    wire::FrameSender& sender_;
 };
 
 }  // namespace planetserve::node

@@ -7,6 +7,10 @@
 
 namespace planetserve::node {
 
+// The folders know nothing of each other.
+static_assert(routing::maximum_member_message == wire::maximum_group_message);
+static_assert(exchange::ExchangeId::size == wire::exchange_id_size);
+
 ModelGroups::ModelGroups(const NodeId& self, inference::Service& engines, ReadStats stats, wire::FrameSender& sender,
                          Random& random, const Clock& clock, routing::Incarnation incarnation)
     : self_(self),

@@ -74,9 +74,9 @@ void ModelGroups::WatchedRun::finish() {
         }
         if (answer.timings.prompt_per_second && answer.timings.prompt_n.value_or(0) >= tokens_to_measure)
             group_.note_prefill(*answer.timings.prompt_per_second);
-        Bytes with_answer = prompt_;
-        if (!answer.reasoned) inference::append_answer(with_answer, answer.text, answer.tool_calls);
-        group_.member.on_finished(prompt_, with_answer, report);
+        const std::size_t prompt_size = prompt_.size();
+        if (!answer.reasoned) inference::append_answer(prompt_, answer.text, answer.tool_calls);
+        group_.member.on_finished(ByteView(prompt_).first(prompt_size), prompt_, report);
     }
     groups_.update_load(group_);
 }

@@ -50,6 +50,8 @@ public:
     virtual std::vector<ServedModel> models() = 0;
     virtual Status ready() = 0;  // or why not
     virtual std::string status_json() = 0;
+    // Before the figures at /metrics are written: those of the node's own are brought up to date.
+    virtual void refresh_metrics() {}
 };
 
 class HttpSession;

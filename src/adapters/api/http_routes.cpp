@@ -65,7 +65,10 @@ void HttpSession::route() {
         if (ready) return answer(200, R"({"status":"ok"})");
         return answer(503, json::serialize(json::object{{"status", "starting"}, {"reason", ready.error().message}}));
     }
-    if (path_ == "/metrics") return answer(200, shared_->metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
+    if (path_ == "/metrics") {
+        shared_->state.refresh_metrics();
+        return answer(200, shared_->metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
+    }
     if (path_ == "/planetserve/status") return answer(200, shared_->state.status_json());
     if (path_ == "/") return answer(200, "PlanetServe is running. Its API is OpenAI's, under /v1.\n", "text/plain");
     list_models();
