@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "eval/files.h"
-
 namespace planetserve::eval {
 
 namespace {
@@ -29,20 +27,12 @@ std::size_t draw_zipf(std::size_t n, Random& random) {
 }  // namespace
 
 Result<LiveWork> conversation_work(const std::string& trace, std::size_t requests, std::uint64_t seed) {
-    std::filesystem::path path = trace;
-    if (path.empty()) {
-        auto found = default_trace();
-        if (!found) return std::unexpected(found.error());
-        path = *found;
-    }
-    auto text = read_file(path, workload_size_limit);
-    if (!text) return std::unexpected(text.error());
-    auto parsed = parse_trace(*text);
-    if (!parsed) return fail(parsed.error().code, path.string() + ": " + parsed.error().message);
+    auto read = read_trace(trace);
+    if (!read) return std::unexpected(read.error());
     SeededRandom random(seed);
-    auto picked = pick_conversations(*parsed, requests, 2, shortest, longest, random);
+    auto picked = pick_conversations(read->requests, requests, 2, shortest, longest, random);
     if (picked.size() < requests)
-        return fail(ErrorCode::invalid_argument, path.string() + " has only " + std::to_string(picked.size()) +
+        return fail(ErrorCode::invalid_argument, read->path.string() + " has only " + std::to_string(picked.size()) +
                                                      " requests in conversations that fit");
     LiveWork work{{}, infinite_cache_share(picked)};
     for (const auto& request : picked)

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "eval/files.h"
-
 namespace planetserve::eval {
 
 namespace {
@@ -52,21 +50,14 @@ simulator::Workload workload_of(const std::vector<TraceRequest>& trace) {
 }
 
 Result<std::vector<TraceRequest>> load_trace(const std::string& file, std::size_t most) {
-    std::filesystem::path path = file;
-    if (file.empty()) {
-        auto found = default_trace();
-        if (!found) return std::unexpected(found.error());
-        path = *found;
-    }
-    auto text = read_file(path, std::size_t{1} << 30);
-    if (!text) return std::unexpected(text.error());
-    auto trace = parse_trace(*text);
-    if (!trace) return fail(trace.error().code, path.string() + ": " + trace.error().message);
-    for (std::size_t i = 1; i < trace->size(); ++i)
-        if ((*trace)[i].timestamp_ms < (*trace)[i - 1].timestamp_ms)
-            return fail(ErrorCode::malformed, path.string() + ": requests are not in the order of their times");
-    if (most > 0 && trace->size() > most) trace->resize(most);
-    return trace;
+    auto trace = read_trace(file);
+    if (!trace) return std::unexpected(trace.error());
+    auto& requests = trace->requests;
+    for (std::size_t i = 1; i < requests.size(); ++i)
+        if (requests[i].timestamp_ms < requests[i - 1].timestamp_ms)
+            return fail(ErrorCode::malformed, trace->path.string() + ": requests are not in the order of their times");
+    if (most > 0 && requests.size() > most) requests.resize(most);
+    return std::move(requests);
 }
 
 Status trace_ready(const std::string& file) {

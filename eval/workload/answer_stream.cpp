@@ -2,47 +2,15 @@
 
 #include <boost/json.hpp>
 
+#include "inference/bounded_json.h"
+
 namespace planetserve::eval {
 
 namespace json = boost::json;
 
-Status EventReader::feed(std::string_view bytes, const std::function<void(std::string_view data)>& on_event) {
-    while (!bytes.empty()) {
-        // A line ends with "\n", "\r\n" or "\r".
-        if (std::exchange(after_return_, false) && bytes.front() == '\n') {
-            bytes.remove_prefix(1);
-            continue;
-        }
-        std::size_t end = bytes.find_first_of("\r\n");
-        line_ += bytes.substr(0, end);
-        if (line_.size() + data_.size() > event_limit)
-            return fail(ErrorCode::malformed,
-                        "an event of the stream is larger than " + std::to_string(event_limit) + " bytes");
-        if (end == bytes.npos) return {};
-        after_return_ = bytes[end] == '\r';
-        bytes.remove_prefix(end + 1);
-        take_line(std::exchange(line_, {}), on_event);
-    }
-    return {};
-}
-
-void EventReader::take_line(std::string_view line, const std::function<void(std::string_view data)>& on_event) {
-    if (line.empty()) {
-        if (std::exchange(has_data_, false)) on_event(std::exchange(data_, {}));
-        return;
-    }
-    if (!line.starts_with("data:")) return;
-    line.remove_prefix(5);
-    if (line.starts_with(' ')) line.remove_prefix(1);
-    if (std::exchange(has_data_, true)) data_ += '\n';
-    data_ += line;
-}
-
 namespace {
 
-const json::value* find(const json::value* value, std::string_view key) {
-    return value && value->is_object() ? value->get_object().if_contains(key) : nullptr;
-}
+using inference::find;
 
 std::optional<std::uint64_t> count(const json::value* value) {
     if (!value || !value->is_number()) return std::nullopt;
@@ -67,8 +35,13 @@ bool has_content(const json::value& choice) {
 }  // namespace
 
 Status AnswerStream::feed(ByteView bytes, Time now) {
-    Status fed = events_.feed(as_text(bytes), [&](std::string_view data) { take_event(data, now); });
-    if (!fed) return fed;
+    Status fed = events_.feed(as_text(bytes), [&](std::string_view data) {
+        take_event(data, now);
+        return true;
+    });
+    if (!fed)
+        return fail(ErrorCode::malformed,
+                    "an event of the stream is larger than " + std::to_string(event_limit) + " bytes");
     if (error_) return std::unexpected(*error_);
     return {};
 }

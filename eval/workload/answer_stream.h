@@ -2,34 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "inference/event_stream.h"
 
 namespace planetserve::eval {
-
-// The "data:" lines of a text/event-stream, joined where an event has several; comments and other fields are passed
-// over.
-class EventReader {
-public:
-    static constexpr std::size_t event_limit = 4U << 20;
-
-    // Calls on_event for each event that is complete. malformed when one is larger than the limit.
-    Status feed(std::string_view bytes, const std::function<void(std::string_view data)>& on_event);
-
-private:
-    void take_line(std::string_view line, const std::function<void(std::string_view data)>& on_event);
-
-    std::string line_;
-    std::string data_;
-    bool has_data_ = false;
-    bool after_return_ = false;
-};
 
 struct Usage {
     std::uint64_t prompt_tokens = 0;
@@ -39,6 +20,8 @@ struct Usage {
 
 class AnswerStream {
 public:
+    static constexpr std::size_t event_limit = 4U << 20;
+
     // Bytes of the body and when they came. malformed: it is no such stream; internal: the server told of an error.
     Status feed(ByteView bytes, Time now);
 
@@ -53,7 +36,7 @@ public:
 private:
     void take_event(std::string_view data, Time now);
 
-    EventReader events_;
+    inference::EventStream events_{event_limit};
     std::optional<Time> first_;
     std::optional<Time> last_;
     std::uint64_t pieces_ = 0;

@@ -19,31 +19,36 @@ const std::string stream =
     "{\"cached_tokens\":16}}}\n\n"
     "data: [DONE]\n\n";
 
-TEST(EventReader, CutsDoNotMatter) {
+TEST(EventStream, CutsDoNotMatter) {
     std::vector<std::string> whole;
-    EventReader reader;
-    ASSERT_TRUE(reader.feed(stream, [&](std::string_view data) { whole.emplace_back(data); }));
+    inference::EventStream reader(AnswerStream::event_limit);
+    ASSERT_TRUE(reader.feed(stream, [&](std::string_view data) {
+        whole.emplace_back(data);
+        return true;
+    }));
     ASSERT_EQ(whole.size(), 6U);
     EXPECT_EQ(whole[2], "{\"choices\":[{\"delta\":\n{\"content\":\"lo\"},\"finish_reason\":null}]}");
     EXPECT_EQ(whole[5], "[DONE]");
     SeededRandom random(5);
     for (int round = 0; round < 200; ++round) {
-        EventReader other;
+        inference::EventStream other(AnswerStream::event_limit);
         std::vector<std::string> events;
         for (std::size_t at = 0; at < stream.size();) {
             std::size_t size = std::min<std::size_t>(stream.size() - at, 1 + random.below(round < 50 ? 2 : 90));
-            ASSERT_TRUE(other.feed(std::string_view(stream).substr(at, size),
-                                   [&](std::string_view data) { events.emplace_back(data); }));
+            ASSERT_TRUE(other.feed(std::string_view(stream).substr(at, size), [&](std::string_view data) {
+                events.emplace_back(data);
+                return true;
+            }));
             at += size;
         }
         ASSERT_EQ(events, whole);
     }
 }
 
-TEST(EventReader, BoundsAnEvent) {
-    EventReader reader;
+TEST(EventStream, BoundsAnEvent) {
+    inference::EventStream reader(AnswerStream::event_limit);
     std::string piece = "data: " + std::string(1U << 20, 'x') + "\n";
-    auto ignore = [](std::string_view) {};
+    auto ignore = [](std::string_view) { return true; };
     Status fed;
     for (int i = 0; fed && i < 10; ++i) fed = reader.feed(piece, ignore);
     EXPECT_FALSE(fed);

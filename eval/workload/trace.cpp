@@ -8,6 +8,8 @@
 #include <map>
 #include <unordered_set>
 
+#include "eval/files.h"
+
 namespace planetserve::eval {
 
 namespace json = boost::json;
@@ -105,6 +107,20 @@ Result<std::filesystem::path> default_trace() {
     }
     return fail(ErrorCode::not_found,
                 "no trace: give --trace FILE, or a folder with " + std::string(name) + " in PLANETSERVE_TRACES");
+}
+
+Result<TraceFile> read_trace(const std::string& file) {
+    std::filesystem::path path = file;
+    if (file.empty()) {
+        auto found = default_trace();
+        if (!found) return std::unexpected(found.error());
+        path = *found;
+    }
+    auto text = read_file(path, workload_size_limit);
+    if (!text) return std::unexpected(text.error());
+    auto requests = parse_trace(*text);
+    if (!requests) return fail(requests.error().code, path.string() + ": " + requests.error().message);
+    return TraceFile{std::move(path), std::move(*requests)};
 }
 
 std::string prompt_of(const TraceRequest& request, const TraceScale& scale) {

@@ -32,6 +32,13 @@ Result<std::vector<TraceRequest>> parse_trace(std::string_view text);
 // conversation trace in it. not_found with what to do.
 Result<std::filesystem::path> default_trace();
 
+struct TraceFile {
+    std::filesystem::path path;
+    std::vector<TraceRequest> requests;
+};
+// The default trace where no file is named. Errors name the file.
+Result<TraceFile> read_trace(const std::string& file);
+
 // How a trace's lengths are brought down to what small models and machines can do.
 struct TraceScale {
     double input = 1;   // of each block and so of each prompt

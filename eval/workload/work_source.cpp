@@ -29,26 +29,22 @@ void WorkSource::add_options(CLI::App& app) {
 
 Result<std::vector<WorkItem>> WorkSource::read(std::uint64_t seed) const {
     std::vector<WorkItem> items;
-    std::filesystem::path path = workload.empty() ? trace : workload;
-    if (path.empty()) {
-        auto found = default_trace();
-        if (!found) return std::unexpected(found.error());
-        path = *found;
-    }
-    auto text = read_file(path, workload_size_limit);
-    if (!text) return std::unexpected(text.error());
+    std::filesystem::path path = workload;
     auto in_file = [&](const Error& error) { return fail(error.code, path.string() + ": " + error.message); };
     if (!workload.empty()) {
+        auto text = read_file(path, workload_size_limit);
+        if (!text) return std::unexpected(text.error());
         auto parsed = parse_workload(*text);
         if (!parsed) return in_file(parsed.error());
         items = std::move(*parsed);
         if (requests > 0 && items.size() > requests) items.resize(requests);
     } else {
-        auto parsed = parse_trace(*text);
-        if (!parsed) return in_file(parsed.error());
-        if (requests > 0 && parsed->size() > requests) parsed->resize(requests);
+        auto read = read_trace(trace);
+        if (!read) return std::unexpected(read.error());
+        path = read->path;
+        if (requests > 0 && read->requests.size() > requests) read->requests.resize(requests);
         TraceScale scales{scale, output_scale > 0 ? output_scale : scale, output_limit};
-        for (const auto& request : *parsed) items.push_back(work_of(request, scales));
+        for (const auto& request : read->requests) items.push_back(work_of(request, scales));
     }
     if (rate > 0) {
         SeededRandom random(seed);

@@ -13,7 +13,7 @@ Status EventStream::feed(std::string_view bytes, const std::function<bool(std::s
             continue;
         }
         std::size_t end = std::min(bytes.find_first_of("\r\n"), bytes.size());
-        if (line_.size() + end + data_.size() > limit) return fail(ErrorCode::exhausted, "an event is too large");
+        if (line_.size() + end + data_.size() > most_) return fail(ErrorCode::exhausted, "an event is too large");
         line_ += bytes.substr(0, end);
         if (end == bytes.size()) return {};
         after_return_ = bytes[end] == '\r';

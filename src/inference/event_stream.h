@@ -13,14 +13,17 @@ namespace planetserve::inference {
 // is an event that no empty line ends.
 class EventStream {
 public:
-    // One line, or the data of one event.
+    // One line, or the data of one event, unless another limit is given.
     static constexpr std::size_t limit = 1 << 20;
+
+    explicit EventStream(std::size_t most = limit) : most_(most) {}
 
     // exhausted: a line or an event is over the limit; then nothing more may be fed. on_event may return false to stop
     // the reading there, for good.
     Status feed(std::string_view bytes, const std::function<bool(std::string_view data)>& on_event);
 
 private:
+    std::size_t most_;
     std::string line_;
     std::string data_;
     bool has_data_ = false;
