@@ -77,7 +77,7 @@ void Client::send_request() {
     Bytes record;
     append_item(record, ItemKind::request_head,
                 encode(RequestHead{request_.id, request_.method, request_.path, request_.content_type, request_.model,
-                                   request_.body.size(), lanes_, threshold_.k}));
+                                   request_.body.size(), lanes_, threshold_.k, request_.continues}));
     ByteView body = request_.body;
     while (!body.empty()) {
         if (record.size() + item_header_size >= maximum_record) {

@@ -89,6 +89,7 @@ Bytes encode(const RequestHead& head) {
     message.set_body_size(head.body_size);
     for (const Lane& lane : head.lanes) fill(*message.add_lanes(), lane);
     message.set_k(head.k);
+    message.set_continues(head.continues);
     return serialise(message);
 }
 
@@ -112,6 +113,7 @@ Result<RequestHead> parse_request_head(ByteView bytes) {
         return fail(ErrorCode::malformed, "a request with " + std::to_string(lanes) + " lanes of which " +
                                               std::to_string(message->k()) + " are needed");
     head.k = static_cast<std::uint8_t>(message->k());
+    head.continues = message->continues();
     for (const auto& from : message->lanes()) {
         auto lane = lane_of(from);
         if (!lane) return std::unexpected(lane.error());

@@ -28,6 +28,7 @@ struct RequestHead {
     std::uint64_t body_size = 0;
     std::vector<Lane> lanes;  // n of them
     std::uint8_t k = 0;
+    bool continues = false;
 };
 
 struct LaneChange {

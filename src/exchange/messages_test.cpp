@@ -9,7 +9,8 @@ namespace {
 
 TEST(Messages, HeadsRoundTrip) {
     SeededRandom random(1);
-    RequestHead head{random.id<IdempotencyId>(), "POST", "/v1/completions", "application/json", "model", 77, {}, 2};
+    RequestHead head{
+        random.id<IdempotencyId>(), "POST", "/v1/completions", "application/json", "model", 77, {}, 2, true};
     for (int i = 0; i < 3; ++i) head.lanes.push_back({random.id<NodeId>(), random.id<ReplyHandle>()});
     auto parsed = parse_request_head(encode(head));
     ASSERT_TRUE(parsed) << parsed.error().message;
@@ -18,6 +19,7 @@ TEST(Messages, HeadsRoundTrip) {
     EXPECT_EQ(parsed->body_size, 77u);
     EXPECT_EQ(parsed->lanes, head.lanes);
     EXPECT_EQ(parsed->k, 2);
+    EXPECT_TRUE(parsed->continues);
 
     inference::ReplyHead reply{503, {{"retry-after", "7"}, {"content-type", "application/json"}}};
     auto reply_parsed = parse_reply_head(encode(reply));

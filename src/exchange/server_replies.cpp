@@ -37,7 +37,8 @@ void Server::start_run(Session& session) {
 
 inference::Request Server::take_request(Session& session) {
     const RequestHead& head = *session.head;
-    return {head.id, head.method, head.path, head.content_type, head.model, std::exchange(session.body, {})};
+    return {head.id,       head.method, head.path, head.content_type, head.model, std::exchange(session.body, {}),
+            head.continues};
 }
 
 void Server::attach(Session& session, const IdempotencyId& id) {

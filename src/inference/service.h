@@ -23,6 +23,7 @@ struct Request {
     std::string content_type;  // "application/json"
     std::string model;         // the model asked for
     Bytes body;
+    bool continues = false;  // the node that is asked answered the conversation so far
 };
 
 struct ReplyHead {

@@ -34,9 +34,11 @@ Asker::Ask::~Ask() { end_attempt(); }
 
 Status Asker::Ask::begin() {
     const auto& options = asker_.options_;
+    const auto before = preferred();
     const ModelNodeInfo* chosen =
-        choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, preferred(), asker_.random_);
+        choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, before, asker_.random_);
     if (chosen == nullptr) return fail(ErrorCode::unavailable, "no other model node serves '" + request_.model + "'");
+    request_.continues = before == chosen->id;
     enter_target(*chosen);
     asker_.placed_.served({crypto::sha256(request_.id.bytes())}, target_->id);
     tried_.insert(target_->id);

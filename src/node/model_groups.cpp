@@ -113,6 +113,12 @@ std::optional<Bytes> ModelGroups::prompt_of(const inference::Request& request) {
 std::optional<NodeId> ModelGroups::place(const inference::Request& request, const std::set<NodeId>& excluded) {
     Group* group = find(request.model);
     if (group == nullptr || !group->options.enabled) return std::nullopt;
+    // A conversation stays while there is a place. The tree does not know of its last chunk, which is not whole.
+    const routing::LoadReport& load = group->totals.load;
+    if (request.continues && load.queued < load.capacity) {
+        if (excluded.empty()) ++group->totals.entered;
+        return std::nullopt;
+    }
     auto prompt = prompt_of(request);
     if (!prompt) return std::nullopt;
     const Time now = clock_.now();

@@ -53,6 +53,22 @@ TEST_F(Groups, ARepeatedPrefixGoesToTheNodeThatHasIt) {
     EXPECT_GE(forwarded(), 5u) << "users drew any of the four";
 }
 
+TEST_F(Groups, AShortConversationStaysWhereItBegan) {
+    make_group(4);
+    for (int conversation = 0; conversation < 4; ++conversation) {
+        std::string messages = R"({"role":"user","content":"hello )" + std::to_string(conversation) + R"("})";
+        ModelHost* first = nullptr;
+        for (int turn = 0; turn < 5; ++turn) {
+            auto& reply = ask(R"({"model":"m","messages":[)" + messages + "]}", "m", "/v1/chat/completions");
+            ASSERT_TRUE(finish(reply));
+            ASSERT_TRUE(reply.ended) << reply.error->message;
+            if (turn == 0) first = &serving(reply);
+            EXPECT_EQ(&serving(reply), first) << "no whole chunk tells that this node has it";
+            messages += R"(,{"role":"assistant","content":"x"},{"role":"user","content":"go on"})";
+        }
+    }
+}
+
 TEST_F(Groups, WhatANodeHeldIsForgottenWithIt) {
     make_group(3);
     ModelHost& holder = answer(long_text_);

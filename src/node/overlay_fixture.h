@@ -90,10 +90,9 @@ protected:
     UserHost& asker() { return *users_.front(); }
     std::vector<onion::PathStatus> paths() { return asker().node.asker().pool().status(); }
 
-    Reply& ask(const std::string& body, const std::string& model = "m") {
+    Reply& ask(const std::string& body, const std::string& model = "m", const std::string& path = "/v1/completions") {
         auto& reply = replies_.emplace_back(std::make_unique<Reply>());
-        inference::Request request{
-            random_.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", model, to_bytes(body)};
+        inference::Request request{random_.id<IdempotencyId>(), "POST", path, "text/plain", model, to_bytes(body)};
         auto started = asker().node.asker().start(std::move(request), *reply);
         if (started)
             reply->exchange = std::move(*started);
