@@ -1,5 +1,9 @@
 #include "simulator/token_engine.h"
 
+#include <algorithm>
+
+#include "inference/bounded_json.h"
+
 namespace planetserve::simulator {
 
 class TokenEngine::Handle final : public inference::Exchange {
@@ -18,7 +22,7 @@ Result<std::unique_ptr<inference::Exchange>> TokenEngine::start(inference::Reque
     std::uint64_t number = next_++;
     ++started_;
     bool full = running_.size() >= options_.capacity;
-    running_.emplace(number, Running{std::move(request.body), &sink, 0});
+    running_.emplace(number, read(request, sink));
     if (full) {
         events_.after(0us, [this, number] {
             auto found = running_.find(number);
@@ -34,6 +38,34 @@ Result<std::unique_ptr<inference::Exchange>> TokenEngine::start(inference::Reque
     return std::make_unique<Handle>(*this, number);
 }
 
+TokenEngine::Running TokenEngine::read(const inference::Request& request, inference::ReplySink& sink) const {
+    Running running{request.body, &sink, options_.tokens, request.path == "/v1/chat/completions"};
+    if (!running.chat) return running;
+    auto body = inference::parse_json(as_text(request.body), 1 << 20).value_or(nullptr);
+    const auto* messages = inference::list_of(inference::find(&body, "messages"));
+    if (messages == nullptr || messages->empty()) return running;
+    auto content = [](const auto& message) {
+        return std::string(inference::text_of(inference::find(&message, "content")).value_or(""));
+    };
+    running.body = to_bytes(content(messages->front()));
+    running.tokens = inference::count_of(inference::find(&body, "max_tokens")).value_or(options_.tokens);
+    if (inference::is_true(inference::find(&body, "continue_final_message"))) running.again = content(messages->back());
+    // Each piece ends with the only space in it.
+    running.produced = static_cast<std::size_t>(std::ranges::count(running.again, ' '));
+    running.tokens += running.produced;
+    return running;
+}
+
+std::string TokenEngine::event(std::uint64_t number, const std::string& text, bool last) const {
+    boost::json::object choice{{"index", 0}, {"delta", boost::json::object()}, {"finish_reason", nullptr}};
+    if (!text.empty()) choice["delta"] = boost::json::object{{"content", text}};
+    if (last) choice["finish_reason"] = "length";
+    boost::json::value all = boost::json::object{{"choices", boost::json::array{choice}},
+                                                 {"id", "chatcmpl-" + std::to_string(number)},
+                                                 {"created", events_.unix_now().milliseconds / 1000}};
+    return "data: " + inference::compact(all) + "\n\n" + (last ? "data: [DONE]\n\n" : "");
+}
+
 void TokenEngine::step(std::uint64_t number) {
     auto found = running_.find(number);
     if (found == running_.end()) return;
@@ -41,12 +73,16 @@ void TokenEngine::step(std::uint64_t number) {
     inference::ReplySink* sink = running.sink;
     std::size_t place = running.produced++;
     std::string text = token(running.body, place);
-    if (place == 0) sink->on_head({200, {{"content-type", "text/plain"}}});
+    bool last = place + 1 >= running.tokens;
+    bool first = std::exchange(running.opened, true) == false;
+    if (running.chat)
+        text = event(number, (first ? running.again : "") + text, false) + (last ? event(number, "", true) : "");
+    if (first) sink->on_head({200, {{"content-type", running.chat ? "text/event-stream" : "text/plain"}}});
     sink->on_body(as_bytes(text));
-    if (place + 1 < options_.tokens)
-        events_.after(options_.each, [this, number] { step(number); });
-    else
+    if (last)
         sink->on_end();
+    else
+        events_.after(options_.each, [this, number] { step(number); });
     after_progress();
 }
 

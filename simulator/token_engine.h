@@ -1,5 +1,9 @@
 // An engine in virtual time: answers with `tokens` pieces of text at a fixed rate, each a function of the request's
 // body and its place, so that the same request gets the same answer on every node.
+//
+// Asked for /v1/chat/completions, it streams the events of that API: `max_tokens` pieces, or `tokens`, each a function
+// of the first message and its place. Told to go on with a final message, it gives that again and goes on behind it,
+// as llama-server does.
 #pragma once
 
 #include <functional>
@@ -26,6 +30,7 @@ public:
         for (std::uint8_t byte : body) hash = (hash ^ byte) * 1099511628211ULL;
         return "token-" + std::to_string(hash % 100000) + " ";
     }
+    // To a chat, `body` is its first message.
     static std::string answer(ByteView body, std::size_t tokens) {
         std::string text;
         for (std::size_t i = 0; i < tokens; ++i) text += token(body, i);
@@ -44,10 +49,16 @@ private:
     struct Running {
         Bytes body;
         inference::ReplySink* sink;
+        std::size_t tokens = 0;
+        bool chat = false;
+        std::string again{};  // the message that it goes on with
         std::size_t produced = 0;
+        bool opened = false;
     };
 
+    Running read(const inference::Request& request, inference::ReplySink& sink) const;
     void step(std::uint64_t number);
+    std::string event(std::uint64_t number, const std::string& text, bool last) const;
 
     EventQueue& events_;
     TokenEngineOptions options_;

@@ -71,6 +71,7 @@ std::string user_status(const NodeId& id, const node::UserNode& node, const comm
                      {"requests", json::object{{"under_way", asker.requests()},
                                                {"all", counters.requests},
                                                {"retried", counters.retried},
+                                               {"resumed", counters.resumed},
                                                {"failed", counters.failed},
                                                {"lanes_replaced", counters.lanes_replaced},
                                                {"corrupt_lanes", counters.corrupt_lanes}}},

@@ -13,15 +13,6 @@ namespace {
 constexpr std::size_t reply_memory_limit = 64 << 20;
 constexpr std::size_t finish_reason_limit = 64;
 
-bool is_event_stream(const ReplyHead& head) {
-    constexpr std::string_view wanted = "text/event-stream";
-    for (const auto& [name, value] : head.headers)
-        if (name == "content-type" && value.size() >= wanted.size())
-            return std::equal(wanted.begin(), wanted.end(), value.begin(),
-                              [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
-    return false;
-}
-
 std::optional<std::uint64_t> sum(std::optional<std::uint64_t> a, std::optional<std::uint64_t> b) {
     return a && b ? std::optional(*a + *b) : std::nullopt;
 }

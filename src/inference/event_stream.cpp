@@ -5,6 +5,15 @@
 
 namespace planetserve::inference {
 
+bool is_event_stream(const ReplyHead& head) {
+    constexpr std::string_view wanted = "text/event-stream";
+    for (const auto& [name, value] : head.headers)
+        if (name == "content-type" && value.size() >= wanted.size())
+            return std::equal(wanted.begin(), wanted.end(), value.begin(),
+                              [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
+    return false;
+}
+
 Status EventStream::feed(std::string_view bytes, const std::function<bool(std::string_view data)>& on_event) {
     while (!bytes.empty()) {
         // A line ends with "\n", "\r\n" or "\r".

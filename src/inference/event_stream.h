@@ -6,8 +6,12 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "inference/service.h"
 
 namespace planetserve::inference {
+
+// By its content type.
+bool is_event_stream(const ReplyHead& head);
 
 // Gives the data of each event: its "data:" lines, joined by line ends. Comments and other fields are passed over, as
 // is an event that no empty line ends.

@@ -20,6 +20,9 @@ bool worth_waiting(const Error& error) {
     return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out;
 }
 
+// Of an answer that had begun: its node is gone, or its engine.
+bool worth_resuming(const Error& error) { return worth_waiting(error) || error.code == ErrorCode::internal; }
+
 }  // namespace
 
 Asker::Ask::Ask(Asker& asker, AskNumber number, inference::Request request, inference::ReplySink& sink)
@@ -44,6 +47,8 @@ Status Asker::Ask::begin() {
     tried_.insert(target_->id);
     ++attempts_;
     for (LaneState& lane : lanes_) lane = {};
+    answering_ = false;
+    received_ = 0;
     if (!try_start() && !waiting_until_) waiting_until_ = asker_.clock_.now() + options.paths_deadline;
     return {};
 }
@@ -168,8 +173,17 @@ void Asker::Ask::on_accepted(const NodeId& server) {
 void Asker::Ask::on_head(const inference::ReplyHead& head) {
     if (sink_ == nullptr) return;
     if (head.status == 503 && try_another()) return;
-    head_passed_ = true;
-    request_.body.clear();
+    answering_ = true;
+    if (stream_) {
+        if (!stream_->on_head(head))
+            return finish_with(
+                {ErrorCode::unavailable, "the answer broke off, and model node " + client_->server().brief() +
+                                             " did not go on with it: status " + std::to_string(head.status)});
+        // A comment, which readers of event streams pass over.
+        return pass(to_bytes(": planetserve-resumed " + client_->server().hex() + "\n\n"));
+    }
+    stream_.emplace(request_.path, std::exchange(request_.body, {}));
+    stream_->on_head(head);
     inference::ReplyHead passed = head;
     passed.headers.emplace_back("x-planetserve-model-node", client_->server().hex());
     std::string paths;
@@ -181,11 +195,44 @@ void Asker::Ask::on_head(const inference::ReplyHead& head) {
 }
 
 void Asker::Ask::on_body(ByteView bytes) {
-    if (sink_ != nullptr) sink_->on_body(bytes);
+    if (sink_ == nullptr) return;
+    received_ += bytes.size();
+    Bytes fresh = stream_->take(bytes);
+    if (stream_->deviated()) {
+        if (!go_on()) finish_with({ErrorCode::unavailable, "the answer broke off, and no node goes on with it"});
+        return;
+    }
+    pass(fresh);
+}
+
+void Asker::Ask::pass(const Bytes& bytes) {
+    passed_ += bytes.size();
+    if (passed_ == 0 && client_) client_->consumed(std::exchange(received_, 0));
+    if (!bytes.empty()) sink_->on_body(bytes);
+}
+
+void Asker::Ask::consumed(std::size_t bytes) {
+    passed_ -= std::min(bytes, passed_);
+    // What is passed on differs from what came where an answer is gone on with.
+    std::size_t credit = passed_ == 0 ? received_ : std::min(bytes, received_);
+    received_ -= credit;
+    if (client_ && credit > 0) client_->consumed(credit);
 }
 
 void Asker::Ask::on_end() {
+    if (sink_ == nullptr) return;
+    Bytes last = stream_->end();
+    if (stream_->deviated()) {
+        if (!go_on()) finish_with({ErrorCode::unavailable, "the answer broke off, and no node goes on with it"});
+        return;
+    }
     asker_.conversations_.served(conversation_, client_->server());
+    finish(last);
+}
+
+void Asker::Ask::finish(const Bytes& last) {
+    if (!last.empty()) sink_->on_body(last);
+    // It may have left the exchange in that call.
     if (auto* sink = std::exchange(sink_, nullptr)) {
         asker_.retire(number_);
         sink->on_end();
@@ -194,8 +241,31 @@ void Asker::Ask::on_end() {
 
 void Asker::Ask::on_error(const Error& error) {
     if (sink_ == nullptr) return;
-    if (!head_passed_ && worth_another_node(error) && (try_another() || try_again_later(error))) return;
+    if (answering_ && worth_resuming(error) && go_on()) return;
+    if (!answering_ && worth_another_node(error) && (try_another() || try_again_later(error))) return;
     finish_with(error);
+}
+
+bool Asker::Ask::go_on() {
+    if (resumptions_ >= asker_.options_.maximum_resumptions) return false;
+    auto body = stream_->resume();
+    if (!body) return false;
+    ++resumptions_;
+    ++asker_.counters_.resumed;
+    end_attempt();
+    if (body->empty()) {
+        finish(stream_->end());
+        return true;
+    }
+    request_.body = std::move(*body);
+    // Not the same request: a node that still has the first must not answer with it.
+    request_.id = asker_.random_.id<IdempotencyId>();
+    attempts_ = 0;
+    rounds_ = 1;
+    if (begin()) return true;
+    // There is no other node. The one that broke off may come back.
+    answering_ = false;
+    return try_again_later({ErrorCode::unavailable, "the answer broke off, and no node goes on with it"});
 }
 
 void Asker::Ask::finish_with(const Error& error) {
@@ -251,10 +321,6 @@ void Asker::Ask::leave_target() {
     auto mine = asker_.under_way_.find(target_->id);
     if (mine != asker_.under_way_.end() && --mine->second == 0) asker_.under_way_.erase(mine);
     target_.reset();
-}
-
-void Asker::Ask::consumed(std::size_t bytes) {
-    if (client_) client_->consumed(bytes);
 }
 
 void Asker::Ask::abandon(bool tell_model_node) {

@@ -1,6 +1,7 @@
 // One request of the Asker, over one or more attempts. Private to src/node.
 #pragma once
 
+#include "inference/resumable_stream.h"
 #include "node/asker.h"
 
 namespace planetserve::node {
@@ -46,10 +47,14 @@ private:
     bool try_another();
     // Where there is no other node: the same ones again after a pause. False when that was done often enough.
     bool try_again_later(const Error& error);
+    // The answer broke off, or what goes on with it is another one: asks for the rest. False where that cannot be.
+    bool go_on();
+    void pass(const Bytes& bytes);
     void end_attempt();
     // Whose request it is counts as under way there.
     void enter_target(const ModelNodeInfo& node);
     void leave_target();
+    void finish(const Bytes& last);
     void finish_with(const Error& error);
     exchange::Lane open_lane(std::size_t lane, onion::PathNumber path);
     void drop_lane(std::size_t lane);
@@ -71,7 +76,12 @@ private:
     std::size_t rounds_ = 1;
     std::optional<Time> again_at_;  // the next round begins
     std::optional<Error> last_error_;
-    bool head_passed_ = false;
+    // Since the first head, which the sink was told.
+    std::optional<inference::ResumableStream> stream_;
+    bool answering_ = false;  // a head came in this attempt
+    std::size_t resumptions_ = 0;
+    std::size_t received_ = 0;  // bytes of this attempt's body that the client was not told to be consumed
+    std::size_t passed_ = 0;    // bytes that the sink did not consume yet
 };
 
 }  // namespace planetserve::node

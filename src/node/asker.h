@@ -2,8 +2,9 @@
 //
 // Each request becomes an exchange over n of the node's paths with a model node it chooses. Before anything was
 // answered, a request whose model node cannot be reached, is full or falls silent is tried on another, with the same
-// idempotency id; where there is no other, on the same one after a pause. While it runs, lanes whose paths break get
-// new ones. Not thread-safe.
+// idempotency id; where there is no other, on the same one after a pause. An answer that breaks off in the middle of a
+// stream is gone on with on another (inference::ResumableStream). While it runs, lanes whose paths break get new ones.
+// Not thread-safe.
 #pragma once
 
 #include <deque>
@@ -22,14 +23,16 @@ struct AskerOptions {
     std::size_t maximum_attempts = 3;  // on different model nodes, in one round
     // When all of them could not be reached or fell silent, they are tried again.
     std::size_t maximum_rounds = 3;
-    Duration round_pause = 2s;      // proxies read the list anew every few seconds
-    Duration paths_deadline = 15s;  // a request waits this long for enough paths
+    std::size_t maximum_resumptions = 3;  // of an answer that breaks off, on other nodes
+    Duration round_pause = 2s;            // proxies read the list anew every few seconds
+    Duration paths_deadline = 15s;        // a request waits this long for enough paths
     exchange::ClientTiming timing;
 };
 
 struct AskerCounters {
     std::uint64_t requests = 0;
     std::uint64_t retried = 0;      // on another model node, or on the same one later
+    std::uint64_t resumed = 0;      // answers that had broken off
     std::uint64_t handed_over = 0;  // by the node that was asked, to another
     std::uint64_t lanes_replaced = 0;
     std::uint64_t corrupt_lanes = 0;

@@ -191,6 +191,7 @@ class Stream:
         assert self.response.status_code == 200, self.response.read()
         self._lines = self.response.iter_lines()
         self.text, self.done, self.finish_reason = "", False, None
+        self.pieces, self.comments = 0, []
 
     def read(self, pieces=None):
         """Reads so many pieces of text, or all there are."""
@@ -199,12 +200,16 @@ class Stream:
             if line == "data: [DONE]":
                 self.done = True
                 break
+            if line.startswith(":"):
+                self.comments.append(line)
             if not line.startswith("data: "):
                 continue
             chunk = json.loads(line[6:])
             assert "error" not in chunk, chunk
             for choice in chunk["choices"]:
-                self.text += choice["delta"].get("content") or ""
+                piece = choice["delta"].get("content") or ""
+                self.text += piece
+                self.pieces += piece != ""
                 self.finish_reason = choice.get("finish_reason") or self.finish_reason
             got += 1
             if pieces is not None and got >= pieces:

@@ -139,6 +139,33 @@ def test_the_tree_converges_after_leave_restart_and_death(group):
     wait_for(group.converged, "the tree to converge", 2 * SYNC_MS / 1000 + 8)
 
 
+@pytest.mark.parametrize("drawn", [{"seed": 7, "temperature": 0.8}, {"seed": None, "temperature": 0}, {"seed": None, "temperature": 0.8}],
+                         ids=["seeded", "greedy", "free"])
+def test_an_answer_whose_node_is_killed_is_completed(group, drawn):
+    messages = [{"role": "system", "content": text(60, f"killed {drawn}")}, {"role": "user", "content": "Tell a long story."}]
+    settings = {"messages": messages, "max_tokens": 120, "ignore_eos": True, **drawn}
+    whole = None
+    if drawn["seed"] is not None or drawn["temperature"] == 0:
+        reply = httpx.post(group.network.api + "/v1/chat/completions", json={"model": MODEL, **settings}, timeout=120)
+        whole = reply.json()["choices"][0]["message"]["content"]
+    stream = Stream(group.network, "", **settings)
+    stream.read(20)
+    before = stream.text
+    victim = next(node for node in group.nodes if node.id == stream.response.headers["x-planetserve-model-node"])
+    victim.stop(signal.SIGKILL)
+    stream.read()
+    stream.close()
+    assert stream.done and stream.finish_reason == "length"
+    assert stream.text.startswith(before) and len(stream.text) > len(before)
+    assert stream.pieces >= 110, "the answer has about as many tokens as were asked for"
+    if drawn["seed"] is not None:
+        assert stream.text == whole, "a seeded answer is the same whoever gives it"
+    resumed = [comment for comment in stream.comments if comment.startswith(": planetserve-resumed ")]
+    assert len(resumed) == 1 and resumed[0].split()[-1] != victim.id
+    victim.restart()
+    wait_for(group.converged, "the tree to converge", 2 * SYNC_MS / 1000 + 12)
+
+
 def test_a_hang_up_reaches_the_node_that_serves(group):
     system = {"role": "system", "content": text(500, "hang up")}
     ask(group, [system, {"role": "user", "content": "Begin."}])

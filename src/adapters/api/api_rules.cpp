@@ -151,9 +151,4 @@ std::string_view header_of(const inference::ReplyHead& head, std::string_view na
     return {};
 }
 
-bool is_event_stream(const inference::ReplyHead& head) {
-    static constexpr std::string_view type = "text/event-stream";
-    return lower(header_of(head, "content-type").substr(0, type.size())) == type;
-}
-
 }  // namespace planetserve::adapters

@@ -47,6 +47,5 @@ bool is_passed_status(unsigned status);
 
 // The value of a header; empty where there is none.
 std::string_view header_of(const inference::ReplyHead& head, std::string_view name);
-bool is_event_stream(const inference::ReplyHead& head);
 
 }  // namespace planetserve::adapters

@@ -6,6 +6,7 @@
 #include <boost/asio/write.hpp>
 
 #include "adapters/api/http_session.h"
+#include "inference/event_stream.h"
 
 namespace planetserve::adapters {
 
@@ -72,13 +73,13 @@ void HttpSession::flush() {
     }
     // The client was told 200 and events long ago: anything else becomes an event in the stream.
     if (head_ && early_head_) {
-        if (head_->status != 200 || !is_event_stream(*head_)) return flush_unstreamed();
+        if (head_->status != 200 || !inference::is_event_stream(*head_)) return flush_unstreamed();
         head_.reset();
     }
     if (head_) {
         bool whole = over_ && !error_;
         put_head(*head_, whole ? std::optional(pending_body_.size()) : std::nullopt);
-        events_ = is_event_stream(*head_);
+        events_ = inference::is_event_stream(*head_);
         head_.reset();
     }
     if (!pending_body_.empty() && head_put_) {
@@ -120,7 +121,7 @@ void HttpSession::put_head(const inference::ReplyHead& head, std::optional<std::
         if (name != "x-request-id") out_ += name + ": " + value + "\r\n";
     std::string_view given = own_request_id_ ? header_of(head, "x-request-id") : std::string_view();
     out_ += "x-request-id: " + (given.empty() ? request_id_ : std::string(given)) + "\r\n";
-    if (is_event_stream(head)) out_ += "cache-control: no-cache\r\n";
+    if (inference::is_event_stream(head)) out_ += "cache-control: no-cache\r\n";
     if (content_length) out_ += "content-length: " + std::to_string(*content_length) + "\r\n";
     if (chunked_) out_ += "transfer-encoding: chunked\r\n";
     out_ += keep_connection_ ? "connection: keep-alive\r\n\r\n" : "connection: close\r\n\r\n";

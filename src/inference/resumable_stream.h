@@ -1,0 +1,83 @@
+// A streamed answer that may break off at one engine and go on at another, without the client noticing
+// (docs/protocols/requests.md, "A stream that breaks off").
+//
+// Sits between a reply and its reader. Passes whole events only, and remembers the text that they held. When the reply
+// breaks off, resume() gives the body to ask with next: the same one where the answer is drawn alike everywhere (a
+// seed, or greedy), else one that asks for the rest. Of the reply to that, what the reader already has is left out,
+// and the rest looks like more of the first: the same id and time.
+//
+// Takes /v1/chat/completions and /v1/completions, one answer, plain text. All else passes unchanged and cannot be
+// resumed. Pure; never throws, whatever the bytes.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <cstdint>
+#include <string>
+
+#include "inference/event_stream.h"
+#include "inference/prompt.h"
+#include "inference/service.h"
+
+namespace planetserve::inference {
+
+class ResumableStream {
+public:
+    static constexpr std::size_t body_limit = 1 << 20;  // of a request that is kept
+    static constexpr std::size_t text_limit = 1 << 20;  // of an answer that is remembered
+
+    // Keeps the request's body if it may be needed.
+    ResumableStream(std::string path, Bytes body) : path_(std::move(path)), body_(std::move(body)) {}
+
+    // The first reply's head, and each later one's. False for a later head that is not a stream of events: nothing of
+    // that reply may be passed on.
+    bool on_head(const ReplyHead& head);
+    // What of these bytes, and what is held, is for the reader.
+    Bytes take(ByteView bytes);
+    // The reply came to its end: what is left for the reader.
+    Bytes end();
+    // After take() or end(): the engine gives another answer than before. The reply is of no use; resume() asks
+    // otherwise.
+    bool deviated() const { return deviated_; }
+
+    // The reply broke off, or deviated. What to ask next; `error` where the answer cannot be gone on with, and an empty
+    // body where nothing but the end is missing: then end() gives that.
+    Result<Bytes> resume();
+
+private:
+    enum class Mode { unread, raw, first, matching, rest, closing };
+
+    void give_up();
+    bool read_first(std::string_view data);
+    bool read_later(std::string_view data, Bytes& out);
+    std::string match(std::string_view piece);
+    void release(Bytes& out);
+    void adopt(const boost::json::value& event);
+    void emit(boost::json::value& event, Bytes& out);
+    void note(std::string_view piece);
+    bool draws_alike() const;
+    boost::json::value text_event(std::string_view text) const;
+
+    std::string path_;
+    Bytes body_;
+    Mode mode_ = Mode::unread;
+    EventStream events_;
+    Bytes held_;  // of the first reply, an event that is not whole
+
+    // What the reader has.
+    std::string said_;
+    std::size_t pieces_ = 0;  // events that held some of it
+    std::string id_;          // of the first event
+    std::string model_;
+    std::uint64_t created_ = 0;
+    bool finished_ = false;  // the finish reason
+    bool done_ = false;      // the stream's last event
+
+    // Of a later reply.
+    bool replaying_ = false;  // it is the same answer again, else its rest
+    bool replay_failed_ = false;
+    bool deviated_ = false;
+    std::size_t matched_ = 0;        // bytes of said_ that came again
+    std::size_t pieces_before_ = 0;  // of the replies before it
+};
+
+}  // namespace planetserve::inference
