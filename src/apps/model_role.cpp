@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <cstdlib>
 
+#include "adapters/llama/gguf.h"
 #include "apps/model_file.h"
 #include "apps/model_status.h"
 
@@ -27,15 +28,18 @@ Result<std::filesystem::path> engine_program() {
 // Of every node, until the committee judges them.
 constexpr double initial_reputation = 0.5;
 
-// What the engine's slots and its cache in main memory hold, in bytes of text.
-std::uint64_t cache_bytes(const ServedModelConfig& model) {
-    // A guess that the engine's reports correct: 4 bytes a token, 32 KiB of keys and values a token in the cache.
+// Of keys and values, a token's, where the engine is somebody else's and does not say.
+constexpr std::uint64_t usual_kv_bytes = 32 << 10;
+
+// What the engine's slots and its cache in main memory hold, in bytes of text, at 4 a token; its reports correct that.
+std::uint64_t cache_bytes(const ServedModelConfig& model, std::uint64_t kv_bytes) {
     const std::uint64_t slots = std::uint64_t{model.slots} * model.context;
-    const std::uint64_t kept = (std::uint64_t{model.cache_mib} << 20) / (32 << 10);
+    const std::uint64_t kept = (std::uint64_t{model.cache_mib} << 20) / kv_bytes;
     return 4 * (slots + kept);
 }
 
-node::ModelGroupOptions group_options(const RoutingConfig& routing, const ServedModelConfig& model) {
+node::ModelGroupOptions group_options(const RoutingConfig& routing, const ServedModelConfig& model,
+                                      std::uint64_t kv_bytes) {
     node::ModelGroupOptions options;
     options.capacity = model.slots;
     options.enabled = routing.forwarding;
@@ -45,7 +49,7 @@ node::ModelGroupOptions group_options(const RoutingConfig& routing, const Served
     member.decision = routing.decision;
     member.adapt_array = routing.adapt_array;
     member.listed_for = std::chrono::milliseconds(routing.listed_for_ms);
-    member.cache_bytes = cache_bytes(model);
+    member.cache_bytes = cache_bytes(model, kv_bytes);
     return options;
 }
 
@@ -68,11 +72,12 @@ ModelRole::ModelRole(Runtime& runtime, const RoutingConfig& routing, prometheus:
 Status ModelRole::add(const ServedModelConfig& config) {
     Served served{{config.name, config.context, config.upstream ? "upstream" : "llama.cpp", !config.upstream, {}},
                   config.slots,
-                  nullptr};
+                  nullptr,
+                  usual_kv_bytes};
     auto service = config.upstream ? upstream(config) : managed(config, served);
     if (!service) return std::unexpected(service.error());
     router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
-    node_.groups().add(config.name, group_options(routing_, config));
+    node_.groups().add(config.name, group_options(routing_, config, served.kv_bytes));
     served_.push_back(std::move(served));
     return {};
 }
@@ -96,6 +101,11 @@ Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, 
     options.program = *program;
     options.model_file = file->file;
     if (file->sha256 != crypto::Digest{}) served.model.weights_sha256.assign(file->sha256.begin(), file->sha256.end());
+    if (auto bytes = adapters::kv_bytes_per_token(file->file))
+        served.kv_bytes = *bytes;
+    else
+        spdlog::warn("{}: {}; its cache is taken for that of a usual model", file->file.string(),
+                     bytes.error().message);
     options.alias = config.name;
     options.slots = config.slots;
     options.context = config.context;

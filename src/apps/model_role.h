@@ -57,6 +57,7 @@ private:
         committee::ServedModel model;
         std::uint32_t slots = 0;
         const adapters::ManagedEngine* engine = nullptr;  // none for an upstream
+        std::uint64_t kv_bytes = 0;                       // of keys and values, a token
     };
 
     Result<inference::Service*> upstream(const ServedModelConfig& config);

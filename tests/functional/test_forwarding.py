@@ -3,6 +3,7 @@
 import concurrent.futures
 import random
 import signal
+import time
 
 import httpx
 import pytest
@@ -137,6 +138,18 @@ def test_the_tree_converges_after_leave_restart_and_death(group):
     assert node != identity
     victim.restart()
     wait_for(group.converged, "the tree to converge", 2 * SYNC_MS / 1000 + 8)
+
+
+def test_a_member_that_missed_deltas_catches_up(group):
+    wait_for(group.converged, "the members to know of each other", 20)
+    away = group.nodes[2]
+    away.process.send_signal(signal.SIGSTOP)
+    # Its links are given up after 15 s of silence and 10 s without a pong; what is said from then on is lost to it.
+    time.sleep(26)
+    for topic in range(3):
+        ask(group, [{"role": "user", "content": text(300, f"while one is away {topic}")}])
+    away.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: group.converged(), "it to catch up", 2 * SYNC_MS / 1000 + 12)
 
 
 @pytest.mark.parametrize("drawn", [{"seed": 7, "temperature": 0.8}, {"seed": None, "temperature": 0}, {"seed": None, "temperature": 0.8}],
