@@ -93,6 +93,12 @@ void score_drawn(TokenScore& score, Candidates candidates, TokenId token, float 
 
 }  // namespace
 
+TokenId draw_token(Candidates candidates, const SamplingProfile& profile, double u) {
+    candidates = candidates.first(std::min<std::size_t>(profile.top_k, candidates.size()));
+    if (profile.greedy()) return candidates.front().token;
+    return candidates[drawn(weights(candidates, profile.temperature), u)].token;
+}
+
 TokenScore score_token(const Position& position, const SamplingProfile& profile, double u, double v,
                        const TokenRules& rules) {
     TokenScore score;

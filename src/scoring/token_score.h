@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "scoring/sampling.h"
@@ -54,5 +55,9 @@ struct TokenRules {
 // are one: engines sort them as it happens. REQUIRES: candidates are in descending order.
 TokenScore score_token(const Position& position, const SamplingProfile& profile, double u, double v,
                        const TokenRules& rules = {});
+
+// What llama.cpp draws by u from these candidates: the engine's part, for tests and experiments. REQUIRES: there are
+// some, in descending order.
+TokenId draw_token(std::span<const Candidate> candidates, const SamplingProfile& profile, double u);
 
 }  // namespace planetserve::scoring
