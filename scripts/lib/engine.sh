@@ -24,13 +24,19 @@ ENGINE_FLAGS=(
     -DLLAMA_OPENSSL=OFF
 )
 
+# g++ 12 believes that _tile_loadconfig reads 8 bytes of the 64 it is given, and leaves out writing the others: a processor
+# with AMX then faults at the first prompt. This line makes it write all of them. It matters to no other processor.
+AMX_FILE=ggml/src/ggml-cpu/amx/mmq.cpp
+AMX_CALL='    _tile_loadconfig(&tc);'
+AMX_FENCE='    asm volatile("" : : "r"(&tc) : "memory");'
+
 engine_key() {
-    local features compiler
+    local features compiler parts
     features=$(grep -m1 -E '^(flags|Features)' /proc/cpuinfo | cut -d: -f2 | tr ' ' '\n' | sort -u)
     compiler=$(g++ -dumpfullversion)
-    printf '%s-%s' "$ENGINE_VERSION" \
-        "$(printf '%s\n' "$ENGINE_SHA256" "${ENGINE_FLAGS[@]}" "${ENGINE_TARGETS[@]}" "$(uname -m)" "$compiler" "$features" |
-            sha256sum | cut -c1-12)"
+    parts=("$ENGINE_SHA256" "${ENGINE_FLAGS[@]}" "${ENGINE_TARGETS[@]}" "$(uname -m)" "$compiler" "$features")
+    if [[ $features == *amx_tile* ]]; then parts+=("$AMX_FENCE"); fi
+    printf '%s-%s' "$ENGINE_VERSION" "$(printf '%s\n' "${parts[@]}" | sha256sum | cut -c1-12)"
 }
 
 # locate_engine: sets PLANETSERVE_ENGINE to where the engine is or will be. A caller may have set it, to an engine
@@ -83,7 +89,14 @@ unpack_engine_source() {
     rm -rf "$1/source.part" "$1/package"
     tar -xzf "$2" -C "$1" package/llama/gitRelease.bundle &&
         git -c advice.detachedHead=false clone -q "$1/package/llama/gitRelease.bundle" "$1/source.part" &&
+        fence_amx "$1/source.part/$AMX_FILE" &&
         rm -rf "$1/package" && mv "$1/source.part" "$1/source"
+}
+
+# fence_amx FILE: fails where the call is not there just once.
+fence_amx() {
+    [[ $(grep -cxF -- "$AMX_CALL" "$1") == 1 ]] || { echo "$1 is not as this script knows it"; return 1; }
+    awk -v call="$AMX_CALL" -v fence="$AMX_FENCE" '$0 == call { print fence } { print }' "$1" >"$1.part" && mv "$1.part" "$1"
 }
 
 install_engine() {

@@ -1,0 +1,286 @@
+#include "adapters/scorer/llama_scorer.h"
+
+#include <llama.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "adapters/scorer/candidates.h"
+
+namespace planetserve::adapters {
+
+using scoring::Position;
+using scoring::TokenId;
+
+namespace {
+
+constexpr std::size_t logits_limit = 64 << 20;  // bytes
+
+// The engine reports by log lines; the last complaint says why something failed.
+thread_local std::string last_complaint;
+
+void listen(ggml_log_level level, const char* text, void*) {
+    if (level != GGML_LOG_LEVEL_ERROR) return;
+    last_complaint = text;
+    while (!last_complaint.empty() && last_complaint.back() == '\n') last_complaint.pop_back();
+}
+
+std::string why() { return last_complaint.empty() ? "no reason given" : last_complaint; }
+
+void start_backend() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        llama_log_set(listen, nullptr);
+        llama_backend_init();
+    });
+}
+
+// One batch of tokens of several sequences.
+class Batch {
+public:
+    explicit Batch(std::uint32_t size) : batch_(llama_batch_init(static_cast<std::int32_t>(size), 0, 1)) {}
+    ~Batch() { llama_batch_free(batch_); }
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+
+    void clear() { batch_.n_tokens = 0; }
+    std::int32_t add(TokenId token, std::size_t place, std::uint32_t sequence, bool output) {
+        std::int32_t i = batch_.n_tokens++;
+        batch_.token[i] = static_cast<llama_token>(number(token));
+        batch_.pos[i] = static_cast<llama_pos>(place);
+        batch_.n_seq_id[i] = 1;
+        batch_.seq_id[i][0] = static_cast<llama_seq_id>(sequence);
+        batch_.logits[i] = output ? 1 : 0;
+        return i;
+    }
+    std::uint32_t size() const { return static_cast<std::uint32_t>(batch_.n_tokens); }
+    llama_batch get() const { return batch_; }
+
+private:
+    llama_batch batch_;
+};
+
+template <auto release>
+struct Released {
+    template <typename T>
+    void operator()(T* object) const {
+        release(object);
+    }
+};
+
+// A sequence being fed.
+struct Feed {
+    const PromptAndAnswer* text = nullptr;
+    std::vector<Position>* into = nullptr;
+    std::size_t fed = 0;
+
+    // The last token of an answer is asked about, not fed.
+    std::size_t size() const { return text->prompt.size() + text->answer.size() - 1; }
+    bool done() const { return text->answer.empty() || fed == size(); }
+    TokenId token() const {
+        return fed < text->prompt.size() ? text->prompt[fed] : text->answer[fed - text->prompt.size()];
+    }
+    bool asked() const { return fed + 1 >= text->prompt.size(); }
+};
+
+}  // namespace
+
+struct LlamaScorer::Engine {
+    std::unique_ptr<llama_model, Released<llama_model_free>> model;
+    std::unique_ptr<llama_context, Released<llama_free>> context;
+    const llama_vocab* vocabulary = nullptr;
+    std::uint32_t tokens = 0;  // of the vocabulary
+    std::uint32_t sequences = 0;
+    std::uint32_t batch_size = 0;
+    std::uint32_t micro_batch = 0;
+    std::vector<std::size_t> lengths;  // of sequences that extend() goes on with
+    std::vector<TokenId> suppressed;   // the engine never draws them
+    std::stop_token stop;
+
+    llama_memory_t memory() const { return llama_get_memory(context.get()); }
+
+    std::span<const float> logits(std::int32_t row) const {
+        float* values = llama_get_logits_ith(context.get(), row);
+        for (TokenId token : suppressed) values[number(token)] = -std::numeric_limits<float>::infinity();
+        return {values, tokens};
+    }
+
+    Status decode(const Batch& batch) {
+        last_complaint.clear();
+        switch (llama_decode(context.get(), batch.get())) {
+            case 0:
+                return {};
+            case 1:
+                return fail(ErrorCode::exhausted, "the context has no room for these answers");
+            case 2:
+                return fail(ErrorCode::cancelled, "scoring was stopped");
+            default:
+                return fail(ErrorCode::internal, "the engine cannot decode: " + why());
+        }
+    }
+
+    Status check(const PromptAndAnswer& text) const {
+        if (text.prompt.empty()) return fail(ErrorCode::invalid_argument, "a prompt has at least one token");
+        std::size_t size = text.prompt.size() + text.answer.size();
+        std::size_t limit = llama_n_ctx_seq(context.get());
+        if (size > limit)
+            return fail(ErrorCode::invalid_argument, "prompt and answer have " + std::to_string(size) +
+                                                         " tokens, more than the context of " + std::to_string(limit));
+        auto known = [this](TokenId token) { return number(token) < tokens; };
+        if (!std::ranges::all_of(text.prompt, known) || !std::ranges::all_of(text.answer, known))
+            return fail(ErrorCode::invalid_argument, "a token is outside the vocabulary of " + std::to_string(tokens));
+        return {};
+    }
+
+    Position position(std::int32_t row, TokenId emitted, std::uint32_t top_k) const {
+        auto values = logits(row);
+        return {.emitted = emitted,
+                .candidates = likeliest(values, top_k),
+                .log_probability = log_softmax(values, number(emitted)),
+                .ends_text = llama_vocab_is_eog(vocabulary, static_cast<llama_token>(number(emitted)))};
+    }
+
+    // Feeds them side by side: of each, an equal part of every batch.
+    Status run(std::vector<Feed>& feeds, std::uint32_t top_k) {
+        struct Asked {
+            std::int32_t row;
+            Feed* of;
+            TokenId emitted;
+        };
+        Batch batch(batch_size);
+        std::vector<Asked> asked;
+        while (true) {
+            batch.clear();
+            asked.clear();
+            auto active =
+                static_cast<std::uint32_t>(std::ranges::count_if(feeds, [](const Feed& feed) { return !feed.done(); }));
+            if (active == 0) return {};
+            const std::uint32_t share = std::clamp(batch_size / active, 1U, micro_batch);
+            for (std::size_t i = 0; i < feeds.size(); ++i) {
+                Feed& feed = feeds[i];
+                for (std::uint32_t part = 0; part < share && !feed.done() && batch.size() < batch_size; ++part) {
+                    bool ask = feed.asked();
+                    std::int32_t row = batch.add(feed.token(), feed.fed, static_cast<std::uint32_t>(i), ask);
+                    ++feed.fed;
+                    if (ask) asked.push_back({row, &feed, feed.text->answer[feed.fed - feed.text->prompt.size()]});
+                }
+            }
+            if (Status decoded = decode(batch); !decoded) return decoded;
+            for (const Asked& one : asked) one.of->into->push_back(position(one.row, one.emitted, top_k));
+        }
+    }
+};
+
+LlamaScorer::LlamaScorer(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+LlamaScorer::~LlamaScorer() = default;
+
+Result<std::unique_ptr<LlamaScorer>> LlamaScorer::load(const LlamaScorerOptions& options) {
+    if (options.context == 0 || options.sequences == 0 || options.micro_batch == 0 || options.threads == 0)
+        return fail(ErrorCode::invalid_argument, "context, sequences, micro-batch and threads are at least 1");
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(options.model_file, error))
+        return fail(ErrorCode::not_found, "there is no model " + options.model_file.string());
+    start_backend();
+    last_complaint.clear();
+    auto engine = std::make_unique<Engine>();
+    llama_model_params model = llama_model_default_params();
+    model.n_gpu_layers = 0;
+    engine->model.reset(llama_model_load_from_file(options.model_file.c_str(), model));
+    if (!engine->model) return fail(ErrorCode::invalid_argument, options.model_file.string() + ": " + why());
+    engine->vocabulary = llama_model_get_vocab(engine->model.get());
+    engine->tokens = static_cast<std::uint32_t>(llama_vocab_n_tokens(engine->vocabulary));
+    if (engine->tokens == 0)
+        return fail(ErrorCode::invalid_argument, options.model_file.string() + ": a model without a vocabulary");
+    std::int32_t suppressed = 0;
+    const llama_token* tokens = llama_vocab_get_suppress_tokens(engine->vocabulary, &suppressed);
+    for (std::int32_t i = 0; i < suppressed; ++i)
+        engine->suppressed.push_back(TokenId(static_cast<std::uint32_t>(tokens[i])));
+
+    const std::size_t rows = std::max<std::size_t>(1, logits_limit / (sizeof(float) * engine->tokens));
+    const std::size_t wanted = std::size_t{options.micro_batch} * options.sequences;
+    engine->sequences = options.sequences;
+    engine->micro_batch = options.micro_batch;
+    engine->batch_size = static_cast<std::uint32_t>(std::max<std::size_t>(options.sequences, std::min(rows, wanted)));
+    llama_context_params context = llama_context_default_params();
+    context.n_ctx = options.context * options.sequences;
+    context.n_seq_max = options.sequences;
+    context.n_batch = engine->batch_size;
+    context.n_ubatch = engine->batch_size;
+    context.n_threads = static_cast<std::int32_t>(options.threads);
+    context.n_threads_batch = context.n_threads;
+    context.flash_attn_type = options.flash_attention ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    context.kv_unified = false;
+    context.no_perf = true;
+    context.abort_callback = [](void* data) { return static_cast<Engine*>(data)->stop.stop_requested(); };
+    context.abort_callback_data = engine.get();
+    engine->context.reset(llama_init_from_model(engine->model.get(), context));
+    if (!engine->context)
+        return fail(ErrorCode::exhausted, "no context for " + options.model_file.string() + ": " + why());
+    engine->lengths.assign(options.sequences, 0);
+    return std::unique_ptr<LlamaScorer>(new LlamaScorer(std::move(engine)));
+}
+
+Result<std::vector<std::vector<Position>>> LlamaScorer::score(std::span<const PromptAndAnswer> answers,
+                                                              std::uint32_t top_k, std::stop_token stop) {
+    for (const PromptAndAnswer& text : answers)
+        if (Status fits = engine_->check(text); !fits) return std::unexpected(fits.error());
+    engine_->stop = std::move(stop);
+    std::vector<std::vector<Position>> scored(answers.size());
+    for (std::size_t begin = 0; begin < answers.size(); begin += engine_->sequences) {
+        llama_memory_clear(engine_->memory(), false);
+        std::ranges::fill(engine_->lengths, 0);
+        std::vector<Feed> feeds;
+        for (std::size_t i = begin; i < std::min(answers.size(), begin + engine_->sequences); ++i) {
+            scored[i].reserve(answers[i].answer.size());
+            feeds.push_back({&answers[i], &scored[i]});
+        }
+        Status run = engine_->run(feeds, top_k);
+        if (!run) {
+            llama_memory_clear(engine_->memory(), false);
+            engine_->stop = {};
+            return std::unexpected(run.error());
+        }
+    }
+    llama_memory_clear(engine_->memory(), false);
+    engine_->stop = {};
+    return scored;
+}
+
+Result<std::vector<scoring::Candidate>> LlamaScorer::extend(std::uint32_t sequence, std::span<const TokenId> tokens,
+                                                            std::uint32_t top_k) {
+    if (sequence >= engine_->sequences || tokens.empty())
+        return fail(ErrorCode::invalid_argument, "there is no such sequence, or nothing to append");
+    std::size_t& length = engine_->lengths[sequence];
+    if (length + tokens.size() > llama_n_ctx_seq(engine_->context.get()))
+        return fail(ErrorCode::exhausted, "the sequence fills its context");
+    if (!std::ranges::all_of(tokens, [this](TokenId token) { return number(token) < engine_->tokens; }))
+        return fail(ErrorCode::invalid_argument, "a token is outside the vocabulary");
+    Batch batch(engine_->batch_size);
+    std::int32_t last = 0;
+    for (std::size_t i = 0; i < tokens.size();) {
+        batch.clear();
+        for (; i < tokens.size() && batch.size() < std::min(engine_->batch_size, engine_->micro_batch); ++i)
+            last = batch.add(tokens[i], length + i, sequence, i + 1 == tokens.size());
+        if (Status decoded = engine_->decode(batch); !decoded) return std::unexpected(decoded.error());
+    }
+    length += tokens.size();
+    return likeliest(engine_->logits(last), top_k);
+}
+
+void LlamaScorer::forget(std::uint32_t sequence) {
+    if (sequence >= engine_->sequences) return;
+    llama_memory_seq_rm(engine_->memory(), static_cast<llama_seq_id>(sequence), -1, -1);
+    engine_->lengths[sequence] = 0;
+}
+
+bool LlamaScorer::ends_text(TokenId token) const {
+    return llama_vocab_is_eog(engine_->vocabulary, static_cast<llama_token>(number(token)));
+}
+
+std::uint32_t LlamaScorer::vocabulary() const { return engine_->tokens; }
+
+}  // namespace planetserve::adapters

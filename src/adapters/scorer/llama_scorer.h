@@ -1,0 +1,67 @@
+// A verifier's own copy of a model, on the engine's own kernels (libllama): reads what it would have drawn from at each
+// position of answers that others gave.
+//
+// An answer whose tokens an engine of the same build drew is reproduced bit by bit while the scorer's micro-batch is
+// below 64 tokens and its other options are the engine's; from 64 on, or with another attention kernel, logits differ a
+// little (docs/protocols/scoring.md).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "base/result.h"
+#include "scoring/token_score.h"
+
+namespace planetserve::adapters {
+
+struct LlamaScorerOptions {
+    std::filesystem::path model_file;  // GGUF
+    std::uint32_t context = 2048;      // tokens that a prompt and its answer may have together
+    std::uint32_t sequences = 4;       // answers fed at once, each with a context of its own
+    std::uint32_t micro_batch = 32;    // tokens of one answer that the kernels see at once
+    std::uint32_t threads = 1;
+    bool flash_attention = true;
+};
+
+struct PromptAndAnswer {
+    std::vector<scoring::TokenId> prompt = {};
+    std::vector<scoring::TokenId> answer = {};
+};
+
+// One call at a time, from any thread. Memory: the weights, mapped; the context's keys and values, sequences x context;
+// and the logits of one batch, at most 64 MiB unless one token's take more.
+class LlamaScorer {
+public:
+    // not_found or invalid_argument with the engine's own words when the model cannot be used; exhausted when there is
+    // no memory for the context.
+    static Result<std::unique_ptr<LlamaScorer>> load(const LlamaScorerOptions& options);
+    ~LlamaScorer();
+    LlamaScorer(const LlamaScorer&) = delete;
+    LlamaScorer& operator=(const LlamaScorer&) = delete;
+
+    // For each answer, its positions in order, with the top_k likeliest candidates each. One pass, as many answers
+    // together as there are sequences. invalid_argument: an empty prompt, a token outside the vocabulary, more tokens
+    // than the context. cancelled: asked to stop.
+    Result<std::vector<std::vector<scoring::Position>>> score(std::span<const PromptAndAnswer> answers,
+                                                              std::uint32_t top_k, std::stop_token stop = {});
+
+    // Goes on with a sequence, token by token, as an engine that generates does: appends the tokens and returns what
+    // the next would be drawn from. score() forgets all sequences.
+    Result<std::vector<scoring::Candidate>> extend(std::uint32_t sequence, std::span<const scoring::TokenId> tokens,
+                                                   std::uint32_t top_k);
+    void forget(std::uint32_t sequence);
+
+    bool ends_text(scoring::TokenId token) const;
+    std::uint32_t vocabulary() const;  // tokens are below this
+
+private:
+    struct Engine;
+    explicit LlamaScorer(std::unique_ptr<Engine> engine);
+
+    std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace planetserve::adapters

@@ -1,0 +1,61 @@
+// From the figures of a pool of answers to the credit C of an epoch: conformal p-values against honest runs.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "scoring/answer_score.h"
+
+namespace planetserve::scoring {
+
+enum class Measure : std::uint8_t { margin, entropy, rank };
+inline constexpr std::size_t measure_count = 3;
+inline constexpr std::array all_measures{Measure::margin, Measure::entropy, Measure::rank};
+std::string_view to_string(Measure measure);
+// What a test measures: the larger, the less like an honest answer. Of entropy z, the absolute value.
+double statistic(const Statistics& statistics, Measure measure);
+
+// What honest runs of one class of engine look like: the verifier's own model on engines of that class (quantisations,
+// batch sizes, thread counts, processors), pooled as the answers to be judged will be.
+class Calibration {
+public:
+    static constexpr std::size_t least_runs = 200;
+
+    // invalid_argument for fewer runs, or figures that are not finite.
+    static Result<Calibration> make(const std::vector<Statistics>& honest);
+
+    std::size_t runs() const { return sorted_.front().size(); }
+    // (1 + number of honest runs with at least this) / (runs + 1).
+    double p_value(Measure measure, double value) const;
+
+private:
+    std::array<std::vector<double>, measure_count> sorted_;
+};
+
+struct CreditRules {
+    double significance = 0.05;      // alpha: an honest node has a credit below x with probability at most x alpha
+    std::size_t least_tokens = 128;  // with fewer, nothing is said
+    bool seed_bound = true;          // false: an engine that takes no seed, judged without the margin
+};
+
+enum class Grounds : std::uint8_t {
+    inconclusive,  // too few tokens; changes nothing
+    structure,     // an answer that was cut or padded: credit 0
+    replay,        // every token is what the nonce draws on the verifier's own kernels: credit 1
+    tests,         // by the p-values
+};
+std::string_view to_string(Grounds grounds);
+
+struct Credit {
+    Grounds grounds = Grounds::inconclusive;
+    double value = 0;  // in [0, 1]; says nothing when inconclusive
+    // Of the tests that apply; only when judged by tests.
+    std::array<std::optional<double>, measure_count> p_values = {};
+};
+
+// min(1, m min(p) / alpha) over the m tests that apply: three; one for greedy answers; two without a seed.
+Credit credit_of(const Statistics& pooled, const Calibration& calibration, const CreditRules& rules = {});
+
+}  // namespace planetserve::scoring

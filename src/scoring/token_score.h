@@ -1,0 +1,63 @@
+// What one token of an answer says of the model that gave it, under the verifier's own copy of that model.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "scoring/sampling.h"
+
+namespace planetserve::scoring {
+
+struct Candidate {
+    TokenId token{};
+    float logit = 0;
+
+    bool operator==(const Candidate&) const = default;
+};
+
+// One position of an answer: what the verifier's copy would have drawn from, and what the answer has.
+struct Position {
+    TokenId emitted{};
+    std::vector<Candidate> candidates = {};  // the most probable ones, descending; at least the profile's top_k of them
+    // ln p of the emitted token over the whole vocabulary at temperature 1; nothing where it could not be read.
+    std::optional<double> log_probability = std::nullopt;
+    bool ends_text = false;  // the emitted token is one that ends a text (llama.cpp: end of generation)
+};
+
+// The paper's epsilon: the probability of a token that is outside what can be read.
+inline constexpr double least_probability = 1e-5;
+// A token that is no candidate lies so far from its draw.
+inline constexpr double greatest_distance = 0.5;
+
+struct TokenScore {
+    // max(ln p, ln epsilon), as the paper scores it.
+    double log_probability = 0;
+    // How far the draw u lies from the interval of the cumulative distribution that the emitted token occupies, 0 when
+    // inside, at most 1/2. Greedy: 0 when the token is the argmax within the noise floor, else 1.
+    double distance = 0;
+    // Whether llama.cpp's own arithmetic on these logits draws this very token.
+    bool replayed = false;
+    // With p = softmax(logit / T) over the top_k: -ln p(x) - H, and the variance of -ln p. Both 0 when greedy.
+    double surprise = 0;
+    double variance = 0;
+    // The probability of all that is likelier than x, and v times its own: uniform for an honest answer. Nothing when
+    // greedy.
+    std::optional<double> rank = std::nullopt;
+};
+
+struct TokenRules {
+    // A greedy answer's token may have a logit so much below the highest.
+    double greedy_noise_floor = 0.2;
+};
+
+// u is the sampler's draw for this token, v a uniform number that does not depend on it. Candidates with the same logit
+// are one: engines sort them as it happens. REQUIRES: candidates are in descending order.
+TokenScore score_token(const Position& position, const SamplingProfile& profile, double u, double v,
+                       const TokenRules& rules = {});
+
+// What llama.cpp draws by u from these candidates: the engine's part, for tests and experiments. REQUIRES: there are
+// some, in descending order.
+TokenId draw_token(std::span<const Candidate> candidates, const SamplingProfile& profile, double u);
+
+}  // namespace planetserve::scoring

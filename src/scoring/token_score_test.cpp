@@ -1,0 +1,141 @@
+#include "scoring/token_score.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/random.h"
+
+namespace planetserve::scoring {
+namespace {
+
+constexpr TokenId first{7};
+constexpr TokenId second{9};
+constexpr TokenId absent{11};
+
+// Probabilities 3/4 and 1/4 at temperature 1.
+Position three_to_one(TokenId emitted) {
+    return {
+        .emitted = emitted, .candidates = {{first, std::log(3.0F)}, {second, 0.0F}}, .log_probability = std::log(0.5)};
+}
+const SamplingProfile plain{.temperature = 1, .top_k = 40};
+
+TEST(TokenScore, IntervalHoldsTheDraw) {
+    TokenScore score = score_token(three_to_one(first), plain, 0.7, 0);
+    EXPECT_TRUE(score.replayed);
+    EXPECT_EQ(score.distance, 0);
+    EXPECT_TRUE(score_token(three_to_one(second), plain, 0.8, 0).replayed);
+}
+
+TEST(TokenScore, DistanceIsToTheNearerEdge) {
+    TokenScore beyond = score_token(three_to_one(first), plain, 0.85, 0);
+    EXPECT_FALSE(beyond.replayed);
+    EXPECT_NEAR(beyond.distance, 0.1, 1e-7);
+    EXPECT_NEAR(score_token(three_to_one(second), plain, 0.5, 0).distance, 0.25, 1e-7);
+    EXPECT_EQ(score_token(three_to_one(second), plain, 0.1, 0).distance, greatest_distance);
+}
+
+TEST(TokenScore, SurpriseIsLessTheEntropy) {
+    double entropy = -0.75 * std::log(0.75) - 0.25 * std::log(0.25);
+    double variance = 0.75 * 0.25 * std::pow(std::log(3.0), 2);  // of a two-valued variable
+    TokenScore score = score_token(three_to_one(second), plain, 0.8, 0);
+    EXPECT_NEAR(score.surprise, -std::log(0.25) - entropy, 1e-6);
+    EXPECT_NEAR(score.variance, variance, 1e-6);
+}
+
+TEST(TokenScore, RankIsUniformWithinTheTokensOwnInterval) {
+    EXPECT_NEAR(*score_token(three_to_one(first), plain, 0.1, 0.5).rank, 0.375, 1e-6);
+    EXPECT_NEAR(*score_token(three_to_one(second), plain, 0.1, 0.5).rank, 0.875, 1e-6);
+}
+
+TEST(TokenScore, TemperatureSharpensAndTopKCuts) {
+    // At T = 1/2 the odds are 9 to 1.
+    EXPECT_NEAR(score_token(three_to_one(second), {.temperature = 0.5F, .top_k = 40}, 0.8, 0).distance, 0.1, 1e-6);
+    EXPECT_EQ(score_token(three_to_one(second), {.temperature = 1, .top_k = 1}, 0.99, 0).distance, greatest_distance);
+}
+
+TEST(TokenScore, TokenThatIsNoCandidate) {
+    TokenScore score = score_token(three_to_one(absent), plain, 0.999, 0.3);
+    EXPECT_FALSE(score.replayed);
+    EXPECT_EQ(score.distance, greatest_distance);
+    EXPECT_EQ(score.rank, 1.0);
+    EXPECT_GT(score.surprise, 10);  // bounded by epsilon, not infinite
+    EXPECT_LT(score.surprise, 12);
+}
+
+TEST(TokenScore, LogProbabilityIsBoundedByEpsilon) {
+    Position position = three_to_one(first);
+    EXPECT_NEAR(score_token(position, plain, 0, 0).log_probability, std::log(0.5), 1e-12);
+    position.log_probability = -50;
+    EXPECT_EQ(score_token(position, plain, 0, 0).log_probability, std::log(1e-5));
+    position.log_probability.reset();
+    EXPECT_EQ(score_token(position, plain, 0, 0).log_probability, std::log(1e-5));
+}
+
+TEST(TokenScore, EqualLogitsAreOne) {
+    Position position{.emitted = second, .candidates = {{first, 1}, {second, 1}, {absent, 0}}};
+    TokenScore score = score_token(position, plain, 0.1, 0);  // of the two, an engine may sort either first
+    EXPECT_TRUE(score.replayed);
+    EXPECT_EQ(score.distance, 0);
+}
+
+TEST(TokenScore, GreedyTakesTheHighestWithinNoise) {
+    const SamplingProfile greedy{.temperature = 0, .top_k = 40};
+    Position position{.emitted = first, .candidates = {{first, 2.0F}, {second, 1.9F}, {absent, 1.0F}}};
+    EXPECT_TRUE(score_token(position, greedy, 0.99, 0).replayed);
+    position.emitted = second;
+    EXPECT_FALSE(score_token(position, greedy, 0, 0).replayed);
+    EXPECT_EQ(score_token(position, greedy, 0, 0).distance, 0);
+    position.emitted = absent;
+    TokenScore score = score_token(position, greedy, 0, 0);
+    EXPECT_EQ(score.distance, 1);
+    EXPECT_EQ(score.variance, 0);
+    EXPECT_FALSE(score.rank);
+}
+
+TEST(TokenScore, NothingToDrawFrom) {
+    Position position{.emitted = first};
+    EXPECT_EQ(score_token(position, plain, 0, 0).distance, greatest_distance);
+    EXPECT_FALSE(score_token(position, plain, 0, 0).replayed);
+}
+
+// A naive twin: the whole distribution in double precision, by its definition.
+TEST(TokenScore, AgreesWithItsDefinition) {
+    SeededRandom random(5);
+    for (int round = 0; round < 2000; ++round) {
+        std::size_t size = 1 + random.below(60);
+        std::vector<double> logits;
+        for (std::size_t i = 0; i < size; ++i) logits.push_back(12 * random.unit());
+        std::ranges::sort(logits, std::greater{});
+        Position position;
+        for (std::size_t i = 0; i < size; ++i)
+            position.candidates.push_back({TokenId(static_cast<std::uint32_t>(i)), static_cast<float>(logits[i])});
+        SamplingProfile profile{.temperature = static_cast<float>(0.3 + random.unit()), .top_k = 40};
+        std::size_t kept = std::min<std::size_t>(40, size);
+        std::size_t at = random.below(kept);
+        position.emitted = TokenId(static_cast<std::uint32_t>(at));
+        double u = random.unit();
+        double v = random.unit();
+        double total = 0;
+        for (std::size_t i = 0; i < kept; ++i) total += std::exp((logits[i] - logits[0]) / profile.temperature);
+        double entropy = 0;
+        double below = 0;
+        double own = 0;
+        for (std::size_t i = 0; i < kept; ++i) {
+            double p = std::exp((logits[i] - logits[0]) / profile.temperature) / total;
+            entropy -= p * std::log(p);
+            if (i < at) below += p;
+            if (i == at) own = p;
+        }
+        double distance = u < below ? below - u : u > below + own ? u - below - own : 0;
+        TokenScore score = score_token(position, profile, u, v);
+        ASSERT_NEAR(score.distance, std::min(0.5, distance), 1e-5);
+        ASSERT_NEAR(*score.rank, below + v * own, 1e-5);
+        if (own > least_probability) {
+            ASSERT_NEAR(score.surprise, -std::log(own) - entropy, 1e-4);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace planetserve::scoring
