@@ -108,7 +108,7 @@ Time PathPool::next_timer() const {
     }
     if (fresh < options_.paths && !relays_.empty()) next = std::min(next, retry_at_);
     // One path over the number means that a replacement is already being built.
-    if (fresh == options_.paths) next = std::min(next, std::max(rotation, retry_at_));
+    if (fresh == options_.paths && !relays_.empty()) next = std::min(next, std::max(rotation, retry_at_));
     return next;
 }
 

@@ -314,6 +314,19 @@ TEST_F(Paths, AreRotatedBeforeTheyExpireWithoutEverBeingFewer) {
     EXPECT_LE(held, 5u * 3u);
 }
 
+TEST_F(Paths, AnEmptyListLeavesTheTimerQuietWhenARotationIsDue) {
+    make(60);
+    clock_.run_for(1s);
+    user_->pool.update_relays({}, clock_.now(), clock_.unix_now());
+    network_.rearm(user_->id);
+    auto before = clock_.events_run();
+    EXPECT_FALSE(clock_.run_until_true([&] { return clock_.events_run() > before + 100'000; }, 15min));
+    EXPECT_TRUE(up().empty()) << "they expired";
+    update_directory();
+    clock_.run_for(1s);
+    EXPECT_EQ(up().size(), 4u);
+}
+
 TEST_F(Paths, EntryRelaysStayTheSameOverManyPaths) {
     PoolOptions options;
     options.lifetime = std::chrono::minutes(1);
