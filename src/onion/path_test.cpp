@@ -79,7 +79,10 @@ public:
     void on_path_up(PathNumber) override { up_at.push_back(clock_.now()); }
     void on_path_down(PathNumber, DestroyReason reason) override { down.push_back({clock_.now(), reason}); }
     void on_clove(PathNumber, StreamId, Bytes clove) override { cloves.push_back(std::move(clove)); }
-    void on_stream_closed(PathNumber, StreamId, CloseReason reason) override { closed.push_back(reason); }
+    void on_stream_closed(PathNumber path, StreamId stream, CloseReason reason) override {
+        closed.push_back(reason);
+        closed_streams.emplace_back(path, stream);
+    }
 
     NodeId id;
 
@@ -92,6 +95,7 @@ public:
     std::vector<std::pair<Time, DestroyReason>> down;
     std::vector<Bytes> cloves;
     std::vector<CloseReason> closed;
+    std::vector<std::pair<PathNumber, StreamId>> closed_streams;
 };
 
 // A model node that sends every clove back under a handle agreed beforehand.
@@ -102,7 +106,10 @@ public:
     }
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        if (type == wire::FrameType::reply_closed) ++replies_closed;
+        if (type == wire::FrameType::reply_closed) {
+            ++replies_closed;
+            closed_handles.push_back(to_bytes(payload));
+        }
         if (type != wire::FrameType::clove_forward) return;
         seen.push_back(to_bytes(payload));
         ASSERT_TRUE(sender_.send(from, wire::FrameType::clove_reply, {handle.bytes(), payload}));
@@ -115,6 +122,7 @@ public:
     ReplyHandle handle;
     std::vector<Bytes> seen;
     int replies_closed = 0;
+    std::vector<Bytes> closed_handles;
 
 private:
     wire::FrameSender& sender_;
@@ -297,6 +305,36 @@ TEST_F(Paths, AModelNodeThatCannotBeReachedClosesTheStreamOnly) {
     clock_.run_for(1s);
     EXPECT_EQ(user_->closed, std::vector<CloseReason>{CloseReason::unreachable});
     EXPECT_EQ(up().size(), 4u);
+}
+
+// Hash tables have orders of their own, in each process another; what a proxy sends must not show them.
+TEST_F(Paths, AProxyClosesStreamsInTheOrderTheyWereOpened) {
+    PoolOptions options;
+    options.length = 1;  // so that all paths end at one proxy
+    make(1, options);
+    clock_.run_for(1s);
+    auto paths = up();
+    ASSERT_EQ(paths.size(), 4u);
+    EchoHost lost(network_, random_), told(network_, random_);
+    std::vector<std::pair<PathNumber, StreamId>> opened;
+    std::vector<Bytes> handles;
+    for (int i = 0; i < 20; ++i)
+        for (const auto& path : paths) {
+            auto stream = user_->pool.open_stream(path.number, lost.id, random_.id<ReplyHandle>());
+            opened.emplace_back(path.number, stream);
+            user_->pool.send_clove(path.number, stream, Bytes(10));
+            if (path.number != paths.front().number) continue;
+            handles.push_back(to_bytes(random_.id<ReplyHandle>().bytes()));
+            user_->pool.open_stream(path.number, told.id, ReplyHandle::from(handles.back()).value());
+        }
+    clock_.run_for(1s);
+    network_.kill(lost.id);
+    clock_.run_for(1s);
+    std::ranges::sort(opened);
+    EXPECT_EQ(user_->closed_streams, opened);
+    user_->pool.distrust(paths.front().number, clock_.now(), clock_.unix_now());
+    clock_.run_for(1s);
+    EXPECT_EQ(told.closed_handles, handles);
 }
 
 TEST_F(Paths, AreRotatedBeforeTheyExpireWithoutEverBeingFewer) {
