@@ -13,11 +13,14 @@ namespace planetserve::simulator {
 
 class EventQueue final : public Clock {
 public:
+    // What now() is before anything has run.
+    static constexpr Time beginning{1000s};
+
     explicit EventQueue(UnixTime start = {1'800'000'000'000}) : start_(start) {}
 
     Time now() const override { return now_; }
     UnixTime unix_now() const override {
-        return start_ + std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch() - first_);
+        return start_ + std::chrono::duration_cast<std::chrono::milliseconds>(now_ - beginning);
     }
 
     void at(Time time, std::function<void()> run) { events_.push({std::max(time, now_), next_++, std::move(run)}); }
@@ -60,9 +63,8 @@ private:
         event.run();
     }
 
-    static constexpr Duration first_ = 1000s;
     UnixTime start_;
-    Time now_{first_};
+    Time now_ = beginning;
     std::uint64_t next_ = 0;
     std::uint64_t run_ = 0;
     std::priority_queue<Event> events_;

@@ -1,10 +1,12 @@
 #include "simulator/network.h"
 
+#include <algorithm>
+
 namespace planetserve::simulator {
 
 class Network::Sender final : public wire::FrameSender {
 public:
-    Sender(Network& network, const NodeId& self) : network_(network), self_(self) {}
+    Sender(Network& network, NodeNumber self) : network_(network), self_(self) {}
 
     Status send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) override {
         return network_.send(self_, to, type, parts);
@@ -13,94 +15,245 @@ public:
 
 private:
     Network& network_;
-    NodeId self_;
+    NodeNumber self_;
 };
 
 Network::Network(EventQueue& events, Delay delay) : events_(events), delay_(std::move(delay)) {}
 Network::~Network() = default;
 
-wire::FrameSender& Network::sender(const NodeId& self) {
-    auto& sender = senders_[self];
-    if (!sender) sender = std::make_unique<Sender>(*this, self);
-    return *sender;
+Network::NodeNumber Network::number_of(const NodeId& id) {
+    auto [found, is_new] = numbers_.try_emplace(id, static_cast<NodeNumber>(nodes_.size()));
+    if (is_new) {
+        nodes_.emplace_back().id = id;
+        nodes_.back().sender = std::make_unique<Sender>(*this, found->second);
+    }
+    return found->second;
 }
 
+Network::NodeState* Network::find(const NodeId& id) {
+    auto found = numbers_.find(id);
+    return found == numbers_.end() ? nullptr : &nodes_[found->second];
+}
+
+wire::FrameSender& Network::sender(const NodeId& self) { return *nodes_[number_of(self)].sender; }
+
 void Network::attach(const NodeId& id, Host& host) {
-    hosts_[id] = HostState{&host, Time::max(), next_generation_++};
-    rearm(id);
+    NodeNumber number = number_of(id);
+    NodeState& node = nodes_[number];
+    node.silent = false;
+    // A machine that comes back knows nothing of the links it had.
+    if (node.host == nullptr) end_links_of(number);
+    node.host = &host;
+    node.armed = Time::max();
+    rearm(number);
+}
+
+bool Network::alive(const NodeId& id) const {
+    auto found = numbers_.find(id);
+    return found != numbers_.end() && nodes_[found->second].host != nullptr;
 }
 
 void Network::kill(const NodeId& id) {
-    hosts_.erase(id);
-    auto peers = links_.extract(id);
-    if (peers.empty()) return;
-    for (const NodeId& peer : peers.mapped()) {
-        links_[peer].erase(id);
-        events_.after(delay_(id, peer),
-                      [this, peer, id] { with_host(peer, [&](Host& host) { host.on_link_down(id); }); });
+    NodeState* node = find(id);
+    if (node == nullptr || node->host == nullptr) return;
+    node->host = nullptr;
+    end_links_of(numbers_.at(id));
+}
+
+void Network::vanish(const NodeId& id) {
+    NodeState* node = find(id);
+    if (node == nullptr || node->host == nullptr) return;
+    node->host = nullptr;
+    node->silent = true;
+    NodeNumber number = numbers_.at(id);
+    std::vector<NodeNumber> neighbours = node->neighbours;
+    for (NodeNumber peer : neighbours) {
+        Link& link = links_.at(key(number, peer));
+        events_.after(silence, [this, number, peer, epoch = link.epoch] {
+            const Link& silent = links_.at(key(number, peer));
+            if (silent.up && silent.epoch == epoch) end_link(number, peer);
+        });
     }
 }
 
-Status Network::send(const NodeId& from, const NodeId& to, wire::FrameType type,
-                     std::initializer_list<ByteView> parts) {
-    Frame frame{from, to, type, {}};
-    for (ByteView part : parts) append(frame.payload, part);
-    auto limits = wire::payload_limits(static_cast<std::uint8_t>(type));
-    if (!limits || frame.payload.size() < limits->minimum || frame.payload.size() > limits->maximum)
-        return fail(ErrorCode::invalid_argument, "a frame outside its type's limits");
-    if (!hosts_.contains(from)) return fail(ErrorCode::unavailable, "the sender is dead");
-    if (!hosts_.contains(to)) {
-        // Dialling a dead node fails a little later, as it does over TCP.
-        events_.after(delay_(from, to),
-                      [this, from, to] { with_host(from, [&](Host& host) { host.on_link_down(to); }); });
-        return {};
-    }
-    links_[from].insert(to);
-    links_[to].insert(from);
-    ++frames_;
-    bytes_ += frame.payload.size() + wire::frame_header_size;
-    if (tap_) tap_(events_.now(), frame);
-    Duration delay = delay_(from, to);
-    if (!interference_) {
-        deliver(std::move(frame), delay);
-        return {};
-    }
-    for (auto& [extra, payload] : interference_(frame))
-        deliver(Frame{from, to, type, std::move(payload)}, delay + extra);
-    return {};
+void Network::end_links_of(NodeNumber number) {
+    std::vector<NodeNumber> neighbours = nodes_[number].neighbours;
+    for (NodeNumber peer : neighbours) end_link(number, peer);
 }
 
-void Network::deliver(Frame frame, Duration delay) {
-    Time& last = last_arrival_[{frame.from, frame.to}];
-    last = std::max(last, events_.now() + delay);
-    events_.at(last, [this, frame = std::move(frame)]() mutable {
-        auto links = links_.find(frame.to);
-        if (links == links_.end() || !links->second.contains(frame.from)) return;
-        with_host(frame.to, [&](Host& host) { host.on_frame(frame.from, frame.type, frame.payload); });
+// The one that is dead is told nothing.
+void Network::end_link(NodeNumber one, NodeNumber other) {
+    Link& link = links_.at(key(one, other));
+    link.up = false;
+    ++link.epoch;
+    for (std::uint32_t flight : std::exchange(link.held, {})) free_flights_.push_back(flight);
+    std::erase(nodes_[one].neighbours, other);
+    std::erase(nodes_[other].neighbours, one);
+    bool reset = !nodes_[one].silent && !nodes_[other].silent && nodes_[one].group == nodes_[other].group;
+    Duration after = reset ? delay_(nodes_[one].id, nodes_[other].id) : Duration{};
+    tell_link_down(one, other, after);
+    tell_link_down(other, one, after);
+}
+
+void Network::tell_link_down(NodeNumber number, NodeNumber peer, Duration after) {
+    if (nodes_[number].host == nullptr) return;
+    events_.after(after, [this, number, peer] {
+        NodeState& node = nodes_[number];
+        if (node.host == nullptr) return;
+        const NodeId lost = nodes_[peer].id;
+        if (trace_ != nullptr) trace_->link_down(events_.now(), node.id, lost);
+        node.host->on_link_down(lost);
+        rearm(number);
     });
 }
 
-template <typename Call>
-void Network::with_host(const NodeId& id, Call&& call) {
-    auto found = hosts_.find(id);
-    if (found == hosts_.end()) return;
-    call(*found->second.host);
-    rearm(id);
+void Network::separate(std::span<const NodeId> nodes, std::uint32_t group) {
+    const Time now = events_.now();
+    for (const NodeId& id : nodes) {
+        NodeState& node = nodes_[number_of(id)];
+        node.group = group;
+        node.grouped = now;
+    }
+    for (const NodeId& id : nodes) {
+        const NodeNumber number = number_of(id);
+        std::vector<NodeNumber> neighbours = nodes_[number].neighbours;
+        for (NodeNumber peer : neighbours) {
+            Link& link = links_.at(key(number, peer));
+            if (nodes_[number].group == nodes_[peer].group) {
+                for (std::uint32_t flight : std::exchange(link.held, {})) depart(flight, link);
+                continue;
+            }
+            events_.after(silence, [this, number, peer, now, epoch = link.epoch] {
+                const Link& held = links_.at(key(number, peer));
+                const NodeState& node = nodes_[number];
+                if (held.up && held.epoch == epoch && node.grouped == now && node.group != nodes_[peer].group)
+                    end_link(number, peer);
+            });
+        }
+    }
+}
+
+void Network::slow(const NodeId& id, Duration extra) { nodes_[number_of(id)].slowness = extra; }
+void Network::corrupt(const NodeId& id, std::uint32_t every) { nodes_[number_of(id)].corrupt_every = every; }
+void Network::drop(const NodeId& id, std::uint32_t every) { nodes_[number_of(id)].drop_every = every; }
+
+Status Network::send(NodeNumber from, const NodeId& to_id, wire::FrameType type,
+                     std::initializer_list<ByteView> parts) {
+    std::size_t size = 0;
+    for (ByteView part : parts) size += part.size();
+    auto limits = wire::payload_limits(static_cast<std::uint8_t>(type));
+    if (!limits || size < limits->minimum || size > limits->maximum)
+        return fail(ErrorCode::invalid_argument, "a frame outside its type's limits");
+    if (nodes_[from].host == nullptr) return fail(ErrorCode::unavailable, "the sender is dead");
+    const NodeNumber to = number_of(to_id);
+    NodeState& sender = nodes_[from];
+    const NodeState& receiver = nodes_[to];
+    const bool separated = sender.group != receiver.group;
+    Link& link = links_[key(from, to)];
+    if (!link.up) {
+        if (receiver.host == nullptr || separated) {
+            // Dialling a dead node fails a little later, as it does over TCP.
+            tell_link_down(from, to, receiver.silent || separated ? dial_deadline : delay_(sender.id, to_id));
+            return {};
+        }
+        link.up = true;
+        sender.neighbours.push_back(to);
+        nodes_[to].neighbours.push_back(from);
+    }
+    ++frames_;
+    bytes_ += size + wire::frame_header_size;
+    const std::uint32_t number = take_flight();
+    Flight& flight = flights_[number];
+    flight.from = from;
+    flight.to = to;
+    flight.epoch = link.epoch;
+    flight.type = type;
+    flight.payload.clear();
+    for (ByteView part : parts) append(flight.payload, part);
+    if (tap_) tap_(events_.now(), Frame{sender.id, to_id, type, flight.payload});
+    flight.delay = delay_(sender.id, to_id) + sender.slowness;
+    ++sender.sent;
+    if (sender.drop_every > 0 && sender.sent % sender.drop_every == 0) {
+        free_flights_.push_back(number);
+        return {};
+    }
+    if (sender.corrupt_every > 0 && sender.sent % sender.corrupt_every == 0)
+        flight.payload[sender.sent % flight.payload.size()] ^= 4;
+    if (interference_)
+        interfered(number, link);
+    else if (separated)
+        link.held.push_back(number);
+    else
+        depart(number, link);
+    return {};
+}
+
+void Network::interfered(std::uint32_t number, Link& link) {
+    Flight original = std::move(flights_[number]);
+    free_flights_.push_back(number);
+    const bool separated = nodes_[original.from].group != nodes_[original.to].group;
+    const Frame frame{nodes_[original.from].id, nodes_[original.to].id, original.type, std::move(original.payload)};
+    for (auto& [extra, payload] : interference_(frame)) {
+        const std::uint32_t copy = take_flight();
+        flights_[copy] = Flight{original.from, original.to,        original.epoch,
+                                original.type, std::move(payload), original.delay + extra};
+        if (separated)
+            link.held.push_back(copy);
+        else
+            depart(copy, link);
+    }
+}
+
+std::uint32_t Network::take_flight() {
+    if (free_flights_.empty()) {
+        flights_.emplace_back();
+        return static_cast<std::uint32_t>(flights_.size() - 1);
+    }
+    std::uint32_t number = free_flights_.back();
+    free_flights_.pop_back();
+    return number;
+}
+
+void Network::depart(std::uint32_t number, Link& link) {
+    const Flight& flight = flights_[number];
+    Time& last = link.last_arrival[flight.to > flight.from ? 1 : 0];
+    last = std::max(last, events_.now() + flight.delay);
+    events_.at(last, [this, number] { arrive(number); });
+}
+
+void Network::arrive(std::uint32_t number) {
+    // Moved out, since what the host sends in answer may move all flights.
+    Flight flight = std::move(flights_[number]);
+    const auto link = links_.find(key(flight.from, flight.to));
+    NodeState& node = nodes_[flight.to];
+    if (node.host != nullptr && link->second.up && link->second.epoch == flight.epoch) {
+        const NodeId from = nodes_[flight.from].id;
+        if (trace_ != nullptr) trace_->delivered(events_.now(), from, node.id, flight.type, flight.payload);
+        node.host->on_frame(from, flight.type, flight.payload);
+        rearm(flight.to);
+    }
+    flights_[number].payload = std::move(flight.payload);
+    free_flights_.push_back(number);
 }
 
 void Network::rearm(const NodeId& id) {
-    auto found = hosts_.find(id);
-    if (found == hosts_.end()) return;
-    Time next = found->second.host->next_timer();
-    if (next >= found->second.armed || next == Time::max()) return;
-    found->second.armed = next;
-    std::uint64_t generation = found->second.generation;
-    events_.at(next, [this, id, next, generation] {
-        auto host = hosts_.find(id);
-        if (host == hosts_.end() || host->second.generation != generation || host->second.armed != next) return;
-        host->second.armed = Time::max();
-        host->second.host->on_timer();
-        rearm(id);
+    auto found = numbers_.find(id);
+    if (found != numbers_.end()) rearm(found->second);
+}
+
+void Network::rearm(NodeNumber number) {
+    NodeState& node = nodes_[number];
+    if (node.host == nullptr) return;
+    Time next = node.host->next_timer();
+    if (next >= node.armed || next == Time::max()) return;
+    node.armed = next;
+    // A timer that was put forward finds nothing armed, or a later time, when its own comes.
+    events_.at(next, [this, number] {
+        NodeState& due = nodes_[number];
+        if (due.host == nullptr || due.armed > events_.now()) return;
+        due.armed = Time::max();
+        due.host->on_timer();
+        rearm(number);
     });
 }
 

@@ -2,18 +2,25 @@
 // interference.
 //
 // A link between two nodes exists from the first frame either sends. Frames of one direction arrive in order, as over
-// TCP. When a node dies its neighbours learn of it one delay later; frames to it are lost.
+// TCP. What ends a link, and when each end learns of it, is as with the nodes' own links (docs/protocols/links.md):
+//   a process that dies (kill): its neighbours, one delay later; whoever dials it, one delay later
+//   a machine that falls silent (vanish), or is cut off (separate): its neighbours, after `silence`; whoever dials it,
+//   after `dial_deadline`
+// Frames to either are lost; those that were under way over a link that ended do not arrive. Across a separation, links
+// that were up hold frames back, until it ends or they are lost.
 #pragma once
 
+#include <array>
+#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
-#include <set>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "base/random.h"
 #include "simulator/event_queue.h"
+#include "simulator/trace.h"
 #include "wire/frame.h"
 
 namespace planetserve::simulator {
@@ -43,46 +50,98 @@ public:
     using Delay = std::function<Duration(const NodeId& from, const NodeId& to)>;
     using Tap = std::function<void(Time, const Frame&)>;
 
+    // A link's keep-alive and its deadline, and the deadline of dialling.
+    static constexpr Duration silence = 25s;
+    static constexpr Duration dial_deadline = 5s;
+
     Network(EventQueue& events, Delay delay);
     ~Network();
 
     // The sender that a node's protocol code is built with; it lives as long as the network.
     wire::FrameSender& sender(const NodeId& self);
     void attach(const NodeId& id, Host& host);
-    // The process dies: it gets nothing more, and its neighbours lose their links.
+    bool alive(const NodeId& id) const;
+    // Call after giving a host anything but a frame, so that its next timer is honoured.
+    void rearm(const NodeId& id);
+
+    // The process dies, or the machine falls silent: it gets nothing more. It may be attached again.
     void kill(const NodeId& id);
-    bool alive(const NodeId& id) const { return hosts_.contains(id); }
+    void vanish(const NodeId& id);
+    // Nodes of different groups do not reach each other; all are of group 0 at first.
+    void separate(std::span<const NodeId> nodes, std::uint32_t group);
+    // All that the node sends takes this much longer.
+    void slow(const NodeId& id, Duration extra);
+    // One bit of every so many frames that the node sends is changed, or the frame is lost; 0: of none.
+    void corrupt(const NodeId& id, std::uint32_t every);
+    void drop(const NodeId& id, std::uint32_t every);
 
     void interfere(Interference interference) { interference_ = std::move(interference); }
     void tap(Tap tap) { tap_ = std::move(tap); }
-    // Call after giving a host anything but a frame, so that its next timer is honoured.
-    void rearm(const NodeId& id);
+    // Every delivery and lost link from now on. It outlives the network, or null.
+    void record(Trace* trace) { trace_ = trace; }
 
     std::uint64_t frames() const { return frames_; }
     std::uint64_t bytes() const { return bytes_; }
 
 private:
     class Sender;
-    struct HostState {
-        Host* host = nullptr;
+    using NodeNumber = std::uint32_t;
+    using LinkKey = std::uint64_t;
+    struct NodeState {
+        NodeId id;
+        std::unique_ptr<Sender> sender;
+        Host* host = nullptr;  // null: dead
+        bool silent = false;   // dead, and nothing answers in its place
         Time armed = Time::max();
-        std::uint64_t generation = 0;
+        std::uint32_t group = 0;
+        Time grouped{};  // when it came into the group
+        Duration slowness{};
+        std::uint32_t corrupt_every = 0;
+        std::uint32_t drop_every = 0;
+        std::uint32_t sent = 0;
+        std::vector<NodeNumber> neighbours;
+    };
+    struct Link {
+        std::uint32_t epoch = 0;  // of the link, since the two may have one after the other
+        bool up = false;
+        std::array<Time, 2> last_arrival{};  // at the node of the lower number, at the other
+        std::vector<std::uint32_t> held;     // frames that wait for a separation to end
+    };
+    // A frame under way. Its place and the memory of its payload are used again.
+    struct Flight {
+        NodeNumber from = 0;
+        NodeNumber to = 0;
+        std::uint32_t epoch = 0;
+        wire::FrameType type{};
+        Bytes payload;
+        Duration delay{};
     };
 
-    Status send(const NodeId& from, const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts);
-    void deliver(Frame frame, Duration delay);
-    template <typename Call>
-    void with_host(const NodeId& id, Call&& call);
+    static LinkKey key(NodeNumber one, NodeNumber other) {
+        return static_cast<LinkKey>(std::min(one, other)) << 32 | std::max(one, other);
+    }
+    NodeNumber number_of(const NodeId& id);
+    NodeState* find(const NodeId& id);
+    Status send(NodeNumber from, const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts);
+    void interfered(std::uint32_t flight, Link& link);
+    std::uint32_t take_flight();
+    void depart(std::uint32_t flight, Link& link);
+    void arrive(std::uint32_t flight);
+    void end_link(NodeNumber one, NodeNumber other);
+    void end_links_of(NodeNumber node);
+    void tell_link_down(NodeNumber node, NodeNumber peer, Duration after);
+    void rearm(NodeNumber number);
 
     EventQueue& events_;
     Delay delay_;
     Interference interference_;
     Tap tap_;
-    std::unordered_map<NodeId, std::unique_ptr<Sender>, IdHash> senders_;
-    std::unordered_map<NodeId, HostState, IdHash> hosts_;
-    std::map<NodeId, std::set<NodeId>> links_;
-    std::map<std::pair<NodeId, NodeId>, Time> last_arrival_;
-    std::uint64_t next_generation_ = 1;
+    Trace* trace_ = nullptr;
+    std::unordered_map<NodeId, NodeNumber, IdHash> numbers_;
+    std::deque<NodeState> nodes_;  // stays in place while hosts run
+    std::unordered_map<LinkKey, Link> links_;
+    std::vector<Flight> flights_;
+    std::vector<std::uint32_t> free_flights_;
     std::uint64_t frames_ = 0;
     std::uint64_t bytes_ = 0;
 };

@@ -249,6 +249,31 @@ TEST_F(Overlay, ManyRequestsAtOnceAreEachAnsweredRight) {
     }
 }
 
+// The whole overlay with losses in mid-stream, as a trace of every byte that arrived.
+struct TracedRun final : Overlay {
+    void TestBody() override {}
+    std::uint64_t hash(std::uint64_t seed) {
+        simulator::Trace trace;
+        random_ = SeededRandom(seed);
+        network_.record(&trace);
+        make(40, 2, {.tokens = 100});
+        for (int i = 0; i < 3; ++i) ask(prompt + std::to_string(i));
+        clock_.run_for(1s);
+        network_.kill(paths().front().relays[1]);
+        network_.vanish(paths().back().relays[2]);
+        network_.kill(models_[0]->id);
+        clock_.run_for(60s);
+        EXPECT_GT(trace.events(), 3000u);
+        return trace.hash();
+    }
+};
+
+TEST(OverlayTrace, IsTheSeeds) {
+    std::uint64_t once = TracedRun().hash(1);
+    EXPECT_EQ(TracedRun().hash(1), once);
+    EXPECT_NE(TracedRun().hash(2), once);
+}
+
 TEST_F(Overlay, UnknownModelsAreNamedAtOnce) {
     make(30, 1);
     auto& reply = ask(prompt, "gpt-9");

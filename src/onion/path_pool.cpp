@@ -1,6 +1,7 @@
 #include "onion/path_pool.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace planetserve::onion {
 
@@ -9,8 +10,11 @@ namespace {
 // Relays of a path that failed in the building are avoided this long.
 constexpr Duration avoid_failed = 30s;
 constexpr std::size_t maximum_failed = 4096;
-// A path that had to share relays with another is built anew after this long, where there are relays enough.
-constexpr Duration improve_after = 30s;
+// A path that shares relays with another is replaced when the list has offered enough of them for this long: a list
+// that grows from a handful, as at a network's start, has grown further by then.
+constexpr Duration settling = 1s;
+// Where none was found that shares fewer, this long passes until the next attempt, or until the next list.
+constexpr Duration improve_again = 30s;
 
 std::set<NodeId> still_failed(std::map<NodeId, Time>& failed, Time now) {
     std::erase_if(failed, [&](const auto& item) { return item.second <= now; });
@@ -38,6 +42,7 @@ void PathPool::update_relays(std::vector<RelayInfo> relays, Time now, UnixTime u
     for (const RelayInfo& relay : relays_) ids.push_back(relay.id);
     if (entries_.update(ids, unix_now, random_)) entries_changed_ = true;
     retry_at_ = now;
+    if (improve_at_) improve_at_ = std::min(*improve_at_, now + settling);
     maintain(now, unix_now);
 }
 
@@ -108,7 +113,8 @@ Time PathPool::next_timer() const {
     }
     if (fresh < options_.paths && !relays_.empty()) next = std::min(next, retry_at_);
     // One path over the number means that a replacement is already being built.
-    if (fresh == options_.paths) next = std::min(next, std::max(rotation, retry_at_));
+    if (fresh == options_.paths && !relays_.empty())
+        next = std::min(next, std::max(std::min(rotation, improve_at_.value_or(Time::max())), retry_at_));
     return next;
 }
 
@@ -120,27 +126,93 @@ std::size_t PathPool::count_serving() const {
 void PathPool::maintain(Time now, UnixTime unix_now) {
     if (now < retry_at_ || relays_.empty()) return;
     while (count_serving() < options_.paths)
-        if (!build_one(now, unix_now)) return;
-    bool rotation_due = std::any_of(paths_.begin(), paths_.end(), [&](const auto& item) {
-        return !item.second.draining && item.second.rotate_at <= now;
-    });
-    if (rotation_due && count_serving() == options_.paths) build_one(now, unix_now);
+        if (!build_one(std::nullopt, now, unix_now)) return;
+    // One path over the number means that a replacement is being built.
+    if (count_serving() == options_.paths) {
+        auto first = paths_.end();
+        for (auto entry = paths_.begin(); entry != paths_.end(); ++entry)
+            if (!entry->second.draining && (first == paths_.end() || entry->second.rotate_at < first->second.rotate_at))
+                first = entry;
+        if (first->second.rotate_at <= now)
+            build_one(first->first, now, unix_now);
+        else if (improve_at_ && *improve_at_ <= now)
+            improve(now, unix_now);
+    }
+    if (count_serving() == options_.paths) schedule_improvement(now, settling);
 }
 
-bool PathPool::build_one(Time now, UnixTime unix_now) {
+void PathPool::schedule_improvement(Time now, Duration wait) {
+    if (improve_at_ || relays_.size() < options_.paths * options_.length) return;
+    bool shared = std::any_of(paths_.begin(), paths_.end(),
+                              [&](const auto& item) { return !item.second.draining && shared_relays(item.first) > 0; });
+    if (shared) improve_at_ = now + wait;
+}
+
+void PathPool::improve(Time now, UnixTime unix_now) {
+    improve_at_.reset();
+    std::vector<std::pair<std::size_t, PathNumber>> sharing;
+    for (const auto& [number, entry] : paths_)
+        if (!entry.draining && entry.path->state() == ClientPath::State::up)
+            if (std::size_t shared = shared_relays(number); shared > 0) sharing.emplace_back(shared, number);
+    std::ranges::sort(sharing, std::greater{});
+    for (auto [shared, number] : sharing) {
+        auto selection = select(number, now);
+        if (!selection) break;
+        auto busy = relays_in_use(number);
+        auto still = std::ranges::count_if(selection->hops, [&](const SetupHop& hop) { return busy.contains(hop.id); });
+        // Each replacement shares fewer relays than the path it replaces, so this ends.
+        if (static_cast<std::size_t>(still) >= shared) continue;
+        begin_path(std::move(*selection), number, now, unix_now);
+        return;
+    }
+    if (!sharing.empty()) improve_at_ = now + improve_again;
+}
+
+std::set<NodeId> PathPool::relays_in_use(std::optional<PathNumber> except) const {
     std::set<NodeId> busy;
     for (const auto& [number, entry] : paths_)
-        if (!entry.draining)
+        if (!entry.draining && number != except)
             for (const SetupHop& hop : entry.path->hops()) busy.insert(hop.id);
-    auto selection =
-        select_path(relays_, entries_.usable(now), busy, still_failed(failed_until_, now), options_.length, random_);
+    return busy;
+}
+
+std::size_t PathPool::shared_relays(PathNumber path) const {
+    auto found = paths_.find(path);
+    if (found == paths_.end()) return 0;
+    std::size_t shared = 0;
+    for (const SetupHop& hop : found->second.path->hops())
+        shared += std::any_of(paths_.begin(), paths_.end(), [&](const auto& item) {
+            const auto& [number, other] = item;
+            if (number == path || other.draining || other.replaces == path || found->second.replaces == number)
+                return false;
+            return std::ranges::find(other.path->hops(), hop.id, &SetupHop::id) != other.path->hops().end();
+        });
+    return shared;
+}
+
+Result<Selection> PathPool::select(std::optional<PathNumber> replaces, Time now) {
+    auto failed = still_failed(failed_until_, now);
+    auto usable = entries_.usable(now);
+    auto selection = select_path(relays_, usable, relays_in_use(std::nullopt), failed, options_.length, random_);
+    // Relays of a path that goes are better than those of one that stays.
+    if (replaces && selection && selection->shares_relays)
+        selection = select_path(relays_, usable, relays_in_use(replaces), failed, options_.length, random_);
+    return selection;
+}
+
+bool PathPool::build_one(std::optional<PathNumber> replaces, Time now, UnixTime unix_now) {
+    auto selection = select(replaces, now);
     if (!selection) {
         last_problem_ = selection.error().message;
         note_failure(now);
         return false;
     }
-    NodeId first = selection->hops.front().id;
-    auto path = ClientPath::build(std::move(selection->hops), unix_now + options_.lifetime, options_.timing, now,
+    return begin_path(std::move(*selection), replaces, now, unix_now);
+}
+
+bool PathPool::begin_path(Selection selection, std::optional<PathNumber> replaces, Time now, UnixTime unix_now) {
+    NodeId first = selection.hops.front().id;
+    auto path = ClientPath::build(std::move(selection.hops), unix_now + options_.lifetime, options_.timing, now,
                                   sender_, random_);
     if (!path) {
         last_problem_ = "entry relay " + first.brief() + ": " + path.error().message;
@@ -152,12 +224,9 @@ bool PathPool::build_one(Time now, UnixTime unix_now) {
     Duration early =
         slack + Duration(static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(slack.count()) + 1)));
     Time expires = now + std::chrono::duration_cast<Duration>(options_.lifetime);
-    Time rotate_at = expires - early;
-    if (selection->shares_relays && relays_.size() >= options_.paths * options_.length)
-        rotate_at = std::min(rotate_at, now + improve_after);
     PathNumber number{next_number_++};
     by_id_.emplace((*path)->id(), number);
-    paths_.emplace(number, Entry{std::move(*path), rotate_at, expires, false, selection->shares_relays});
+    paths_.emplace(number, Entry{std::move(*path), expires - early, expires, replaces});
     return true;
 }
 
@@ -173,7 +242,7 @@ void PathPool::handle(PathNumber number, std::vector<PathEvent> events, Time now
                 entries_.on_success(paths_.at(number).path->first_hop());
                 retry_delay_ = options_.retry_after;
                 last_problem_.clear();
-                retire_one(now);
+                retire_for(number, now);
                 events_.on_path_up(number);
                 break;
             case PathEvent::Kind::clove:
@@ -191,23 +260,17 @@ void PathPool::handle(PathNumber number, std::vector<PathEvent> events, Time now
     }
 }
 
-void PathPool::retire_one(Time now) {
-    if (count_serving() <= options_.paths) return;
-    Entry* oldest = nullptr;
-    PathNumber oldest_number{};
-    for (auto& [number, entry] : paths_) {
-        if (entry.draining || entry.path->state() != ClientPath::State::up) continue;
-        if (oldest == nullptr || entry.rotate_at < oldest->rotate_at) {
-            oldest = &entry;
-            oldest_number = number;
-        }
+void PathPool::retire_for(PathNumber fresh, Time now) {
+    auto replaces = std::exchange(paths_.at(fresh).replaces, std::nullopt);
+    auto old = replaces ? paths_.find(*replaces) : paths_.end();
+    if (old == paths_.end() || old->second.draining || count_serving() <= options_.paths) return;
+    old->second.draining = true;
+    if (old->second.path->open_streams() == 0) {
+        old->second.path->destroy(DestroyReason::finished);
+        path_down(*replaces, DestroyReason::finished, now);
     }
-    if (oldest == nullptr) return;
-    oldest->draining = true;
-    if (oldest->path->open_streams() == 0) {
-        oldest->path->destroy(DestroyReason::finished);
-        path_down(oldest_number, DestroyReason::finished, now);
-    }
+    // The list has settled already; the next path that shares relays need not wait.
+    schedule_improvement(now, Duration{});
 }
 
 void PathPool::path_down(PathNumber number, DestroyReason reason, Time now) {
@@ -244,10 +307,7 @@ const ClientPath* PathPool::find(PathNumber path) const {
     return found == paths_.end() ? nullptr : found->second.path.get();
 }
 
-bool PathPool::shares_relays(PathNumber path) const {
-    auto found = paths_.find(path);
-    return found != paths_.end() && found->second.shares_relays;
-}
+bool PathPool::shares_relays(PathNumber path) const { return shared_relays(path) > 0; }
 
 StreamId PathPool::open_stream(PathNumber path, const NodeId& model, const ReplyHandle& handle) {
     return paths_.at(path).path->open_stream(model, handle);
@@ -294,7 +354,7 @@ std::vector<PathStatus> PathPool::status() const {
                           : entry.path->state() == ClientPath::State::up ? "up"
                                                                          : "building",
                           {},
-                          entry.shares_relays,
+                          !entry.draining && shared_relays(number) > 0,
                           entry.path->setup_time(),
                           entry.path->round_trip(),
                           entry.path->open_streams()};

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -72,6 +73,7 @@ public:
     // Paths that may take new streams, at random order.
     std::vector<PathNumber> usable();
     const ClientPath* find(PathNumber path) const;
+    // With another of the paths that take streams.
     bool shares_relays(PathNumber path) const;
     StreamId open_stream(PathNumber path, const NodeId& model, const ReplyHandle& handle);
     bool send_clove(PathNumber path, StreamId stream, ByteView clove);
@@ -91,16 +93,26 @@ private:
         std::unique_ptr<ClientPath> path;
         Time rotate_at;
         Time expires;
-        bool draining = false;  // replaced; goes when its streams have ended
-        bool shares_relays = false;
+        std::optional<PathNumber> replaces;  // the path to be retired once this one is up
+        bool draining = false;               // replaced; goes when its streams have ended
     };
 
     void maintain(Time now, UnixTime unix_now);
-    bool build_one(Time now, UnixTime unix_now);
+    // A further path, or one in another's place. False when that failed.
+    bool build_one(std::optional<PathNumber> replaces, Time now, UnixTime unix_now);
+    Result<Selection> select(std::optional<PathNumber> replaces, Time now);
+    bool begin_path(Selection selection, std::optional<PathNumber> replaces, Time now, UnixTime unix_now);
+    // Replaces the path that shares most relays with others, where another would share fewer.
+    void improve(Time now, UnixTime unix_now);
+    void schedule_improvement(Time now, Duration wait);
     void handle(PathNumber number, std::vector<PathEvent> events, Time now, UnixTime unix_now);
     void path_down(PathNumber number, DestroyReason reason, Time now);
-    // Starts draining the oldest path that is due for rotation, now that another is up.
-    void retire_one(Time now);
+    // Starts draining the path that the new one replaces, now that it is up.
+    void retire_for(PathNumber fresh, Time now);
+    // Relays of the paths that take streams, but for one that is being replaced.
+    std::set<NodeId> relays_in_use(std::optional<PathNumber> except) const;
+    // How many of the path's relays others of this user's paths use.
+    std::size_t shared_relays(PathNumber path) const;
     void note_failure(Time now);
     std::size_t count_serving() const;
 
@@ -117,6 +129,7 @@ private:
     std::map<NodeId, Time> failed_until_;
     Time retry_at_{};
     Duration retry_delay_{};
+    std::optional<Time> improve_at_;  // set while paths share relays and the list offers others
     std::uint64_t next_number_ = 1;
     std::string last_problem_;
 };

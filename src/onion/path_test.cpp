@@ -79,7 +79,10 @@ public:
     void on_path_up(PathNumber) override { up_at.push_back(clock_.now()); }
     void on_path_down(PathNumber, DestroyReason reason) override { down.push_back({clock_.now(), reason}); }
     void on_clove(PathNumber, StreamId, Bytes clove) override { cloves.push_back(std::move(clove)); }
-    void on_stream_closed(PathNumber, StreamId, CloseReason reason) override { closed.push_back(reason); }
+    void on_stream_closed(PathNumber path, StreamId stream, CloseReason reason) override {
+        closed.push_back(reason);
+        closed_streams.emplace_back(path, stream);
+    }
 
     NodeId id;
 
@@ -92,6 +95,7 @@ public:
     std::vector<std::pair<Time, DestroyReason>> down;
     std::vector<Bytes> cloves;
     std::vector<CloseReason> closed;
+    std::vector<std::pair<PathNumber, StreamId>> closed_streams;
 };
 
 // A model node that sends every clove back under a handle agreed beforehand.
@@ -102,7 +106,10 @@ public:
     }
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        if (type == wire::FrameType::reply_closed) ++replies_closed;
+        if (type == wire::FrameType::reply_closed) {
+            ++replies_closed;
+            closed_handles.push_back(to_bytes(payload));
+        }
         if (type != wire::FrameType::clove_forward) return;
         seen.push_back(to_bytes(payload));
         ASSERT_TRUE(sender_.send(from, wire::FrameType::clove_reply, {handle.bytes(), payload}));
@@ -115,6 +122,7 @@ public:
     ReplyHandle handle;
     std::vector<Bytes> seen;
     int replies_closed = 0;
+    std::vector<Bytes> closed_handles;
 
 private:
     wire::FrameSender& sender_;
@@ -299,6 +307,36 @@ TEST_F(Paths, AModelNodeThatCannotBeReachedClosesTheStreamOnly) {
     EXPECT_EQ(up().size(), 4u);
 }
 
+// Hash tables have orders of their own, in each process another; what a proxy sends must not show them.
+TEST_F(Paths, AProxyClosesStreamsInTheOrderTheyWereOpened) {
+    PoolOptions options;
+    options.length = 1;  // so that all paths end at one proxy
+    make(1, options);
+    clock_.run_for(1s);
+    auto paths = up();
+    ASSERT_EQ(paths.size(), 4u);
+    EchoHost lost(network_, random_), told(network_, random_);
+    std::vector<std::pair<PathNumber, StreamId>> opened;
+    std::vector<Bytes> handles;
+    for (int i = 0; i < 20; ++i)
+        for (const auto& path : paths) {
+            auto stream = user_->pool.open_stream(path.number, lost.id, random_.id<ReplyHandle>());
+            opened.emplace_back(path.number, stream);
+            user_->pool.send_clove(path.number, stream, Bytes(10));
+            if (path.number != paths.front().number) continue;
+            handles.push_back(to_bytes(random_.id<ReplyHandle>().bytes()));
+            user_->pool.open_stream(path.number, told.id, ReplyHandle::from(handles.back()).value());
+        }
+    clock_.run_for(1s);
+    network_.kill(lost.id);
+    clock_.run_for(1s);
+    std::ranges::sort(opened);
+    EXPECT_EQ(user_->closed_streams, opened);
+    user_->pool.distrust(paths.front().number, clock_.now(), clock_.unix_now());
+    clock_.run_for(1s);
+    EXPECT_EQ(told.closed_handles, handles);
+}
+
 TEST_F(Paths, AreRotatedBeforeTheyExpireWithoutEverBeingFewer) {
     PoolOptions options;
     make(60, options);
@@ -312,6 +350,19 @@ TEST_F(Paths, AreRotatedBeforeTheyExpireWithoutEverBeingFewer) {
     std::size_t held = 0;
     for (auto& relay : relays_) held += relay->relay.paths();
     EXPECT_LE(held, 5u * 3u);
+}
+
+TEST_F(Paths, AnEmptyListLeavesTheTimerQuietWhenARotationIsDue) {
+    make(60);
+    clock_.run_for(1s);
+    user_->pool.update_relays({}, clock_.now(), clock_.unix_now());
+    network_.rearm(user_->id);
+    auto before = clock_.events_run();
+    EXPECT_FALSE(clock_.run_until_true([&] { return clock_.events_run() > before + 100'000; }, 15min));
+    EXPECT_TRUE(up().empty()) << "they expired";
+    update_directory();
+    clock_.run_for(1s);
+    EXPECT_EQ(up().size(), 4u);
 }
 
 TEST_F(Paths, EntryRelaysStayTheSameOverManyPaths) {
@@ -483,6 +534,76 @@ TEST_F(Paths, ASmallNetworkStillGetsPathsAndSaysThatTheyShareRelays) {
     ASSERT_EQ(up().size(), 4u);
     auto paths = up();
     EXPECT_TRUE(paths.back().shares_relays);
+}
+
+class GrowingList : public Paths {
+protected:
+    void grow(std::size_t by) {
+        for (std::size_t i = 0; i < by; ++i) relays_.push_back(std::make_unique<RelayHost>(clock_, network_, random_));
+        update_directory();
+    }
+    std::size_t up_sharing() {
+        return static_cast<std::size_t>(std::ranges::count_if(up(), &PathStatus::shares_relays));
+    }
+    bool distinct() {
+        std::set<NodeId> relays;
+        for (const auto& path : up()) relays.insert(path.relays.begin(), path.relays.end());
+        return up().size() == 4 && relays.size() == 12;
+    }
+};
+
+class FirstList : public GrowingList, public testing::WithParamInterface<std::size_t> {};
+
+TEST_P(FirstList, PathsThatShareRelaysAreReplacedOnceThereAreEnough) {
+    make(GetParam());
+    clock_.run_for(10s);
+    ASSERT_EQ(up().size(), 4u);
+    EXPECT_GT(up_sharing(), 1u);
+    EXPECT_EQ(user_->up_at.size(), 4u) << "nothing to gain by building anew";
+    grow(30);
+    EXPECT_TRUE(clock_.run_until_true([&] { return distinct(); }, 3s));
+    EXPECT_EQ(up_sharing(), 0u);
+    clock_.run_for(60s);
+    EXPECT_LE(user_->up_at.size(), 12u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, FirstList, testing::Values(3, 4, 5, 8, 11));
+
+TEST_F(GrowingList, ThatGrowsStepByStepCausesNoStormOfPaths) {
+    make(4);
+    for (int step = 0; step < 40; ++step) {
+        grow(1);
+        clock_.run_for(200ms);
+    }
+    clock_.run_for(10s);
+    EXPECT_TRUE(distinct());
+    EXPECT_LE(user_->up_at.size(), 12u);
+}
+
+TEST_F(GrowingList, OfTwelveIsEnoughAndPathsAreRotatedInItWithoutSharing) {
+    make(6);
+    clock_.run_for(1s);
+    grow(6);
+    EXPECT_TRUE(clock_.run_until_true([&] { return distinct(); }, 5s));
+    std::size_t built = user_->up_at.size();
+    for (int minute = 0; minute < 30; ++minute) {
+        clock_.run_for(60s);
+        EXPECT_TRUE(distinct()) << minute;
+    }
+    EXPECT_LE(user_->up_at.size(), built + 24) << "four paths are rotated every six to eight minutes";
+}
+
+TEST_F(GrowingList, WhereOneOperatorHasMostOfItIsNotTriedForEver) {
+    for (int i = 0; i < 20; ++i) relays_.push_back(std::make_unique<RelayHost>(clock_, network_, random_));
+    user_ = std::make_unique<UserHost>(clock_, network_, random_, PoolOptions{});
+    std::vector<RelayInfo> list;
+    for (auto& relay : relays_) list.push_back({relay->id, relay->key.public_key(), list.size() < 5 ? "" : "one"});
+    user_->pool.update_relays(std::move(list), clock_.now(), clock_.unix_now());
+    network_.rearm(user_->id);
+    auto before = clock_.events_run();
+    EXPECT_FALSE(clock_.run_until_true([&] { return clock_.events_run() > before + 20'000; }, 5min));
+    EXPECT_EQ(up().size(), 4u);
+    EXPECT_LE(user_->up_at.size(), 12u);
 }
 
 TEST_F(Paths, TooFewRelaysIsSaidInNumbers) {

@@ -1,5 +1,7 @@
 #include "onion/proxy.h"
 
+#include <algorithm>
+
 namespace planetserve::onion {
 
 Proxy::Proxy(Relay& relay, ProxyLimits limits, wire::FrameSender& sender)
@@ -181,6 +183,7 @@ void Proxy::on_link_down(const NodeId& peer) {
     std::vector<StreamKey> lost;
     for (auto& [handle, key] : by_handle_)
         if (paths_.at(key.path).streams.at(key.stream).model == peer) lost.push_back(key);
+    std::ranges::sort(lost);
     for (const StreamKey& key : lost) {
         auto path = paths_.find(key.path);
         if (path != paths_.end())

@@ -6,8 +6,9 @@
 #pragma once
 
 #include <deque>
+#include <map>
+#include <set>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "onion/relay.h"
 
@@ -52,7 +53,7 @@ private:
         Bytes payload;
     };
     struct Path {
-        std::unordered_map<StreamId, Stream> streams;
+        std::map<StreamId, Stream> streams;
         FlowWindow forward;
         FlowWindow backward;
         std::deque<QueuedCell> queue;
@@ -61,6 +62,7 @@ private:
     struct StreamKey {
         EndpointId path{};
         StreamId stream = 0;
+        auto operator<=>(const StreamKey&) const = default;
     };
 
     void on_open(EndpointId id, Path& path, const InnerCell& cell);
@@ -76,9 +78,11 @@ private:
     Relay& relay_;
     ProxyLimits limits_;
     wire::FrameSender& sender_;
+    // Where one event concerns several paths or streams, they are dealt with in the order of their numbers: what is
+    // sent must not depend on a hash table's order.
     std::unordered_map<EndpointId, Path> paths_;
     std::unordered_map<ReplyHandle, StreamKey, IdHash> by_handle_;
-    std::unordered_map<NodeId, std::unordered_set<EndpointId>, IdHash> waiting_for_link_;
+    std::unordered_map<NodeId, std::set<EndpointId>, IdHash> waiting_for_link_;
     std::size_t queued_cells_ = 0;
 };
 
