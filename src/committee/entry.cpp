@@ -1,7 +1,7 @@
 #include "committee/entry.h"
 
 #include "committee/committee.pb.h"
-#include "committee/merkle.h"
+#include "crypto/merkle.h"
 
 namespace planetserve::committee {
 
@@ -57,11 +57,11 @@ crypto::Digest entry_leaf(const NodeId& id, ByteView value) {
     auto digest = crypto::sha256(value);
     leaf.push_back(static_cast<std::uint8_t>(digest.size()));
     append(leaf, digest);
-    return leaf_hash(leaf);
+    return crypto::leaf_hash(leaf);
 }
 
 bool verify_entry(const NodeId& id, const EntryProof& proof, const crypto::Digest& app_hash) {
-    return verify_proof(app_hash, proof.count, proof.index, entry_leaf(id, proof.value), proof.path);
+    return crypto::verify_proof(app_hash, proof.count, proof.index, entry_leaf(id, proof.value), proof.path);
 }
 
 Result<ParsedState> parse_state(ByteView bytes) {
@@ -78,7 +78,7 @@ Result<ParsedState> parse_state(ByteView bytes) {
         leaves.push_back(entry_leaf(entry->first, as_bytes(value)));
         parsed.entries.emplace_hint(parsed.entries.end(), entry->first, std::move(entry->second));
     }
-    parsed.app_hash = merkle_root(leaves);
+    parsed.app_hash = crypto::merkle_root(leaves);
     return parsed;
 }
 

@@ -22,7 +22,10 @@ std::string seconds(std::uint64_t milliseconds) { return std::to_string(millisec
 }  // namespace
 
 Registry::Registry(const Genesis& genesis)
-    : parameters_(genesis.parameters), network_(genesis.network()), time_(genesis.time), app_hash_(merkle_root({})) {}
+    : parameters_(genesis.parameters),
+      network_(genesis.network()),
+      time_(genesis.time),
+      app_hash_(crypto::merkle_root({})) {}
 
 void Registry::begin_block(std::int64_t height, UnixTime time) {
     auto gap = time - time_;
@@ -123,7 +126,7 @@ Changes Registry::commit() {
         found->second.hash = entry_leaf(id, found->second.value);
         changes.emplace(id, found->second.value);
     }
-    if (!changed_.empty()) app_hash_ = merkle_root(leaf_hashes());
+    if (!changed_.empty()) app_hash_ = crypto::merkle_root(leaf_hashes());
     changed_.clear();
     return changes;
 }
@@ -183,7 +186,7 @@ std::optional<EntryProof> Registry::prove(const NodeId& id) const {
     auto found = leaves_.find(id);
     if (found == leaves_.end()) return std::nullopt;
     auto index = static_cast<std::size_t>(std::distance(leaves_.begin(), found));
-    return EntryProof{found->second.value, index, leaves_.size(), merkle_proof(leaf_hashes(), index)};
+    return EntryProof{found->second.value, index, leaves_.size(), crypto::merkle_proof(leaf_hashes(), index)};
 }
 
 Status Registry::restore(const std::map<NodeId, Bytes>& values, std::int64_t height, UnixTime time) {
@@ -204,7 +207,7 @@ Status Registry::restore(const std::map<NodeId, Bytes>& values, std::int64_t hei
     changed_.clear();
     height_ = height;
     time_ = time;
-    app_hash_ = merkle_root(leaf_hashes());
+    app_hash_ = crypto::merkle_root(leaf_hashes());
     return {};
 }
 

@@ -11,8 +11,8 @@
 
 #include "committee/entry.h"
 #include "committee/genesis.h"
-#include "committee/merkle.h"
 #include "committee/transaction.h"
+#include "crypto/merkle.h"
 
 namespace planetserve::committee {
 

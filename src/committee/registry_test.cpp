@@ -336,5 +336,13 @@ TEST_F(RegistryTest, GenesisRoundTripsAndNamesWhatIsWrong) {
     EXPECT_FALSE(Genesis::parse("[]"));
 }
 
+// Computed with another program: SHA-256(00 20 id 20 SHA-256(value)).
+TEST(Entry, ItsLeafIsThatOfAValueProof) {
+    NodeId id;
+    for (std::uint8_t i = 0; i < 32; ++i) id.value[i] = i;
+    EXPECT_EQ(to_hex(entry_leaf(id, to_bytes("value"))),
+              "d3401296cbd0f070a1a0b80bc09071a71e4acdae1a38dbbcea3f90b9af572d1d");
+}
+
 }  // namespace
 }  // namespace planetserve::committee

@@ -1,10 +1,8 @@
-#include "committee/merkle.h"
+#include "crypto/merkle.h"
 
 #include <gtest/gtest.h>
 
-#include "committee/entry.h"
-
-namespace planetserve::committee {
+namespace planetserve::crypto {
 namespace {
 
 // The test leaves of RFC 6962's reference implementation, and its roots.
@@ -20,7 +18,7 @@ const std::vector<std::string> roots{"6e340b9cffb37a989ca544e6bb780a2c78901d3fb3
                                      "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"};
 
 TEST(Merkle, RootsOfRfc6962sTestLeaves) {
-    std::vector<crypto::Digest> hashes;
+    std::vector<Digest> hashes;
     EXPECT_EQ(to_hex(merkle_root(hashes)), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     for (std::size_t i = 0; i < leaves.size(); ++i) {
         hashes.push_back(leaf_hash(*from_hex(leaves[i])));
@@ -28,16 +26,8 @@ TEST(Merkle, RootsOfRfc6962sTestLeaves) {
     }
 }
 
-// Computed with another program: SHA-256(00 20 id 20 SHA-256(value)).
-TEST(Merkle, AnEntrysLeafIsThatOfAValueProof) {
-    NodeId id;
-    for (std::uint8_t i = 0; i < 32; ++i) id.value[i] = i;
-    EXPECT_EQ(to_hex(entry_leaf(id, to_bytes("value"))),
-              "d3401296cbd0f070a1a0b80bc09071a71e4acdae1a38dbbcea3f90b9af572d1d");
-}
-
 TEST(Merkle, EveryLeafIsProvenAndNoOther) {
-    std::vector<crypto::Digest> hashes;
+    std::vector<Digest> hashes;
     for (std::uint8_t count = 1; count <= 33; ++count) {
         hashes.push_back(leaf_hash(Bytes{count}));
         auto root = merkle_root(hashes);
@@ -55,4 +45,4 @@ TEST(Merkle, EveryLeafIsProvenAndNoOther) {
 }
 
 }  // namespace
-}  // namespace planetserve::committee
+}  // namespace planetserve::crypto

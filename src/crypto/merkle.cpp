@@ -1,22 +1,22 @@
-#include "committee/merkle.h"
+#include "crypto/merkle.h"
 
 #include <bit>
 #include <optional>
 
-namespace planetserve::committee {
+namespace planetserve::crypto {
 
 namespace {
 
-crypto::Digest inner_hash(const crypto::Digest& left, const crypto::Digest& right) {
+Digest inner_hash(const Digest& left, const Digest& right) {
     std::array<std::uint8_t, 1> prefix{1};
-    return crypto::sha256({prefix, left, right});
+    return sha256({prefix, left, right});
 }
 
 // The largest power of two below count. REQUIRES: count > 1.
 std::size_t split_point(std::size_t count) { return std::bit_floor(count - 1); }
 
-std::optional<crypto::Digest> root_from(std::size_t count, std::size_t index, const crypto::Digest& leaf,
-                                        std::span<const crypto::Digest> proof) {
+std::optional<Digest> root_from(std::size_t count, std::size_t index, const Digest& leaf,
+                                std::span<const Digest> proof) {
     if (count == 1) return proof.empty() ? std::optional(leaf) : std::nullopt;
     if (proof.empty()) return std::nullopt;
     std::size_t left = split_point(count);
@@ -29,19 +29,19 @@ std::optional<crypto::Digest> root_from(std::size_t count, std::size_t index, co
 
 }  // namespace
 
-crypto::Digest leaf_hash(ByteView leaf) {
+Digest leaf_hash(ByteView leaf) {
     std::array<std::uint8_t, 1> prefix{0};
-    return crypto::sha256({prefix, leaf});
+    return sha256({prefix, leaf});
 }
 
-crypto::Digest merkle_root(std::span<const crypto::Digest> leaves) {
-    if (leaves.empty()) return crypto::sha256(ByteView{});
+Digest merkle_root(std::span<const Digest> leaves) {
+    if (leaves.empty()) return sha256(ByteView{});
     if (leaves.size() == 1) return leaves[0];
     std::size_t left = split_point(leaves.size());
     return inner_hash(merkle_root(leaves.first(left)), merkle_root(leaves.subspan(left)));
 }
 
-std::vector<crypto::Digest> merkle_proof(std::span<const crypto::Digest> leaves, std::size_t index) {
+std::vector<Digest> merkle_proof(std::span<const Digest> leaves, std::size_t index) {
     if (leaves.size() == 1) return {};
     std::size_t left = split_point(leaves.size());
     bool in_left = index < left;
@@ -50,9 +50,9 @@ std::vector<crypto::Digest> merkle_proof(std::span<const crypto::Digest> leaves,
     return proof;
 }
 
-bool verify_proof(const crypto::Digest& root, std::size_t count, std::size_t index, const crypto::Digest& leaf,
-                  std::span<const crypto::Digest> proof) {
+bool verify_proof(const Digest& root, std::size_t count, std::size_t index, const Digest& leaf,
+                  std::span<const Digest> proof) {
     return index < count && proof.size() <= 64 && root_from(count, index, leaf, proof) == root;
 }
 
-}  // namespace planetserve::committee
+}  // namespace planetserve::crypto

@@ -1,0 +1,20 @@
+// Merkle trees after RFC 6962, section 2.1: SHA-256, 0x00 before leaves and 0x01 before inner nodes.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "crypto/hash.h"
+
+namespace planetserve::crypto {
+
+Digest leaf_hash(ByteView leaf);
+// Root over leaf hashes; the digest of nothing for none.
+Digest merkle_root(std::span<const Digest> leaves);
+// The audit path of a leaf, from its sibling upwards. REQUIRES: index < leaves.size().
+std::vector<Digest> merkle_proof(std::span<const Digest> leaves, std::size_t index);
+// Whether a leaf is at index of a tree of that many leaves with that root.
+bool verify_proof(const Digest& root, std::size_t count, std::size_t index, const Digest& leaf,
+                  std::span<const Digest> proof);
+
+}  // namespace planetserve::crypto
