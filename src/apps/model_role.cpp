@@ -118,7 +118,9 @@ Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, 
         runtime_.context(), options,
         [this, name = config.name](const adapters::EngineStatus& status) { engine_changed(name, status); }));
     served.engine = engines_.back().get();
-    return engines_.back().get();
+    signed_.push_back(
+        std::make_unique<adapters::SigningService>(*engines_.back(), config.name, runtime_.keys().identity));
+    return signed_.back().get();
 }
 
 void ModelRole::engine_changed(const std::string& model, const adapters::EngineStatus& status) {

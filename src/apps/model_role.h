@@ -13,6 +13,7 @@
 #include "adapters/api/api_server.h"
 #include "adapters/llama/http_engine.h"
 #include "adapters/llama/managed_engine.h"
+#include "adapters/llama/signing_service.h"
 #include "apps/config.h"
 #include "apps/model_metrics.h"
 #include "apps/runtime.h"
@@ -68,6 +69,7 @@ private:
     RoutingConfig routing_;
     ModelMetrics metrics_;
     std::vector<std::unique_ptr<adapters::ManagedEngine>> engines_;
+    std::vector<std::unique_ptr<adapters::SigningService>> signed_;  // around the engines
     std::vector<std::unique_ptr<adapters::HttpEngine>> upstreams_;
     std::vector<Served> served_;
     inference::ModelRouter router_;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@ struct Request {
     std::string model;         // the model asked for
     Bytes body;
     bool continues = false;  // the node that is asked answered the conversation so far
+    std::optional<NodeId> node = std::nullopt;  // the one to be asked, and no other; any where there is none
 };
 
 struct ReplyHead {

@@ -37,11 +37,9 @@ Asker::Ask::~Ask() { end_attempt(); }
 
 Status Asker::Ask::begin() {
     const auto& options = asker_.options_;
-    const auto before = preferred();
-    const ModelNodeInfo* chosen =
-        choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, before, asker_.random_);
+    const ModelNodeInfo* chosen = choose();
     if (chosen == nullptr) return fail(ErrorCode::unavailable, "no other model node serves '" + request_.model + "'");
-    request_.continues = before == chosen->id;
+    request_.continues = preferred() == chosen->id;
     enter_target(*chosen);
     asker_.placed_.served({crypto::sha256(request_.id.bytes())}, target_->id);
     tried_.insert(target_->id);
@@ -51,6 +49,15 @@ Status Asker::Ask::begin() {
     received_ = 0;
     if (!try_start() && !waiting_until_) waiting_until_ = asker_.clock_.now() + options.paths_deadline;
     return {};
+}
+
+const ModelNodeInfo* Asker::Ask::choose() const {
+    if (!request_.node)
+        return choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, preferred(),
+                                 asker_.random_);
+    const ModelNodeInfo* node = find_model_node(asker_.directory_, *request_.node);
+    bool serves = node != nullptr && std::ranges::find(node->models, request_.model) != node->models.end();
+    return serves && !tried_.contains(node->id) ? node : nullptr;
 }
 
 std::optional<NodeId> Asker::Ask::preferred() const {
@@ -278,9 +285,7 @@ void Asker::Ask::finish_with(const Error& error) {
 
 bool Asker::Ask::try_another() {
     if (attempts_ >= asker_.options_.maximum_attempts) return false;
-    const ModelNodeInfo* other =
-        choose_model_node(asker_.directory_, request_.model, tried_, asker_.under_way_, std::nullopt, asker_.random_);
-    if (other == nullptr) return false;
+    if (choose() == nullptr) return false;
     end_attempt();
     ++asker_.counters_.retried;
     return begin().has_value();

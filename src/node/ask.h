@@ -40,6 +40,8 @@ private:
         Time retry_at{};
     };
 
+    // Whom to ask next, of those not tried yet; null for nobody.
+    const ModelNodeInfo* choose() const;
     // The node this very request went to before, else that of its conversation.
     std::optional<NodeId> preferred() const;
     bool try_start();

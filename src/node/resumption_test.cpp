@@ -144,8 +144,7 @@ TEST_F(Resumption, StopsWhenItsAskerHangsUpMeanwhile) {
         EXPECT_FALSE(reply.over());
     }
     expect_nothing_left();
-    for (auto& model : models_)
-        EXPECT_TRUE(!network_.alive(model->id) || model->engine.running() == 0);
+    for (auto& model : models_) EXPECT_TRUE(!network_.alive(model->id) || model->engine.running() == 0);
 }
 
 TEST_F(Resumption, WhatIsNoStreamOfTextFailsAsBefore) {
