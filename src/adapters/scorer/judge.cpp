@@ -1,0 +1,136 @@
+#include "adapters/scorer/judge.h"
+
+#include <boost/asio/post.hpp>
+#include <cmath>
+
+namespace planetserve::adapters {
+
+namespace {
+
+// Of an answer, beside its own tokens: enough for any profile.
+constexpr std::uint32_t candidates = 128;
+// Nodes whose answers are too short to judge yet.
+constexpr std::size_t most_pools = 4096;
+
+scoring::ScoredText text_of(const std::vector<scoring::Position>& positions, const scoring::SignedAnswer& answer) {
+    return {.positions = positions, .finish = answer.finish};
+}
+
+}  // namespace
+
+struct Judge::Job {
+    struct Item {
+        verifier::Exhibit exhibit;
+        std::vector<scoring::TokenId> prompt = {};
+        std::vector<scoring::Position> positions = {};
+        bool failed = false;
+    };
+
+    std::uint64_t epoch = 0;
+    std::vector<Item> items;
+    std::size_t next = 0;  // to be tokenised
+    std::string problem;
+};
+
+Judge::Judge(boost::asio::io_context& context, std::map<std::string, JudgedModel> models,
+             scoring::Calibration calibration, OnScores on_scores)
+    : context_(context),
+      models_(std::move(models)),
+      calibration_(std::move(calibration)),
+      on_scores_(std::move(on_scores)) {}
+
+Judge::~Judge() = default;
+
+void Judge::score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits) {
+    auto job = std::make_shared<Job>();
+    job->epoch = epoch;
+    for (verifier::Exhibit& exhibit : exhibits) job->items.push_back({std::move(exhibit)});
+    job_ = job;
+    tokenize_next(job);
+}
+
+void Judge::tokenize_next(const std::shared_ptr<Job>& job) {
+    if (job != job_) return;
+    tokens_.reset();
+    while (job->next < job->items.size() && !models_.contains(job->items[job->next].exhibit.answer.model)) {
+        job->items[job->next].failed = true;
+        ++job->next;
+    }
+    if (job->next == job->items.size()) return run_passes(job);
+    Job::Item& item = job->items[job->next++];
+    JudgedModel& model = models_.at(item.exhibit.answer.model);
+    tokens_ = std::make_unique<PromptTokens>(context_, *model.engine, item.exhibit.challenge.messages,
+                                             [this, job, &item](Result<std::vector<scoring::TokenId>> tokens) {
+                                                 if (tokens) {
+                                                     item.prompt = std::move(*tokens);
+                                                 } else {
+                                                     item.failed = true;
+                                                     job->problem = tokens.error().message;
+                                                 }
+                                                 // Not from within the call that tells.
+                                                 boost::asio::post(context_, [this, job] { tokenize_next(job); });
+                                             });
+}
+
+void Judge::run_passes(const std::shared_ptr<Job>& job) {
+    // The one before is asked to stop, and waited for.
+    worker_ = std::jthread([this, job, models = models_](std::stop_token stop) {
+        std::map<std::string, std::vector<Job::Item*>> by_model;
+        for (Job::Item& item : job->items)
+            if (!item.failed) by_model[item.exhibit.answer.model].push_back(&item);
+        for (auto& [name, items] : by_model) {
+            // Only this thread, of which there is one at a time, touches them.
+            auto& scorer = scorers_[name];
+            if (!scorer) {
+                auto loaded = LlamaScorer::load(models.at(name).scorer);
+                if (loaded)
+                    scorer = std::move(*loaded);
+                else
+                    job->problem = loaded.error().message;
+            }
+            for (Job::Item* item : items) {
+                // One by one: an answer that cannot be fed, which is its node's doing, must not spoil the others'.
+                item->failed = scorer == nullptr;
+                if (item->failed || item->exhibit.answer.tokens.empty()) continue;
+                PromptAndAnswer one{item->prompt, item->exhibit.answer.tokens};
+                auto scored = scorer->score({&one, 1}, candidates, stop);
+                if (stop.stop_requested()) return;
+                if (scored) item->positions = std::move(scored->front());
+            }
+        }
+        boost::asio::post(context_, [this, job] { finish(job); });
+    });
+}
+
+void Judge::finish(const std::shared_ptr<Job>& job) {
+    if (job != job_) return;
+    problem_ = job->problem;
+    std::map<NodeId, verification::Score> scores;
+    for (const Job::Item& item : job->items) {
+        const scoring::SignedAnswer& answer = item.exhibit.answer;
+        if (item.failed) {
+            scores[answer.node] = {answer.node, verification::Outcome::inconclusive, 0};
+            continue;
+        }
+        // Tokens that no model of this vocabulary draws leave no positions: an answer without a sound end.
+        auto score =
+            scoring::score_answer(text_of(item.positions, answer), item.exhibit.challenge.profile, answer.nonce);
+        if (pools_.size() >= most_pools && !pools_.contains(answer.node)) pools_.erase(pools_.begin());
+        pools_[answer.node].add(score);
+        scores.try_emplace(answer.node, verification::Score{answer.node, verification::Outcome::inconclusive, 0});
+    }
+    for (auto& [node, score] : scores) {
+        auto pool = pools_.find(node);
+        if (pool == pools_.end()) continue;
+        auto credit = scoring::credit_of(pool->second.statistics(), calibration_);
+        if (credit.grounds == scoring::Grounds::inconclusive) continue;
+        score.outcome = verification::Outcome::credit;
+        score.credit = static_cast<verification::Millionths>(std::lround(credit.value * verification::one));
+        pools_.erase(pool);
+    }
+    std::vector<verification::Score> list;
+    for (const auto& [node, score] : scores) list.push_back(score);
+    on_scores_(job->epoch, std::move(list));
+}
+
+}  // namespace planetserve::adapters

@@ -1,0 +1,25 @@
+// A question that a verification node puts to a model node, such as a user might put it
+// (docs/protocols/verification.md).
+#pragma once
+
+#include <string>
+
+#include "base/ids.h"
+#include "scoring/sampling.h"
+
+namespace planetserve::verifier {
+
+// What the question follows from; only the leader of an epoch knows it beforehand.
+using ChallengeSeed = FixedBytes<struct ChallengeSeedTag, 32>;
+
+struct Challenge {
+    std::string body;      // of a POST /v1/chat/completions
+    std::string messages;  // its messages, for the engine's template
+    scoring::SamplingProfile profile;
+};
+
+// The same on every machine. Questions of everyday kinds about everyday things, at OpenAI's usual settings, with room
+// for 64 to 192 tokens: two or three make enough to judge by.
+Challenge make_challenge(const ChallengeSeed& seed, const std::string& model);
+
+}  // namespace planetserve::verifier

@@ -1,0 +1,139 @@
+#include "verifier/challenger.h"
+
+#include <boost/json.hpp>
+
+#include "inference/bounded_json.h"
+
+namespace planetserve::verifier {
+
+std::string_view to_string(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::answered:
+            return "answered";
+        case Outcome::not_signed:
+            return "not signed";
+        case Outcome::no_answer:
+            return "no answer";
+    }
+    return "?";
+}
+
+class Challenger::Asking final : public inference::ReplySink {
+public:
+    explicit Asking(ChallengeTask task) {
+        result_.challenge = make_challenge(task.seed, task.model);
+        result_.task = std::move(task);
+    }
+
+    void start(Challenger& challenger) {
+        request_.id = result_.task.id;
+        request_.method = "POST";
+        request_.path = "/v1/chat/completions";
+        request_.content_type = "application/json";
+        request_.model = result_.task.model;
+        request_.body = to_bytes(result_.challenge.body);
+        request_.node = result_.task.node;
+        auto started = challenger.overlay_.start(request_, *this);
+        if (started)
+            exchange_ = std::move(*started);
+        else
+            end(Outcome::no_answer, started.error().message);
+    }
+
+    bool over() const { return over_; }
+    Time deadline() const { return result_.task.until; }
+    void give_up() { end(Outcome::no_answer, "no answer in time"); }
+    ChallengeResult take() { return std::move(result_); }
+
+    void on_head(const inference::ReplyHead& head) override { status_ = head.status; }
+    void on_body(ByteView bytes) override {
+        if (over_) return;
+        if (bytes.size() > reply_limit - reply_.size()) return end(Outcome::not_signed, "the reply is too large");
+        append(reply_, bytes);
+        exchange_->consumed(bytes.size());
+    }
+    void on_end() override { read(); }
+    void on_error(const Error& error) override { end(Outcome::no_answer, error.message); }
+
+private:
+    void end(Outcome outcome, std::string why = {}) {
+        if (std::exchange(over_, true)) return;
+        result_.outcome = outcome;
+        result_.why = std::move(why);
+    }
+    void read() {
+        if (over_) return;
+        // Full, or without an engine: it had no answer to give.
+        if (status_ != 200) return end(Outcome::no_answer, "status " + std::to_string(status_));
+        auto reply = inference::parse_json(as_text(reply_), 64 << 20);
+        auto hex = reply ? inference::text_of(inference::find(inference::find(&*reply, "planetserve"), "signed_answer"))
+                         : std::nullopt;
+        if (!hex) return end(Outcome::not_signed, "the answer is not signed");
+        auto bytes = from_hex(*hex);
+        auto answer = scoring::parse_signed_answer(bytes ? ByteView(*bytes) : ByteView());
+        if (!answer) return end(Outcome::not_signed, answer.error().message);
+        if (auto signature = scoring::verify(*answer); !signature)
+            return end(Outcome::not_signed, signature.error().message);
+        if (answer->nonce != scoring::nonce_of(request_.id) || answer->request != crypto::sha256(request_.body) ||
+            answer->model != request_.model)
+            return end(Outcome::not_signed, "what is signed is the answer to another request");
+        result_.answer = std::move(*answer);
+        end(Outcome::answered);
+    }
+
+    ChallengeResult result_;
+    inference::Request request_;
+    unsigned status_ = 0;
+    Bytes reply_;
+    bool over_ = false;
+    std::unique_ptr<inference::Exchange> exchange_;
+};
+
+Challenger::Challenger(inference::Service& overlay, const Clock& clock, OnResult on_result)
+    : overlay_(overlay), clock_(clock), on_result_(std::move(on_result)) {}
+
+Challenger::~Challenger() = default;
+
+Status Challenger::add(ChallengeTask task) {
+    if (tasks() >= most_tasks) return fail(ErrorCode::exhausted, "too many challenges wait");
+    Time at = task.at;
+    waiting_.emplace(at, std::move(task));
+    return {};
+}
+
+void Challenger::clear() {
+    waiting_.clear();
+    running_.clear();
+}
+
+void Challenger::on_timer() {
+    Time now = clock_.now();
+    std::vector<ChallengeResult> results;
+    for (auto at = running_.begin(); at != running_.end();) {
+        if (!at->second->over() && at->second->deadline() <= now) at->second->give_up();
+        if (!at->second->over()) {
+            ++at;
+            continue;
+        }
+        results.push_back(at->second->take());
+        at = running_.erase(at);
+    }
+    while (running_.size() < most_at_once && !waiting_.empty() && waiting_.begin()->first <= now) {
+        auto asking = std::make_unique<Asking>(std::move(waiting_.begin()->second));
+        waiting_.erase(waiting_.begin());
+        asking->start(*this);
+        running_.emplace(next_number_++, std::move(asking));
+    }
+    for (ChallengeResult& result : results) on_result_(std::move(result));
+}
+
+// Replies come in between and only mark their ends, so that nothing is torn down below its caller.
+Time Challenger::next_timer() const {
+    Time next = Time::max();
+    for (const auto& [number, asking] : running_)
+        next = std::min(next, asking->over() ? clock_.now() : asking->deadline());
+    if (running_.size() < most_at_once && !waiting_.empty()) next = std::min(next, waiting_.begin()->first);
+    return next;
+}
+
+}  // namespace planetserve::verifier

@@ -1,0 +1,80 @@
+// Puts challenges to model nodes through the overlay, as any user's request goes (docs/protocols/verification.md).
+//
+// Pure: the overlay is a Service, time comes in. Not thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "inference/service.h"
+#include "scoring/signed_answer.h"
+#include "verifier/challenge.h"
+
+namespace planetserve::verifier {
+
+struct ChallengeTask {
+    NodeId node;
+    std::string model;
+    std::uint32_t index = 0;  // of the node's challenges in this epoch
+    ChallengeSeed seed;
+    IdempotencyId id;  // of the request; its nonce follows from it
+    Time at{};         // when to ask
+    Time until{};      // after that there is no answer
+};
+
+// What came of it.
+enum class Outcome : std::uint8_t {
+    // With an answer that a node signed: the one that was asked, or the one to which it handed the request on, as it
+    // may with any request. It speaks of the one that signed.
+    answered,
+    not_signed,  // an answer that nobody stands for, or that is to something else
+    no_answer,
+};
+std::string_view to_string(Outcome outcome);
+
+struct ChallengeResult {
+    ChallengeTask task;
+    Challenge challenge;
+    Outcome outcome = Outcome::no_answer;
+    std::optional<scoring::SignedAnswer> answer = std::nullopt;  // when answered
+    std::string why = {};                                        // in words, when not
+};
+
+class Challenger {
+public:
+    using OnResult = std::function<void(ChallengeResult)>;
+    static constexpr std::size_t reply_limit = 1 << 20;
+    static constexpr std::size_t most_tasks = 4096;
+    static constexpr std::size_t most_at_once = 4;
+
+    // The overlay outlives the challenger. on_result is told from within on_timer and must not
+    // destroy the challenger.
+    Challenger(inference::Service& overlay, const Clock& clock, OnResult on_result);
+    ~Challenger();
+
+    // exhausted: more tasks than may wait.
+    Status add(ChallengeTask task);
+    // Forgets all that wait or are under way; no result is told.
+    void clear();
+    std::size_t tasks() const { return waiting_.size() + running_.size(); }
+
+    void on_timer();
+    Time next_timer() const;
+
+private:
+    class Asking;
+
+    inference::Service& overlay_;
+    const Clock& clock_;
+    OnResult on_result_;
+    std::multimap<Time, ChallengeTask> waiting_;
+    std::map<std::uint64_t, std::unique_ptr<Asking>> running_;
+    std::uint64_t next_number_ = 1;
+};
+
+}  // namespace planetserve::verifier

@@ -1,0 +1,172 @@
+#include "verifier/challenger.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <set>
+
+#include "base/random.h"
+#include "simulator/event_queue.h"
+
+namespace planetserve::verifier {
+namespace {
+
+namespace json = boost::json;
+
+// Model nodes that answer as a test says.
+struct FakeOverlay final : inference::Service {
+    struct Handle final : inference::Exchange {
+        explicit Handle(FakeOverlay& of) : overlay(of) { ++overlay.open; }
+        ~Handle() override { --overlay.open; }
+        void consumed(std::size_t) override {}
+        FakeOverlay& overlay;
+    };
+    Result<std::unique_ptr<inference::Exchange>> start(inference::Request request,
+                                                       inference::ReplySink& sink) override {
+        if (refuse) return fail(ErrorCode::unavailable, "no paths");
+        asked.emplace_back(std::move(request), &sink);
+        return std::make_unique<Handle>(*this);
+    }
+    std::vector<std::pair<inference::Request, inference::ReplySink*>> asked;
+    bool refuse = false;
+    int open = 0;
+};
+
+class Challenging : public testing::Test {
+protected:
+    ChallengeTask task(Duration after = {}) {
+        return {node_.id(),
+                "m",
+                0,
+                random_.id<ChallengeSeed>(),
+                random_.id<IdempotencyId>(),
+                clock_.now() + after,
+                clock_.now() + after + 60s};
+    }
+    void reply(const std::string& body, unsigned status = 200) {
+        auto [request, sink] = overlay_.asked.back();
+        sink->on_head({status, {{"content-type", "application/json"}}});
+        sink->on_body(as_bytes(body));
+        sink->on_end();
+        challenger_.on_timer();
+    }
+    scoring::SignedAnswer answer() const {
+        const inference::Request& request = overlay_.asked.back().first;
+        scoring::SignedAnswer answer{.model = request.model,
+                                     .nonce = scoring::nonce_of(request.id),
+                                     .request = crypto::sha256(request.body),
+                                     .tokens = {scoring::TokenId(1)}};
+        return answer;
+    }
+    void reply(scoring::SignedAnswer answer, const crypto::Identity& by) {
+        scoring::sign(answer, by);
+        reply(json::serialize(
+            json::object{{"planetserve", json::object{{"signed_answer", to_hex(scoring::serialise(answer))}}}}));
+    }
+    const ChallengeResult& last() { return results_.back(); }
+
+    SeededRandom random_{1};
+    simulator::EventQueue clock_;
+    crypto::Identity node_ = crypto::Identity::generate(random_);
+    crypto::Identity other_ = crypto::Identity::generate(random_);
+    FakeOverlay overlay_;
+    std::vector<ChallengeResult> results_;
+    Challenger challenger_{overlay_, clock_, [this](ChallengeResult result) { results_.push_back(std::move(result)); }};
+};
+
+TEST_F(Challenging, AsksWhenItIsTimeAndTakesASignedAnswer) {
+    ASSERT_TRUE(challenger_.add(task(10s)));
+    challenger_.on_timer();
+    EXPECT_TRUE(overlay_.asked.empty());
+    EXPECT_EQ(challenger_.next_timer(), clock_.now() + 10s);
+    clock_.run_for(10s);
+    challenger_.on_timer();
+    ASSERT_EQ(overlay_.asked.size(), 1u);
+    const auto& request = overlay_.asked.back().first;
+    EXPECT_EQ(request.node, node_.id());
+    EXPECT_EQ(request.path, "/v1/chat/completions");
+    EXPECT_FALSE(request.continues) << "no user's first question has it";
+    reply(answer(), node_);
+    ASSERT_EQ(results_.size(), 1u);
+    EXPECT_EQ(last().outcome, Outcome::answered) << last().why;
+    EXPECT_EQ(last().answer->node, node_.id());
+    EXPECT_EQ(overlay_.open, 0);
+    EXPECT_EQ(challenger_.next_timer(), Time::max());
+}
+
+TEST_F(Challenging, AnAnswerSpeaksOfWhoSignedIt) {
+    ASSERT_TRUE(challenger_.add(task()));
+    challenger_.on_timer();
+    reply(answer(), other_);
+    EXPECT_EQ(last().outcome, Outcome::answered);
+    EXPECT_EQ(last().task.node, node_.id());
+    EXPECT_EQ(last().answer->node, other_.id());
+}
+
+TEST_F(Challenging, AnotherRequestsAnswerIsNone) {
+    for (int wrong = 0; wrong < 4; ++wrong) {
+        ASSERT_TRUE(challenger_.add(task()));
+        challenger_.on_timer();
+        auto replayed = answer();
+        if (wrong == 0) replayed.nonce.value[0] ^= 1;
+        if (wrong == 1) replayed.request[0] ^= 1;
+        if (wrong == 2) replayed.model = "larger";
+        if (wrong == 3)
+            reply(R"({"choices":[]})");
+        else
+            reply(replayed, node_);
+        EXPECT_EQ(last().outcome, Outcome::not_signed) << wrong;
+        EXPECT_FALSE(last().answer);
+    }
+}
+
+TEST_F(Challenging, NoAnswerIsSaidToBeNone) {
+    ASSERT_TRUE(challenger_.add(task()));
+    challenger_.on_timer();
+    reply("{}", 503);
+    EXPECT_EQ(last().outcome, Outcome::no_answer);
+    ASSERT_TRUE(challenger_.add(task()));
+    challenger_.on_timer();
+    clock_.run_for(60s);
+    challenger_.on_timer();
+    EXPECT_EQ(results_.size(), 2u);
+    EXPECT_EQ(last().outcome, Outcome::no_answer);
+    overlay_.refuse = true;
+    ASSERT_TRUE(challenger_.add(task()));
+    challenger_.on_timer();
+    challenger_.on_timer();
+    EXPECT_EQ(results_.size(), 3u);
+    EXPECT_EQ(last().why, "no paths");
+    EXPECT_EQ(overlay_.open, 0);
+}
+
+TEST_F(Challenging, IsBoundedAndForgets) {
+    for (std::size_t i = 0; i < 10; ++i) ASSERT_TRUE(challenger_.add(task()));
+    challenger_.on_timer();
+    EXPECT_EQ(overlay_.asked.size(), Challenger::most_at_once);
+    challenger_.clear();
+    EXPECT_EQ(overlay_.open, 0);
+    EXPECT_TRUE(results_.empty());
+    for (std::size_t i = 0; i < Challenger::most_tasks; ++i) ASSERT_TRUE(challenger_.add(task(1h)));
+    EXPECT_EQ(challenger_.add(task()).error().code, ErrorCode::exhausted);
+}
+
+TEST(Challenge, IsTheSameForASeedAndSeldomForAnother) {
+    SeededRandom random(2);
+    std::set<std::string> bodies;
+    for (int i = 0; i < 1000; ++i) {
+        auto seed = random.id<ChallengeSeed>();
+        auto challenge = make_challenge(seed, "m");
+        EXPECT_EQ(challenge.body, make_challenge(seed, "m").body);
+        EXPECT_TRUE(scoring::scorable(challenge.profile));
+        auto body = json::parse(challenge.body);
+        EXPECT_EQ(json::serialize(body.at("messages")), challenge.messages);
+        EXPECT_EQ(body.at("max_tokens").as_int64(), challenge.profile.max_tokens);
+        EXPECT_EQ(challenge.messages.find("{}"), std::string::npos);
+        bodies.insert(challenge.body);
+    }
+    EXPECT_GT(bodies.size(), 950u);
+}
+
+}  // namespace
+}  // namespace planetserve::verifier

@@ -1,0 +1,247 @@
+#include "verifier/duty.h"
+
+#include <algorithm>
+
+namespace planetserve::verifier {
+
+using verification::Phase;
+using verification::Purpose;
+using verification::Verification;
+
+namespace {
+
+// Transcripts that are kept for those who ask late.
+constexpr std::size_t kept_transcripts = 3;
+
+std::string_view model_of(const ModelNodeEntry& node, const ChallengeSeed& seed) {
+    return node.models[seed.value.back() % node.models.size()];
+}
+
+}  // namespace
+
+Duty::Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
+           DutyOutput& output, Random& random, const Clock& clock)
+    : network_(network),
+      identity_(identity),
+      output_(output),
+      random_(random),
+      clock_(clock),
+      challenger_(overlay, clock, [this](ChallengeResult result) { on_result(std::move(result)); }) {}
+
+void Duty::update(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
+    const UnixTime now = clock_.unix_now();
+    const auto& schedule = state.schedule();
+    const std::uint64_t number = state.epoch().number;
+    if (work_.epoch != number) {
+        challenger_.clear();
+        work_ = Work();
+        work_.epoch = number;
+        report_.reset();
+        plan_.reset();
+    }
+    challenger_.on_timer();
+    next_ = clock_.now() + retry;
+    // Another epoch begins with the next block.
+    if (schedule.epoch(now) != number || !state.verifiers().contains(identity_.id())) return;
+    const Phase phase = schedule.phase(number, now);
+    if (state.epoch().report) {
+        report_ = state.epoch().report;
+        plan_ = state.epoch().plan(state.parameters());
+    }
+    switch (phase) {
+        case Phase::draw:
+            draw(state);
+            break;
+        case Phase::challenge:
+            lead(state, model_nodes);
+            break;
+        case Phase::recheck:
+            recheck(state, model_nodes);
+            prepare_scores(state);
+            break;
+        case Phase::commit:
+            prepare_scores(state);
+            commit(state);
+            break;
+        case Phase::reveal:
+            reveal(state);
+            break;
+        case Phase::idle:
+            return;
+    }
+    next_ = std::min(next_, clock_.now() + (schedule.next_change(number, now) - now));
+}
+
+Time Duty::next_timer() const { return std::min(next_, challenger_.next_timer()); }
+
+void Duty::draw(const Verification& state) {
+    if (state.epoch().draws.contains(identity_.id())) return;
+    say("draw", verification::Draw{crypto::vrf_prove(identity_, state.alpha(Purpose::draw))});
+}
+
+void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
+    const UnixTime now = clock_.unix_now();
+    const auto& epoch = state.epoch();
+    if (epoch.report || epoch.leader(state.schedule().turn(epoch.number, now)) != identity_.id()) return;
+    if (!work_.plan_proof) {
+        work_.plan_proof = crypto::vrf_prove(identity_, state.alpha(Purpose::plan));
+        verification::ChallengePlan plan{*crypto::vrf_proof_to_hash(*work_.plan_proof), epoch.population,
+                                         state.parameters().nodes_per_epoch, state.parameters().challenges_per_node};
+        std::vector<ModelNodeEntry> chosen;
+        for (const ModelNodeEntry& node : model_nodes)
+            if (plan.challenged(node.id) && !node.models.empty()) chosen.push_back(node);
+        ask(plan, chosen, plan.challenges, state.schedule().next_change(epoch.number, now) - now);
+    }
+    if (!asked_all()) return;
+    keep_transcript(epoch.number);
+    say("report", verification::Report{*work_.plan_proof, digest_of(transcripts_[epoch.number]), *work_.unanswered});
+}
+
+void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
+    const auto& epoch = state.epoch();
+    if (!epoch.report || epoch.recheck || epoch.second() != identity_.id()) return;
+    if (!work_.asking) {
+        std::vector<ModelNodeEntry> chosen;
+        for (const ModelNodeEntry& node : model_nodes)
+            if (std::ranges::binary_search(epoch.report->unanswered, node.id) && !node.models.empty())
+                chosen.push_back(node);
+        const UnixTime now = clock_.unix_now();
+        ask(*plan_, chosen, 1, state.schedule().next_change(epoch.number, now) - now);
+    }
+    if (asked_all()) say("recheck", verification::Recheck{*work_.unanswered});
+}
+
+// Spread over the first half of the time there is, as users ask. What is not answered after three quarters of it is not
+// waited for, so that a block can still take the report.
+void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes,
+               std::uint32_t challenges, Duration time) {
+    const Time now = clock_.now();
+    work_.asking = true;
+    work_.results.clear();
+    work_.asked.clear();
+    work_.expected = 0;
+    work_.ask_until = now + time * 3 / 4;
+    for (const ModelNodeEntry& node : nodes)
+        for (std::uint32_t index = 0; index < challenges; ++index) {
+            auto seed = challenge_seed(plan, node.id, index);
+            auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>((time / 2).count())));
+            ChallengeTask task{
+                node.id,        std::string(model_of(node, seed)), index, seed, request_id(seed), now + after,
+                work_.ask_until};
+            if (!challenger_.add(std::move(task))) return;
+            work_.asked.insert(node.id);
+            ++work_.expected;
+        }
+}
+
+void Duty::on_result(ChallengeResult result) {
+    TranscriptEntry entry{result.task.node, result.task.index, result.task.model, std::move(result.answer)};
+    work_.results.insert_or_assign({entry.asked, entry.index}, std::move(entry));
+    next_ = clock_.now();
+}
+
+bool Duty::asked_all() {
+    if (work_.unanswered) return true;
+    if (work_.results.size() < work_.expected && clock_.now() < work_.ask_until) return false;
+    std::set<NodeId> silent = work_.asked;
+    for (const auto& [place, entry] : work_.results)
+        if (entry.answer) silent.erase(place.first);
+    work_.unanswered.emplace(silent.begin(), silent.end());
+    return true;
+}
+
+void Duty::keep_transcript(std::uint64_t epoch) {
+    if (transcripts_.contains(epoch)) return;
+    Transcript transcript{.epoch = epoch};
+    std::size_t size = 64;
+    for (const auto& [place, entry] : work_.results) {
+        size += 64 + entry.model.size() + (entry.answer ? scoring::serialise(*entry.answer).size() : 0);
+        if (size > Transcript::largest) break;
+        transcript.entries.push_back(entry);
+    }
+    transcripts_.emplace(epoch, serialise(transcript));
+    while (transcripts_.size() > kept_transcripts) transcripts_.erase(transcripts_.begin());
+}
+
+ByteView Duty::transcript(std::uint64_t epoch) const {
+    auto found = transcripts_.find(epoch);
+    return found == transcripts_.end() ? ByteView() : ByteView(found->second);
+}
+
+void Duty::prepare_scores(const Verification& state) {
+    const auto& epoch = state.epoch();
+    if (!epoch.report || work_.scoring) return;
+    if (epoch.report->leader == identity_.id()) {
+        // A leader that was restarted since has nothing to score by.
+        if (auto own = transcript(epoch.number); !own.empty()) on_transcript(own);
+        return;
+    }
+    if (work_.fetched_at && clock_.now() < *work_.fetched_at + retry) return;
+    work_.fetched_at = clock_.now();
+    output_.fetch_transcript(epoch.report->leader, epoch.number);
+}
+
+void Duty::on_transcript(ByteView bytes) {
+    // Whatever does not have the digest is somebody's noise.
+    if (!report_ || !plan_ || work_.scoring || digest_of(bytes) != report_->transcript) return;
+    work_.scoring = true;
+    auto transcript = parse_transcript(bytes);
+    Status checked = transcript ? check(*transcript, *plan_) : std::unexpected(transcript.error());
+    if (checked && transcript->epoch != work_.epoch)
+        checked = fail(ErrorCode::invalid_argument, "a transcript of another epoch");
+    if (!checked) {
+        // The leader reported what it should not have asked. Nothing is scored by that.
+        problem_ = "epoch " + std::to_string(work_.epoch) + ", leader " + report_->leader.brief() + ": " +
+                   checked.error().message;
+        work_.scores.emplace();
+        return;
+    }
+    problem_.clear();
+    std::vector<Exhibit> exhibits;
+    for (TranscriptEntry& entry : transcript->entries)
+        if (entry.answer)
+            exhibits.push_back({make_challenge(challenge_seed(*plan_, entry.asked, entry.index), entry.model),
+                                std::move(*entry.answer)});
+    output_.score(work_.epoch, std::move(exhibits));
+}
+
+void Duty::on_scores(std::uint64_t epoch, std::vector<verification::Score> scores) {
+    if (epoch != work_.epoch || !work_.scoring || work_.scores || !plan_) return;
+    std::erase_if(scores, [&](const verification::Score& score) { return !plan_->challenged(score.node); });
+    work_.scores = std::move(scores);
+    next_ = clock_.now();
+}
+
+void Duty::commit(const Verification& state) {
+    const auto& epoch = state.epoch();
+    // A ballot without what it shows is from before a restart.
+    if (!epoch.report || (!work_.reveal && (!work_.scores || state.ballots().contains(identity_.id())))) return;
+    if (!work_.reveal) {
+        verification::Reveal reveal{random_.id<verification::Salt>(), *work_.scores};
+        for (const NodeId& node : epoch.report->unanswered)
+            if (epoch.gave_no_answer(node)) {
+                std::erase_if(reveal.scores, [&](const verification::Score& score) { return score.node == node; });
+                reveal.scores.push_back({node, verification::Outcome::no_answer, 0});
+            }
+        std::ranges::sort(reveal.scores, {}, &verification::Score::node);
+        work_.reveal = std::move(reveal);
+    }
+    if (state.ballots().contains(identity_.id())) return;
+    say("commit", verification::Commit{verification::commitment(network_, epoch.number, identity_.id(),
+                                                                epoch.report->transcript, *work_.reveal)});
+}
+
+void Duty::reveal(const Verification& state) {
+    auto ballot = state.ballots().find(identity_.id());
+    if (!work_.reveal || ballot == state.ballots().end() || ballot->second.revealed) return;
+    say("reveal", *work_.reveal);
+}
+
+void Duty::say(const char* kind, decltype(verification::Transaction::body) body) {
+    auto [said, first] = work_.said.try_emplace(kind, clock_.now());
+    if (!first && clock_.now() < said->second + retry) return;
+    said->second = clock_.now();
+    output_.submit(verification::sign({network_, identity_.id(), work_.epoch, std::move(body)}, identity_));
+}
+
+}  // namespace planetserve::verifier

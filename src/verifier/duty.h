@@ -1,0 +1,116 @@
+// What a verification node does for the verification of model nodes, phase by phase (docs/protocols/verification.md):
+// it draws, leads when it is its turn, asks once more when it is the second, scores, commits and shows its scores.
+//
+// Pure: the replicated state and the time go in; transactions, questions and work to be scored go out. What it says is
+// said again until the state shows it. After a restart in the middle of an epoch it says nothing that could contradict
+// what it said before: without the salt of its commitment it sits that vote out. Not thread-safe.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/random.h"
+#include "verification/verification.h"
+#include "verifier/challenger.h"
+#include "verifier/transcript.h"
+
+namespace planetserve::verifier {
+
+// An answer to be scored.
+struct Exhibit {
+    Challenge challenge;
+    scoring::SignedAnswer answer;
+};
+
+class DutyOutput {
+public:
+    virtual ~DutyOutput() = default;
+    // For the next block. A refusal shows in the state, or rather does not.
+    virtual void submit(Bytes transaction) = 0;
+    // Asks the leader for an epoch's transcript; Duty::on_transcript takes it, whoever sends it.
+    virtual void fetch_transcript(const NodeId& leader, std::uint64_t epoch) = 0;
+    // Duty::on_scores takes what comes of it. A later call makes the earlier one void.
+    virtual void score(std::uint64_t epoch, std::vector<Exhibit> exhibits) = 0;
+};
+
+struct ModelNodeEntry {
+    NodeId id;
+    std::vector<std::string> models;  // ascending
+};
+
+class Duty {
+public:
+    // All but the network outlive the duty.
+    Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
+         DutyOutput& output, Random& random, const Clock& clock);
+
+    // What there is to do now: after each block, and when next_timer says so. model_nodes ascend.
+    void update(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
+    Time next_timer() const;
+
+    void on_transcript(ByteView bytes);
+    // Ascending by node; of nodes that answered.
+    void on_scores(std::uint64_t epoch, std::vector<verification::Score> scores);
+
+    // What this node asked and was answered as leader of an epoch; empty where it did not lead it, or not lately.
+    ByteView transcript(std::uint64_t epoch) const;
+    // In words, for status; empty while all is well.
+    const std::string& problem() const { return problem_; }
+
+private:
+    static constexpr Duration retry = 2s;
+
+    // Of the running epoch.
+    struct Work {
+        std::uint64_t epoch = 0;
+        std::map<std::string, Time> said;  // when each kind of transaction was last submitted
+        // As leader, or as the second verifier.
+        std::optional<crypto::VrfProof> plan_proof;
+        bool asking = false;
+        Time ask_until{};
+        std::set<NodeId> asked;
+        std::map<std::pair<NodeId, std::uint32_t>, TranscriptEntry> results;
+        std::size_t expected = 0;
+        std::optional<std::vector<NodeId>> unanswered;  // once all was asked
+        // As a voter.
+        std::optional<Time> fetched_at;
+        std::optional<crypto::Digest> transcript;  // that was checked
+        bool scoring = false;
+        std::optional<std::vector<verification::Score>> scores;
+        std::optional<verification::Reveal> reveal;
+    };
+
+    void draw(const verification::Verification& state);
+    void lead(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
+    void recheck(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
+    void prepare_scores(const verification::Verification& state);
+    void commit(const verification::Verification& state);
+    void reveal(const verification::Verification& state);
+
+    void ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes,
+             std::uint32_t challenges, Duration time);
+    void on_result(ChallengeResult result);
+    // True once all answers came or are not waited for any more; then it is known who gave none.
+    bool asked_all();
+    void keep_transcript(std::uint64_t epoch);
+    // Once, and again after a while.
+    void say(const char* kind, decltype(verification::Transaction::body) body);
+
+    wire::NetworkId network_;
+    const crypto::Identity& identity_;
+    DutyOutput& output_;
+    Random& random_;
+    const Clock& clock_;
+    Challenger challenger_;
+    Work work_;
+    Time next_{};
+    std::map<std::uint64_t, Bytes> transcripts_;  // that this node made
+    // What the running epoch's transcript has to be, for on_transcript.
+    std::optional<verification::TakenReport> report_;
+    std::optional<verification::ChallengePlan> plan_;
+    std::string problem_;
+};
+
+}  // namespace planetserve::verifier
