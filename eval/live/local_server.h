@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "adapters/llama/child_process.h"
+#include "adapters/process/child_process.h"
 #include "base/result.h"
 #include "base/time.h"
 

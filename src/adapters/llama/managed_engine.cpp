@@ -1,18 +1,16 @@
 #include "adapters/llama/managed_engine.h"
 
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cstring>
 #include <stdexcept>
 #include <thread>
 
-#include "adapters/llama/child_process.h"
 #include "adapters/llama/http_engine.h"
+#include "adapters/process/child_process.h"
+#include "adapters/process/supervision.h"
 
 namespace planetserve::adapters {
 
@@ -22,29 +20,12 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::uintmax_t log_limit = 16 << 20;
 constexpr Duration poll_starting = 100ms;
 constexpr Duration poll_ready = 5s;
 constexpr Duration probe_deadline = 5s;
 // After so many failed probes a ready engine is failing, and after so many more it is started anew.
 constexpr unsigned failing_after = 3;
 constexpr unsigned kill_after = 12;
-
-void put_by(const fs::path& log) {
-    std::error_code ignored;
-    if (fs::file_size(log, ignored) > log_limit && !ignored) fs::rename(log, log.string() + ".1", ignored);
-}
-
-// A private folder for a socket whose own path would be too long.
-fs::path short_folder() {
-    const char* runtime = ::getenv("XDG_RUNTIME_DIR");
-    for (std::string base : {std::string(runtime ? runtime : ""), std::string("/tmp")}) {
-        if (base.empty() || base.size() > 60) continue;
-        base += "/planetserve-XXXXXX";
-        if (::mkdtemp(base.data())) return base;
-    }
-    throw std::invalid_argument(std::string("no folder for the engine's socket: ") + std::strerror(errno));
-}
 
 }  // namespace
 
@@ -76,8 +57,8 @@ public:
         if (options_.socket.extension() != ".sock")
             throw std::invalid_argument("the name of the engine's socket must end in .sock");
         options_.socket = fs::absolute(options_.socket);
-        if (options_.socket.native().size() >= sizeof(sockaddr_un::sun_path)) {
-            own_folder_ = short_folder();
+        if (!fits_socket(options_.socket)) {
+            own_folder_ = make_socket_folder();
             options_.socket = own_folder_ / "engine.sock";
         }
         HttpEngineOptions http;
@@ -183,7 +164,7 @@ private:
         std::error_code ignored;
         if (!options_.log.parent_path().empty()) fs::create_directories(options_.log.parent_path(), ignored);
         if (!options_.socket.parent_path().empty()) fs::create_directories(options_.socket.parent_path(), ignored);
-        put_by(options_.log);
+        put_log_by(options_.log);
         fs::remove(options_.socket, ignored);  // what an engine that was killed left
         launched_ = true;
         failures_ = 0;

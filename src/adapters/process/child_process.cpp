@@ -1,4 +1,4 @@
-#include "adapters/llama/child_process.h"
+#include "adapters/process/child_process.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
