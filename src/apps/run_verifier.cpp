@@ -25,9 +25,10 @@ public:
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
         if (type != wire::FrameType::call_request) return;
-        auto answer = server_.on_call(from, payload, runtime_.clock().unix_now());
-        // An asker whose queue is full or that is gone asks again.
-        if (answer) (void)runtime_.links().send(from, wire::FrameType::call_response, {*answer});
+        server_.on_call(from, payload, runtime_.clock().unix_now(), [this, from](const Bytes& answer) {
+            // An asker whose queue is full or that is gone asks again.
+            (void)runtime_.links().send(from, wire::FrameType::call_response, {answer});
+        });
     }
     void on_link_down(const NodeId&) override {}
     void on_drained(const NodeId&) override {}

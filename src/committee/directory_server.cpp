@@ -24,12 +24,19 @@ bool is(ByteView bytes, const crypto::Digest& digest) {
     return std::equal(bytes.begin(), bytes.end(), digest.begin(), digest.end());
 }
 
+Bytes framed(ByteView call_id, const proto::Answer& answer) {
+    Bytes payload = to_bytes(call_id);
+    append(payload, as_bytes(answer.SerializeAsString()));
+    return payload;
+}
+
 }  // namespace
 
-std::optional<Bytes> DirectoryServer::on_call(const NodeId& from, ByteView payload, UnixTime now) {
-    if (payload.size() < 8) return std::nullopt;
+void DirectoryServer::on_call(const NodeId& from, ByteView payload, UnixTime now, Reply reply) {
+    if (payload.size() < 8) return;
     ++calls_;
     ByteView body = payload.subspan(8);
+    Bytes call_id = to_bytes(payload.first(8));
     proto::Call call;
     proto::Answer answer;
     if (!limiter_.take(from, now)) {
@@ -37,24 +44,40 @@ std::optional<Bytes> DirectoryServer::on_call(const NodeId& from, ByteView paylo
     } else if (!call.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
         refuse(answer, {ErrorCode::malformed, "a call that does not parse"});
     } else if (call.body_case() == proto::Call::kSubmit) {
-        auto taken = engine_.submit(as_bytes(call.submit()), now);
-        if (taken)
-            answer.set_submitted(true);
-        else
-            refuse(answer, taken.error());
+        return answer_submit(call.submit(), now, std::move(call_id), std::move(reply));
     } else if (call.body_case() == proto::Call::kFetch) {
         answer_fetch(call.fetch(), now, answer);
     } else {
         refuse(answer, {ErrorCode::malformed, "a call of a kind that this version does not know"});
     }
-    if (answer.body_case() == proto::Answer::kRefusal) ++refused_;
-    Bytes reply = to_bytes(payload.first(8));
-    append(reply, as_bytes(answer.SerializeAsString()));
-    return reply;
+    if (answer.body_case() == proto::Answer::kRefusal) ++*refused_;
+    reply(framed(call_id, answer));
+}
+
+void DirectoryServer::answer_submit(std::string_view transaction, UnixTime now, Bytes call_id, Reply reply) {
+    // The engine may answer when this server is gone.
+    engine_.submit(as_bytes(transaction), now,
+                   [refused = refused_, call_id = std::move(call_id), reply = std::move(reply)](const Status& taken) {
+                       proto::Answer answer;
+                       if (taken) {
+                           answer.set_submitted(true);
+                       } else {
+                           refuse(answer, taken.error());
+                           ++*refused;
+                       }
+                       reply(framed(call_id, answer));
+                   });
 }
 
 void DirectoryServer::answer_fetch(const proto::FetchState& fetch, UnixTime now, proto::Answer& answer) {
-    const Snapshot* snapshot = fetch.offset() == 0 ? &latest(now) : find(as_bytes(fetch.app_hash()));
+    const Snapshot* snapshot = nullptr;
+    if (fetch.offset() == 0) {
+        auto newest = latest(now);
+        if (!newest) return refuse(answer, newest.error());
+        snapshot = *newest;
+    } else {
+        snapshot = find(as_bytes(fetch.app_hash()));
+    }
     if (snapshot == nullptr)
         return refuse(answer, {ErrorCode::not_found, "that list is no longer kept; fetch it from its beginning"});
     if (fetch.offset() == 0 && is(as_bytes(fetch.known_app_hash()), snapshot->header.app_hash))
@@ -70,18 +93,20 @@ void DirectoryServer::answer_fetch(const proto::FetchState& fetch, UnixTime now,
     part->set_bytes(to_string(ByteView(state).subspan(offset, std::min(part_size, state.size() - offset))));
 }
 
-const DirectoryServer::Snapshot& DirectoryServer::latest(UnixTime now) {
+Result<const DirectoryServer::Snapshot*> DirectoryServer::latest(UnixTime now) {
+    auto proof = engine_.proof(now);
+    if (!proof) return std::unexpected(proof.error());
     if (!snapshots_.empty()) {
         Snapshot& last = snapshots_.back();
-        if (last.header.app_hash == engine_.registry().app_hash()) {
-            last.header = engine_.header(now);
-            return last;
+        if (last.header.app_hash == proof->app_hash) {
+            last.header = std::move(*proof);
+            return &last;
         }
         bool large = last.state.size() > part_size;
-        if (large && now >= last.made && now - last.made < snapshot_every) return last;
+        if (large && now >= last.made && now - last.made < snapshot_every) return &last;
         if (!large) snapshots_.pop_back();  // nobody is in the middle of it
     }
-    snapshots_.push_back({engine_.header(now), engine_.state(), now});
+    snapshots_.push_back({std::move(*proof), engine_.proven_state(), now});
     std::size_t total = 0;
     for (const Snapshot& snapshot : snapshots_) total += snapshot.state.size();
     while (snapshots_.size() > 1 &&
@@ -89,7 +114,7 @@ const DirectoryServer::Snapshot& DirectoryServer::latest(UnixTime now) {
         total -= snapshots_.front().state.size();
         snapshots_.pop_front();
     }
-    return snapshots_.back();
+    return &snapshots_.back();
 }
 
 const DirectoryServer::Snapshot* DirectoryServer::find(ByteView app_hash) const {

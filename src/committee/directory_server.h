@@ -3,8 +3,10 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <memory>
 
-#include "committee/embedded_engine.h"
+#include "committee/engine.h"
 #include "committee/peer_limiter.h"
 
 namespace planetserve::committee {
@@ -16,14 +18,17 @@ class FetchState;
 
 class DirectoryServer {
 public:
-    explicit DirectoryServer(EmbeddedEngine& engine, PeerLimits limits = {}) : engine_(engine), limiter_(limits) {}
+    explicit DirectoryServer(Engine& engine, PeerLimits limits = {}) : engine_(engine), limiter_(limits) {}
 
-    // The payload of a call_request frame: call id (8), Call. Returns that of the call_response, at most 1 MiB; nothing
-    // for what is no call. A peer that calls too often is refused with `exhausted`.
-    std::optional<Bytes> on_call(const NodeId& from, ByteView payload, UnixTime now);
+    using Reply = std::function<void(Bytes payload)>;
+
+    // The payload of a call_request frame: call id (8), Call. The reply is told that of the call_response, at most 1
+    // MiB, perhaps before this returns and once; never for what is no call. A peer that calls too often is refused with
+    // `exhausted`.
+    void on_call(const NodeId& from, ByteView payload, UnixTime now, Reply reply);
 
     std::uint64_t calls() const { return calls_; }
-    std::uint64_t refused() const { return refused_; }
+    std::uint64_t refused() const { return *refused_; }
 
 private:
     // A list stays as it is while it is fetched in parts, though the state goes on.
@@ -33,15 +38,16 @@ private:
         UnixTime made;
     };
 
+    void answer_submit(std::string_view transaction, UnixTime now, Bytes call_id, Reply reply);
     void answer_fetch(const proto::FetchState& fetch, UnixTime now, proto::Answer& answer);
-    const Snapshot& latest(UnixTime now);
+    Result<const Snapshot*> latest(UnixTime now);
     const Snapshot* find(ByteView app_hash) const;
 
-    EmbeddedEngine& engine_;
+    Engine& engine_;
     PeerLimiter limiter_;
     std::deque<Snapshot> snapshots_;
     std::uint64_t calls_ = 0;
-    std::uint64_t refused_ = 0;
+    std::shared_ptr<std::uint64_t> refused_ = std::make_shared<std::uint64_t>(0);
 };
 
 }  // namespace planetserve::committee

@@ -39,7 +39,7 @@ protected:
         if (down) return fail(ErrorCode::unavailable, "down");
         Bytes payload;
         for (ByteView part : parts) append(payload, part);
-        if (auto answer = server_->on_call(caller_, payload, clock_.unix_now()))
+        if (auto answer = committee::call(*server_, caller_, payload, clock_.unix_now()))
             answers_.emplace_back(to, std::move(*answer));
         return {};
     }
@@ -193,7 +193,7 @@ TEST_F(Directory, ALongListArrivesWholeWhileTheStateGoesOn) {
     for (const Member& member : members) submit(member, Register{});
     ASSERT_TRUE(engine_->tick(clock_.unix_now()));
     clock_.time += 1s;
-    ASSERT_GT(engine_->state().size(), 1u << 20) << "three parts at least";
+    ASSERT_GT(engine_->proven_state().size(), 1u << 20) << "three parts at least";
     Node node(*this, genesis_);
     std::size_t next = 0;
     std::set<std::int64_t> heights;
@@ -212,13 +212,13 @@ TEST_F(Directory, OnePeerCannotAskForAll) {
     Bytes call(8);
     NodeId greedy = random_.id<NodeId>(), modest = random_.id<NodeId>();
     auto refused = server_->refused();
-    for (int i = 0; i < 200; ++i) ASSERT_TRUE(server_->on_call(greedy, call, clock_.unix_now()));
-    auto answer = *server_->on_call(greedy, call, clock_.unix_now());
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(committee::call(*server_, greedy, call, clock_.unix_now()));
+    auto answer = *committee::call(*server_, greedy, call, clock_.unix_now());
     EXPECT_NE(as_text(answer).find("too many calls"), std::string_view::npos);
-    answer = *server_->on_call(modest, call, clock_.unix_now());
+    answer = *committee::call(*server_, modest, call, clock_.unix_now());
     EXPECT_EQ(as_text(answer).find("too many calls"), std::string_view::npos);
     clock_.time += 1s;
-    answer = *server_->on_call(greedy, call, clock_.unix_now());
+    answer = *committee::call(*server_, greedy, call, clock_.unix_now());
     EXPECT_EQ(as_text(answer).find("too many calls"), std::string_view::npos);
     EXPECT_GT(server_->refused(), refused);
 }
@@ -271,7 +271,7 @@ TEST_F(Directory, RubbishGetsAnErrorNotACrash) {
         clock_.time += 50ms;
         Bytes payload(random_.below(100));
         random_.fill(payload);
-        auto answer = server_->on_call(caller_, payload, clock_.unix_now());
+        auto answer = committee::call(*server_, caller_, payload, clock_.unix_now());
         EXPECT_EQ(answer.has_value(), payload.size() >= 8);
     }
     EXPECT_TRUE(engine_->registry().entries().empty());

@@ -17,18 +17,8 @@ Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(const Genesis& gene
         return fail(ErrorCode::invalid_argument,
                     "the genesis must name this node, " + identity.id().hex() + ", as its only validator");
     std::unique_ptr<EmbeddedEngine> engine(new EmbeddedEngine(genesis, identity, store));
-    auto stored = store.load(engine->network_);
-    if (!stored) return std::unexpected(stored.error());
-    if (*stored) {
-        if (auto restored = engine->registry_.restore((*stored)->entries, (*stored)->height, (*stored)->time);
-            !restored)
-            return std::unexpected(restored.error());
-        if (engine->registry_.app_hash() != (*stored)->app_hash)
-            return fail(
-                ErrorCode::malformed,
-                "the stored registry does not have the hash that was stored with it; move it away to begin anew (nodes "
-                "register again by themselves)");
-    }
+    if (auto restored = restore_from(store, engine->network_, engine->registry_); !restored)
+        return std::unexpected(restored.error());
     return engine;
 }
 

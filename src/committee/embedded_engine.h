@@ -2,34 +2,15 @@
 // (docs/protocols/registry.md). Pure; the state goes to a Store in commit only, whole or not at all.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <set>
 #include <vector>
 
-#include "committee/registry.h"
-#include "committee/state_header.h"
+#include "committee/engine.h"
 
 namespace planetserve::committee {
 
-struct StoredState {
-    std::int64_t height = 0;
-    UnixTime time;
-    crypto::Digest app_hash{};
-    std::map<NodeId, Bytes> entries;
-};
-
-class Store {
-public:
-    virtual ~Store() = default;
-    // Empty for a new store. Fails for one of another network, or that is damaged.
-    virtual Result<std::optional<StoredState>> load(const wire::NetworkId& network) = 0;
-    // All of a block, or nothing of it.
-    virtual Status save(const wire::NetworkId& network, std::int64_t height, UnixTime time,
-                        const crypto::Digest& app_hash, const Changes& changes) = 0;
-};
-
-class EmbeddedEngine {
+class EmbeddedEngine final : public Engine {
 public:
     // The genesis must name this identity as its only validator; the store outlives the engine.
     static Result<std::unique_ptr<EmbeddedEngine>> open(const Genesis& genesis, const crypto::Identity& identity,
@@ -44,7 +25,11 @@ public:
     const Registry& registry() const { return registry_; }
     // The state as of now, signed. Cheap while nothing changed: it is signed anew once a second.
     const StateHeader& header(UnixTime now);
-    Bytes state() const { return registry_.serialise(); }
+
+    void submit(ByteView transaction, UnixTime now, Answer answer) override { answer(submit(transaction, now)); }
+    Result<StateHeader> proof(UnixTime now) override { return header(now); }
+    Bytes proven_state() const override { return registry_.serialise(); }
+
     const wire::NetworkId& network() const { return network_; }
 
 private:

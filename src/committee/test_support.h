@@ -1,6 +1,7 @@
 // What the tests of this folder share: nodes, a genesis, a clock that is set by hand, a store in memory.
 #pragma once
 
+#include "committee/directory_server.h"
 #include "committee/embedded_engine.h"
 
 namespace planetserve::committee {
@@ -58,5 +59,12 @@ struct MemoryStore final : Store {
     }
     std::optional<StoredState> stored;
 };
+
+// What a server answers whose engine answers at once; nothing to what is no call.
+inline std::optional<Bytes> call(DirectoryServer& server, const NodeId& from, ByteView payload, UnixTime now) {
+    std::optional<Bytes> answer;
+    server.on_call(from, payload, now, [&](Bytes reply) { answer = std::move(reply); });
+    return answer;
+}
 
 }  // namespace planetserve::committee
