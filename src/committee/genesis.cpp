@@ -45,7 +45,8 @@ Result<std::int64_t> number_at(const json::object& object, const char* key, cons
 Result<GenesisValidator> parse_validator(const json::value& value) {
     if (!value.is_object()) return wrong("'validators' must be a list of objects");
     const auto& object = value.as_object();
-    if (auto known = known_keys(object, "validators.", {"name", "public_key", "power", "address"}); !known)
+    if (auto known = known_keys(object, "validators.", {"name", "public_key", "power", "address", "consensus_address"});
+        !known)
         return std::unexpected(known.error());
     auto name = text_at(object, "name", "validators.");
     auto key = text_at(object, "public_key", "validators.");
@@ -58,7 +59,14 @@ Result<GenesisValidator> parse_validator(const json::value& value) {
     if (!id) return wrong("'validators.public_key' must be 64 hex digits");
     auto endpoint = Endpoint::parse(*address);
     if (!endpoint) return wrong("'validators.address': " + endpoint.error().message);
-    return GenesisValidator{*name, *id, static_cast<std::uint64_t>(*power), *endpoint};
+    GenesisValidator validator{*name, *id, static_cast<std::uint64_t>(*power), *endpoint, {}};
+    if (object.contains("consensus_address")) {
+        auto text = text_at(object, "consensus_address", "validators.");
+        auto consensus = text ? Endpoint::parse(*text) : std::unexpected(text.error());
+        if (!consensus) return wrong("'validators.consensus_address': " + consensus.error().message);
+        validator.consensus_address = *consensus;
+    }
+    return validator;
 }
 
 Result<Parameters> parse_parameters(const json::value* value) {
@@ -94,6 +102,8 @@ Result<Parameters> parse_parameters(const json::value* value) {
 
 wire::NetworkId Genesis::network() const { return {crypto::sha256(as_bytes(to_json()))}; }
 
+std::string Genesis::consensus_chain_id() const { return "planetserve-" + network().hex().substr(0, 32); }
+
 std::uint64_t Genesis::total_power() const {
     std::uint64_t total = 0;
     for (const auto& validator : validators) total += validator.power;
@@ -108,11 +118,14 @@ const GenesisValidator* Genesis::find(const NodeId& id) const {
 
 std::string Genesis::to_json() const {
     json::array list;
-    for (const auto& validator : validators)
-        list.push_back(json::object{{"name", validator.name},
-                                    {"public_key", validator.id.hex()},
-                                    {"power", validator.power},
-                                    {"address", validator.address.to_string()}});
+    for (const auto& validator : validators) {
+        json::object item{{"name", validator.name},
+                          {"public_key", validator.id.hex()},
+                          {"power", validator.power},
+                          {"address", validator.address.to_string()}};
+        if (validator.consensus_address) item["consensus_address"] = validator.consensus_address->to_string();
+        list.push_back(std::move(item));
+    }
     json::object object{{"chain_id", chain_id},
                         {"genesis_time_ms", time.milliseconds},
                         {"validators", list},
@@ -149,6 +162,10 @@ Result<Genesis> Genesis::parse(std::string_view text) {
             return wrong("two validators have the public key " + validator->id.hex());
         genesis.validators.push_back(std::move(*validator));
     }
+    for (const auto& validator : genesis.validators)
+        if (genesis.is_committee() && !validator.consensus_address)
+            return wrong("validator " + validator.name +
+                         " has no 'consensus_address', which each of a committee needs");
     auto parameters = parse_parameters(object.if_contains("parameters"));
     if (!parameters) return std::unexpected(parameters.error());
     genesis.parameters = *parameters;

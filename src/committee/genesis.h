@@ -1,6 +1,7 @@
 // The genesis: all that a node must be given to join a network (docs/protocols/registry.md). A JSON file.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,10 @@ struct GenesisValidator {
     std::string name;
     NodeId id;  // its Ed25519 key
     std::uint64_t power = 1;
-    Endpoint address;
+    Endpoint address;  // where nodes connect
+    // Where the other validators' consensus engines connect. Every validator of a committee has one, a validator that
+    // is alone none.
+    std::optional<Endpoint> consensus_address = std::nullopt;
 };
 
 struct Parameters {
@@ -37,10 +41,16 @@ struct Genesis {
     // What links of this network name in their hello: SHA-256 of the canonical form.
     wire::NetworkId network() const;
     std::uint64_t total_power() const;
+    // More than one validator: a BFT engine orders the transactions. Else the one does it itself.
+    bool is_committee() const { return validators.size() > 1; }
+    // What the consensus engine calls the chain, and its votes are signed for: it names the network, so that a vote is
+    // worth nothing under another genesis.
+    std::string consensus_chain_id() const;
     const GenesisValidator* find(const NodeId& id) const;
     // Canonical: one line, keys in a fixed order.
     std::string to_json() const;
-    // Refuses unknown keys by name, no validators, no power, two validators with one key.
+    // Refuses unknown keys by name, no validators, no power, two validators with one key, a committee with
+    // a validator that has no consensus address.
     static Result<Genesis> parse(std::string_view json);
 };
 

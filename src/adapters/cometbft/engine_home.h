@@ -1,0 +1,38 @@
+// CometBFT's home directory: what its files say for a validator of our genesis. All of it follows from the genesis, the
+// node's key and these options, so that every validator derives the same chain, and is written anew at each start; all
+// but data/, which is CometBFT's own, above all priv_validator_state.json: it remembers what the key has voted for, and
+// a validator that forgets that can be made to vote twice.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/endpoint.h"
+#include "committee/genesis.h"
+#include "crypto/identity.h"
+
+namespace planetserve::adapters {
+
+struct EngineHome {
+    std::filesystem::path path;
+    std::filesystem::path abci_socket;  // where the application listens
+    std::filesystem::path rpc_socket;   // where CometBFT is asked
+    Endpoint listen;                    // for the other validators' engines
+};
+
+// config/genesis.json.
+std::string engine_genesis(const committee::Genesis& genesis);
+// config/config.toml. REQUIRES: the genesis names the validator.
+std::string engine_config(const committee::Genesis& genesis, const NodeId& self, const EngineHome& home);
+// config/priv_validator_key.json: the validator's key is the node's.
+std::string engine_validator_key(const crypto::Identity& identity);
+// config/node_key.json, for links between engines: the same key, so that the genesis says whom to expect.
+std::string engine_node_key(const crypto::Identity& identity);
+// How an engine's links name a validator: the first 20 bytes of the SHA-256 of its key, in hex.
+std::string engine_node_id(const NodeId& validator);
+
+// Writes the files above, and makes data/ with a state of no votes where there is no data at all. Fails where only that
+// state is missing, saying what to do.
+Status prepare_engine_home(const committee::Genesis& genesis, const crypto::Identity& identity, const EngineHome& home);
+
+}  // namespace planetserve::adapters
