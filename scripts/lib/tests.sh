@@ -60,6 +60,7 @@ prepare_tests() {
     if [[ " $* " == *" functional "* ]]; then
         ensure_engine
         ensure_default_models
+        ensure_cometbft
     fi
 }
 
