@@ -32,10 +32,11 @@ Result<fs::path> find_cometbft(const VerifierConfig& config) {
     }
     for (const fs::path& place : places)
         if (::access(place.c_str(), X_OK) == 0 && !fs::is_directory(place)) return fs::absolute(place);
+    bool named = config.consensus_program || (told != nullptr && *told != 0);
     return fail(
         ErrorCode::not_found,
-        "a committee needs CometBFT 0.38, and there is none" +
-            (places.empty() ? "" : " at " + places.front().string()) +
+        "a committee needs CometBFT 0.38, and there is none " +
+            (named ? "at " + places.front().string() : std::string("in PATH")) +
             "; run ./planetserve verifier, which builds it, or set 'consensus.program' or PLANETSERVE_COMETBFT");
 }
 
