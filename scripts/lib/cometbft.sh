@@ -92,3 +92,34 @@ compile_cometbft() {
         -o "$work/installed/cometbft" ./cmd/cometbft &&
         cp LICENSE "$work/installed/LICENSE"
 }
+
+# asks_for_committee VERB...: whether what is started has more than one verification node: an `up` that says so, or whose
+# network has several already; a `verifier` whose genesis names several.
+asks_for_committee() {
+    local verb=$1 verifiers='' home=${PLANETSERVE_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/planetserve/network} config='' genesis=''
+    shift
+    while (($# > 0)); do
+        case $1 in
+            --verifiers) verifiers=${2:-} ;;
+            --verifiers=*) verifiers=${1#*=} ;;
+            --home) home=${2:-} ;;
+            --home=*) home=${1#*=} ;;
+            --config) config=${2:-} ;;
+            --config=*) config=${1#*=} ;;
+        esac
+        shift
+    done
+    case $verb in
+        up)
+            if [[ -n $verifiers ]]; then [[ $verifiers != 1 ]]; else names_committee "$home/genesis.json"; fi
+            ;;
+        verifier)
+            genesis=$(sed -nE "s/^genesis:[[:space:]]*[\"']?([^\"'#]*[^\"'# ])[\"']?.*/\1/p" "$config" 2>/dev/null) || return 1
+            names_committee "$genesis"
+            ;;
+        *) return 1 ;;
+    esac
+}
+
+# names_committee GENESIS: whether its validators have consensus engines.
+names_committee() { grep -q '"consensus_address"' "$1" 2>/dev/null; }

@@ -60,6 +60,12 @@ prepare_tests() {
     if [[ " $* " == *" functional "* ]]; then
         ensure_engine
         ensure_default_models
+        locate_cometbft
+        if [[ -x $PLANETSERVE_COMETBFT ]] || find_go >/dev/null; then
+            ensure_cometbft
+        else
+            say "tests: no Go $COMETBFT_GO or later here, so the committee's functional tests are left out"
+        fi
     fi
 }
 

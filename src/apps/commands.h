@@ -29,7 +29,7 @@ struct ChatOptions {
 
 struct GenesisOptions {
     std::string chain_id;
-    std::vector<std::string> validators;  // NAME=ID@HOST:PORT
+    std::vector<std::string> validators;  // NAME=ID@HOST:PORT[/CONSENSUS_PORT]
     std::filesystem::path file;
 };
 

@@ -36,6 +36,14 @@ Setter within(T& target, std::uint64_t least, std::uint64_t most) {
     };
 }
 
+Setter endpoint_into(std::optional<Endpoint>& target) {
+    return [&target](const YAML::Node& node) {
+        auto endpoint = Endpoint::parse(node.as<std::string>());
+        if (!endpoint) throw YAML::Exception(node.Mark(), endpoint.error().message);
+        target = *endpoint;
+    };
+}
+
 // Applies the setters to a mapping; throws YAML::Exception naming the key.
 void read_mapping(const YAML::Node& node, const std::string& where, const Keys& keys) {
     if (!node.IsMap()) throw YAML::Exception(node.Mark(), where + "must be a mapping of keys to values");
@@ -59,12 +67,7 @@ Keys common_keys(CommonConfig& config) {
     return {{"home", into(config.home)},
             {"genesis", into(config.genesis)},
             {"listen", into(config.listen)},
-            {"advertise",
-             [&config](const YAML::Node& node) {
-                 auto endpoint = Endpoint::parse(node.as<std::string>());
-                 if (!endpoint) throw YAML::Exception(node.Mark(), endpoint.error().message);
-                 config.advertise = *endpoint;
-             }},
+            {"advertise", endpoint_into(config.advertise)},
             {"log_level",
              [&config](const YAML::Node& node) {
                  config.log_level = node.as<std::string>();
@@ -208,7 +211,12 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& file) {
 
 Result<VerifierConfig> load_verifier_config(const std::filesystem::path& file) {
     return load<VerifierConfig>(file, [](const YAML::Node& node, VerifierConfig& config) {
-        read_mapping(node, "", common_keys(config.common));
+        Keys consensus{{"listen", endpoint_into(config.consensus_listen)}, {"program", into(config.consensus_program)}};
+        Keys status{{"listen", into(config.status_listen)}};
+        Keys keys = common_keys(config.common);
+        keys["consensus"] = [&](const YAML::Node& value) { read_mapping(value, "consensus.", consensus); };
+        keys["status"] = [&](const YAML::Node& value) { read_mapping(value, "status.", status); };
+        read_mapping(node, "", keys);
     });
 }
 

@@ -75,6 +75,11 @@ struct ModelConfig {
 
 struct VerifierConfig {
     CommonConfig common;
+    std::optional<std::string> status_listen;  // the operator's endpoint; none without it
+    // Of a committee: where the other validators' consensus engines connect, when it is not what the genesis says; and
+    // CometBFT's program, when it is neither $PLANETSERVE_COMETBFT nor in PATH.
+    std::optional<Endpoint> consensus_listen;
+    std::optional<std::filesystem::path> consensus_program;
 };
 
 // An address to listen on, where port 0 takes a free one.

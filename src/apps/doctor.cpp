@@ -47,6 +47,38 @@ void check_processes(const NetworkHome& home, const json::object& all, Findings&
     if (running == nodes.size()) findings.good("all " + std::to_string(running) + " nodes run");
 }
 
+// Whether the verification nodes agree on blocks, where there are several.
+void check_committee(const NetworkHome& home, const json::object& all, Findings& findings) {
+    std::size_t verifiers = 0, running = 0;
+    for (const auto& item : all.at("nodes").as_array()) {
+        const auto& node = item.as_object();
+        if (node.at("role").as_string() != "verifier") continue;
+        ++verifiers;
+        const auto* seen = node.if_contains("committee");
+        if (seen == nullptr) continue;  // it does not run, which was said
+        std::string name(node.at("name").as_string());
+        if (!seen->is_object()) {
+            findings.bad(name + " does not tell its state", "see " + home.log(name).string());
+            continue;
+        }
+        const auto& consensus = seen->as_object().at("consensus").as_object();
+        std::string state(consensus.at("state").as_string()), reason(consensus.at("reason").as_string());
+        if (state == "running")
+            ++running;
+        else
+            findings.bad(
+                "the consensus engine of " + name + " is " + state + (reason.empty() ? "" : ": " + reason),
+                "see " + (home.node(name) / "consensus.log").string() + "; one that catches up needs nothing but time");
+    }
+    if (verifiers < 2) return;
+    std::string part = std::to_string(running) + " of " + std::to_string(verifiers) + " verification nodes";
+    if (3 * running > 2 * verifiers)
+        findings.good(part + " take part in consensus; more than two thirds are needed");
+    else
+        findings.bad("only " + part + " take part in consensus",
+                     "more than two thirds are needed; until then nobody joins, and the last list is used");
+}
+
 void check_directory(const json::object& all, Findings& findings) {
     const auto* directory = all.if_contains("directory");
     if (directory == nullptr) return findings.bad("the directory is unknown", "the node with the API must run first");
@@ -113,6 +145,7 @@ int doctor(const std::filesystem::path& path) {
         findings.bad("the API does not answer", "start it with: planetserve up --home " + home.path().string());
         return 1;
     }
+    check_committee(home, *all, findings);
     check_directory(*all, findings);
     check_paths(*all, findings);
     if (all->at("models").as_array().empty())

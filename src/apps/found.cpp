@@ -14,18 +14,29 @@ namespace planetserve::apps {
 
 namespace {
 
-// "NAME=ID@HOST:PORT"
+// "NAME=ID@HOST:PORT", and for one of a committee "/PORT" or "/HOST:PORT" after it, where consensus engines connect.
 Result<committee::GenesisValidator> parse_validator(const std::string& text) {
     auto wrong = [&](const std::string& why) {
-        return fail(ErrorCode::invalid_argument, "--validator " + text + ": " + why + "; expected NAME=ID@HOST:PORT");
+        return fail(ErrorCode::invalid_argument,
+                    "--validator " + text + ": " + why + "; expected NAME=ID@HOST:PORT[/CONSENSUS_PORT]");
     };
     auto equals = text.find('='), at = text.find('@');
     if (equals == std::string::npos || at == std::string::npos || at < equals) return wrong("a part is missing");
     auto id = NodeId::from_hex(text.substr(equals + 1, at - equals - 1));
     if (!id) return wrong("the id is not 64 hexadecimal digits");
-    auto address = Endpoint::parse(text.substr(at + 1));
+    std::string place = text.substr(at + 1);
+    auto slash = place.find('/');
+    auto address = Endpoint::parse(place.substr(0, slash));
     if (!address) return wrong(address.error().message);
-    return committee::GenesisValidator{text.substr(0, equals), *id, 1, *address};
+    committee::GenesisValidator validator{text.substr(0, equals), *id, 1, *address};
+    if (slash == std::string::npos) return validator;
+    std::string consensus = place.substr(slash + 1);
+    bool port_alone = consensus.find_first_not_of("0123456789") == std::string::npos;
+    if (port_alone) consensus = place.substr(0, place.rfind(':', slash) + 1) + consensus;  // on the same host
+    auto engine = Endpoint::parse(consensus);
+    if (!engine) return wrong("the consensus address: " + engine.error().message);
+    validator.consensus_address = *engine;
+    return validator;
 }
 
 }  // namespace
@@ -51,6 +62,11 @@ int make_genesis(const GenesisOptions& options) {
         if (!validator) return error_exit(validator.error().message);
         genesis.validators.push_back(std::move(*validator));
     }
+    for (const auto& validator : genesis.validators)
+        if (genesis.validators.size() > 1 && !validator.consensus_address)
+            return error_exit("--validator " + validator.name +
+                              ": several verification nodes are a committee, and each needs the port of its consensus "
+                              "engine: NAME=ID@HOST:PORT/CONSENSUS_PORT");
     // Read as every node will read it.
     auto read = committee::Genesis::parse(genesis.to_json());
     if (!read) return error_exit(read.error().message);

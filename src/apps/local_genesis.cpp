@@ -1,5 +1,8 @@
 #include "apps/local_genesis.h"
 
+#include <algorithm>
+#include <set>
+
 #include "apps/process.h"
 #include "committee/genesis.h"
 #include "crypto/identity.h"
@@ -13,21 +16,31 @@ Status ensure_local_genesis(const NetworkHome& home, const NetworkFile& network)
     SystemClock clock;
     committee::Genesis genesis{
         "local-" + to_hex(random.id<FixedBytes<struct ChainTag, 4>>().bytes()), clock.unix_now(), {}, {}};
-    std::size_t verifiers = 0;
+    auto verifiers = std::count_if(network.nodes.begin(), network.nodes.end(),
+                                   [](const NetworkNode& node) { return node.role == "verifier"; });
+    std::set<std::uint16_t> taken;
+    auto new_port = [&]() -> Result<std::uint16_t> {
+        while (true) {
+            auto port = lasting_port(random);
+            if (!port || taken.insert(*port).second) return port;
+        }
+    };
     for (const NetworkNode& node : network.nodes) {
         if (node.role != "verifier") continue;
-        if (++verifiers > 1)
-            return fail(ErrorCode::invalid_argument,
-                        "a committee of more than one verification node is not built yet; leave --verifiers at 1");
         auto keys = crypto::load_or_create_keys(home.node(node.name) / "keys", random);
         if (!keys) return std::unexpected(keys.error());
-        auto port = free_port();
+        auto port = new_port();
         if (!port) return std::unexpected(port.error());
         Endpoint address{"127.0.0.1", *port};
         genesis.validators.push_back({node.name, keys->identity.id(), 1, address});
+        if (verifiers > 1) {
+            auto consensus = new_port();
+            if (!consensus) return std::unexpected(consensus.error());
+            genesis.validators.back().consensus_address = Endpoint{"127.0.0.1", *consensus};
+        }
         std::string config = "# Written by planetserve up.\nhome: \"" + home.node(node.name).string() +
                              "\"\ngenesis: \"" + home.genesis().string() + "\"\nlisten: \"" + address.to_string() +
-                             "\"\n";
+                             "\"\nstatus:\n  listen: \"127.0.0.1:0\"\n";
         if (auto written = write_file(home.config(node.name), config); !written) return written;
     }
     return write_file(home.genesis(), genesis.to_json() + "\n");

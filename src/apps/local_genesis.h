@@ -5,7 +5,8 @@
 
 namespace planetserve::apps {
 
-// Makes the verification node's keys, configuration and the genesis that names it, unless they are there.
+// Makes the verification nodes' keys and configurations and the genesis that names them, unless they are there. Several
+// are a committee.
 Status ensure_local_genesis(const NetworkHome& home, const NetworkFile& network);
 
 }  // namespace planetserve::apps

@@ -33,7 +33,9 @@ int main(int argc, char** argv) {
     with_home(up);
     up->add_option("--users", up_options.users, "user nodes, which relay (default 16)")->check(CLI::Range(1, 256));
     up->add_option("--models", up_options.models, "model nodes (default 3)")->check(CLI::Range(1, 64));
-    up->add_option("--verifiers", up_options.verifiers, "verification nodes (default 1)")->check(CLI::Range(1, 16));
+    up->add_option("--verifiers", up_options.verifiers,
+                   "verification nodes (default 1; more are a committee, which needs CometBFT)")
+        ->check(CLI::Range(1, 16));
     up->add_option("--port", up_options.port, "port of the API on 127.0.0.1 (default 8400, or the next that is free)")
         ->check(CLI::Range(1, 65535));
     up->callback([&] {
@@ -79,7 +81,9 @@ int main(int argc, char** argv) {
     apps::GenesisOptions genesis_options;
     auto* genesis = app.add_subcommand("genesis", "make the file that founds a network of several machines");
     genesis->add_option("--chain-id", genesis_options.chain_id, "the network's name")->required();
-    genesis->add_option("--validator", genesis_options.validators, "NAME=ID@HOST:PORT of a verification node")
+    genesis
+        ->add_option("--validator", genesis_options.validators,
+                     "NAME=ID@HOST:PORT of a verification node; of a committee NAME=ID@HOST:PORT/CONSENSUS_PORT")
         ->required();
     genesis->add_option("--out", genesis_options.file, "the file to write")->required();
     genesis->callback([&] { code = apps::make_genesis(genesis_options); });

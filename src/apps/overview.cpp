@@ -6,6 +6,21 @@ namespace planetserve::apps {
 
 namespace json = boost::json;
 
+namespace {
+
+// What a node's endpoint tells of it: an object, or why there is none, in words.
+json::value ask_status(const std::string& url) {
+    auto reply =
+        http_call({.url = url + "/planetserve/status", .body = {}, .api_key = {}, .timeout_seconds = 5, .on_body = {}});
+    if (!reply) return json::string(reply.error().message);
+    boost::system::error_code error;
+    json::value seen = reply->status == 200 ? json::parse(reply->body, error) : json::value();
+    if (error || !seen.is_object()) return "the API does not tell its status";
+    return seen;
+}
+
+}  // namespace
+
 Result<json::object> overview(const NetworkHome& home) {
     auto network = home.load();
     if (!network) return std::unexpected(network.error());
@@ -25,6 +40,7 @@ Result<json::object> overview(const NetworkHome& home) {
             item["id"] = run->id;
             item["address"] = run->address;
             item["pid"] = run->pid;
+            if (node.role == "verifier" && !run->api.empty()) item["committee"] = ask_status(run->api);
             if (node.role == "user" && !run->api.empty() && api.empty()) {
                 api = run->api;
                 all["api"] = api + "/v1";
@@ -36,12 +52,9 @@ Result<json::object> overview(const NetworkHome& home) {
     all["nodes"] = std::move(nodes);
     for (const char* name : {"models", "model_nodes", "paths"}) all[name] = json::array();
     if (api.empty()) return all;
-    auto reply =
-        http_call({.url = api + "/planetserve/status", .body = {}, .api_key = {}, .timeout_seconds = 5, .on_body = {}});
-    boost::system::error_code error;
-    json::value seen = reply && reply->status == 200 ? json::parse(reply->body, error) : json::value();
-    if (error || !seen.is_object()) {
-        all["reason"] = reply ? "the API does not tell its status" : reply.error().message;
+    json::value seen = ask_status(api);
+    if (!seen.is_object()) {
+        all["reason"] = seen.as_string();
         return all;
     }
     for (auto& [key, value] : seen.as_object())

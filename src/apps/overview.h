@@ -1,5 +1,7 @@
 // A network of this machine as one JSON object: what its home says, whether the processes run, and what the node with
-// the API sees. Keys: api, api_node, ready, reason, models, nodes, model_nodes, paths, directory, requests, relay.
+// the API sees. Keys: api, api_node, ready, reason, models, nodes, model_nodes, paths, directory, requests, relay. A
+// verification node that runs has "committee", what it says of the registry and its consensus engine, or why it does
+// not.
 #pragma once
 
 #include <boost/json.hpp>

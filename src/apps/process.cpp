@@ -98,4 +98,12 @@ Result<std::uint16_t> free_port() {
     return ntohs(address.sin_port);
 }
 
+Result<std::uint16_t> lasting_port(Random& random) {
+    for (int tries = 0; tries < 1000; ++tries) {
+        auto port = static_cast<std::uint16_t>(15'000 + random.below(17'000));
+        if (port_is_free(port)) return port;
+    }
+    return free_port();
+}
+
 }  // namespace planetserve::apps

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "base/result.h"
 
 namespace planetserve::apps {
@@ -24,5 +25,7 @@ std::filesystem::path own_program();
 bool port_is_free(std::uint16_t port);
 // A port on 127.0.0.1 that is free now.
 Result<std::uint16_t> free_port();
+// One to be listened on again and again: below those that the kernel gives to connections by itself.
+Result<std::uint16_t> lasting_port(Random& random);
 
 }  // namespace planetserve::apps

@@ -4,22 +4,10 @@
 
 #include "apps/commands.h"
 #include "apps/model_role.h"
+#include "apps/status_endpoint.h"
 #include "apps/terminal.h"
 
 namespace planetserve::apps {
-
-namespace {
-
-// The operator's endpoint shows the node's state; requests come over the overlay.
-class NoService final : public inference::Service {
-public:
-    Result<std::unique_ptr<inference::Exchange>> start(inference::Request, inference::ReplySink&) override {
-        return fail(ErrorCode::invalid_argument,
-                    "a model node's endpoint takes no requests; ask the API of a user node of this network");
-    }
-};
-
-}  // namespace
 
 int run_model(const std::filesystem::path& file) {
     auto config = load_model_config(file);
@@ -40,25 +28,16 @@ int run_model(const std::filesystem::path& file) {
         attached = true;
         runtime.attach(role, std::move(descriptor));
     };
-    NoService no_service;
-    std::unique_ptr<adapters::ApiServer> endpoint;
-    std::string url;
+    std::unique_ptr<StatusEndpoint> endpoint;
     if (config->status_listen) {
-        auto listen = parse_listen(*config->status_listen);
-        if (!listen) return error_exit(listen.error().message);
-        adapters::ApiOptions options;
-        options.listen = *listen;
-        options.maximum_body = 1 << 16;
-        endpoint = std::make_unique<adapters::ApiServer>(runtime.context(), options, no_service, role, metrics,
-                                                         runtime.random());
-        auto bound = endpoint->listen();
-        if (!bound) return error_exit("status: " + bound.error().message);
-        url = "http://" + bound->to_string();
+        auto opened = StatusEndpoint::open(*config->status_listen, runtime, role, metrics);
+        if (!opened) return error_exit(opened.error().message);
+        endpoint = std::move(*opened);
     }
     role.on_engine_change(tell);
     role.run();
     tell();
-    int code = runtime.run(url, [&](std::function<void()> finished) {
+    int code = runtime.run(endpoint ? endpoint->url() : "", [&](std::function<void()> finished) {
         role.on_engine_change([&role, finished] {
             if (role.engines_stopped()) finished();
         });

@@ -21,6 +21,22 @@ std::string text(const json::value* value) {
 }
 std::string brief(const std::string& id) { return id.substr(0, 8); }
 
+// Of a verification node: how far its registry is, and in a committee whether it takes part.
+std::string committee_of(const json::object& node) {
+    const auto* seen = node.if_contains("committee");
+    if (seen == nullptr) return "";
+    if (!seen->is_object()) return "  " + red(text(seen));
+    const auto& object = seen->as_object();
+    const auto& consensus = object.at("consensus").as_object();
+    std::string out = "  height " + json::serialize(object.at("height"));
+    const auto* peers = consensus.if_contains("peers");
+    if (peers == nullptr) return out;
+    std::string state = text(consensus.if_contains("state"));
+    std::string reason = text(consensus.if_contains("reason"));
+    return out + ", consensus " + (state == "running" ? green(state) : red(state)) + ", " + json::serialize(*peers) +
+           " peers" + (reason.empty() ? "" : ": " + reason);
+}
+
 void print_nodes(const json::object& all) {
     std::cout << bold("nodes") << "\n";
     for (const auto& item : all.at("nodes").as_array()) {
@@ -28,7 +44,7 @@ void print_nodes(const json::object& all) {
         std::string state = text(node.if_contains("state"));
         std::cout << "  " << std::left << std::setw(12) << text(node.if_contains("name")) << std::setw(10)
                   << brief(text(node.if_contains("id"))) << (state == "running" ? green(state) : red(state)) << "  "
-                  << text(node.if_contains("address")) << "\n";
+                  << text(node.if_contains("address")) << committee_of(node) << "\n";
     }
 }
 

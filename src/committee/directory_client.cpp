@@ -11,6 +11,7 @@ DirectoryClient::DirectoryClient(const Genesis& genesis, const crypto::Identity&
                                  const Clock& clock, OnList on_list, ReadLoad read_load)
     : genesis_(genesis),
       network_(genesis.network()),
+      verifier_(genesis),
       identity_(identity),
       options_(options),
       sender_(sender),
@@ -216,8 +217,8 @@ std::optional<std::chrono::milliseconds> DirectoryClient::list_age() const {
     return clock_.unix_now() - list_->header.time;
 }
 
-Status DirectoryClient::check_header(const StateHeader& header) const {
-    if (auto verified = verify_header(header, genesis_, network_); !verified) return verified;
+Status DirectoryClient::check_header(const StateHeader& header) {
+    if (auto verified = verifier_.verify(header, clock_.unix_now()); !verified) return verified;
     auto age = clock_.unix_now() - header.time;
     if (age > options_.maximum_age)
         return fail(ErrorCode::timed_out, "the list is " + std::to_string(age.count() / 1000) +
@@ -273,7 +274,7 @@ Status DirectoryClient::adopt(ByteView kept) {
         return fail(ErrorCode::malformed, "the kept list does not parse");
     auto header = from_proto(part.header());
     if (!header) return std::unexpected(header.error());
-    if (auto verified = verify_header(*header, genesis_, network_); !verified) return verified;
+    if (auto verified = verifier_.adopt(*header); !verified) return verified;
     return take_list(std::move(*header), to_bytes(part.bytes()));
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 
+#include "committee/header_verifier.h"
 #include "committee/registry.h"
 #include "committee/state_header.h"
 #include "wire/frame.h"
@@ -85,11 +86,12 @@ private:
     Duration refresh() const;
     void on_submit_answer(ByteView body);
     Status take_list(StateHeader header, Bytes state);
-    Status check_header(const StateHeader& header) const;
+    Status check_header(const StateHeader& header);
     Status check_descriptors(const ParsedState& state) const;
 
     Genesis genesis_;
     wire::NetworkId network_;
+    HeaderVerifier verifier_;
     crypto::Identity identity_;
     DirectoryClientOptions options_;
     wire::FrameSender& sender_;

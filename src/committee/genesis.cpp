@@ -102,6 +102,12 @@ Result<Parameters> parse_parameters(const json::value* value) {
 
 wire::NetworkId Genesis::network() const { return {crypto::sha256(as_bytes(to_json()))}; }
 
+bool Genesis::is_committee() const {
+    return !validators.empty() && std::all_of(validators.begin(), validators.end(), [](const auto& validator) {
+        return validator.consensus_address.has_value();
+    });
+}
+
 std::string Genesis::consensus_chain_id() const { return "planetserve-" + network().hex().substr(0, 32); }
 
 std::uint64_t Genesis::total_power() const {
@@ -162,10 +168,14 @@ Result<Genesis> Genesis::parse(std::string_view text) {
             return wrong("two validators have the public key " + validator->id.hex());
         genesis.validators.push_back(std::move(*validator));
     }
-    for (const auto& validator : genesis.validators)
-        if (genesis.is_committee() && !validator.consensus_address)
+    std::set<Endpoint> consensus;
+    for (const auto& validator : genesis.validators) {
+        if (!validator.consensus_address && genesis.validators.size() > 1)
             return wrong("validator " + validator.name +
                          " has no 'consensus_address', which each of a committee needs");
+        if (validator.consensus_address && !consensus.insert(*validator.consensus_address).second)
+            return wrong("two validators have the consensus address " + validator.consensus_address->to_string());
+    }
     auto parameters = parse_parameters(object.if_contains("parameters"));
     if (!parameters) return std::unexpected(parameters.error());
     genesis.parameters = *parameters;

@@ -41,16 +41,16 @@ struct Genesis {
     // What links of this network name in their hello: SHA-256 of the canonical form.
     wire::NetworkId network() const;
     std::uint64_t total_power() const;
-    // More than one validator: a BFT engine orders the transactions. Else the one does it itself.
-    bool is_committee() const { return validators.size() > 1; }
+    // A BFT engine orders the transactions: every validator has a consensus address. Else the only one does it itself.
+    bool is_committee() const;
     // What the consensus engine calls the chain, and its votes are signed for: it names the network, so that a vote is
     // worth nothing under another genesis.
     std::string consensus_chain_id() const;
     const GenesisValidator* find(const NodeId& id) const;
     // Canonical: one line, keys in a fixed order.
     std::string to_json() const;
-    // Refuses unknown keys by name, no validators, no power, two validators with one key, a committee with
-    // a validator that has no consensus address.
+    // Refuses unknown keys by name, no validators, no power, two validators with one key, several of
+    // whom one has no consensus address, or two the same.
     static Result<Genesis> parse(std::string_view json);
 };
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "committee/committee.pb.h"
+#include "lightclient/light_block.h"
 
 namespace planetserve::committee {
 
@@ -56,14 +57,17 @@ void to_proto(const StateHeader& header, proto::StateHeader& out) {
         to->set_validator(to_string(signature.validator.bytes()));
         to->set_signature(to_string(signature.signature.bytes()));
     }
+    out.set_light_block(to_string(header.light_block));
 }
 
 Result<StateHeader> from_proto(const proto::StateHeader& message) {
     StateHeader header{message.height(), UnixTime{message.time_ms()}, {}, {}};
     auto hash = FixedBytes<struct AppHashTag, 32>::from(as_bytes(message.app_hash()));
-    if (!hash || message.height() < 0 || message.signatures_size() > maximum_signatures)
+    if (!hash || message.height() < 0 || message.signatures_size() > maximum_signatures ||
+        message.light_block().size() > lightclient::maximum_light_block_size)
         return fail(ErrorCode::malformed, "a header outside its limits");
     header.app_hash = hash->value;
+    header.light_block = to_bytes(std::string_view(message.light_block()));
     for (const auto& item : message.signatures()) {
         auto validator = NodeId::from(as_bytes(item.validator()));
         auto signature = crypto::Signature::from(as_bytes(item.signature()));

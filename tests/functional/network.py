@@ -52,14 +52,15 @@ def run(*arguments, timeout=120, check=True, env=None):
 
 
 class Network:
-    def __init__(self, users=16, models=3):
+    def __init__(self, users=16, models=3, verifiers=1):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="planetserve-test-"))
         self.port = free_port()
-        self.users, self.models = users, models
+        self.users, self.models, self.verifiers = users, models, verifiers
         self.extra = []  # nodes started by hand
 
     def up(self):
-        return run("up", "--home", self.home, "--users", self.users, "--models", self.models, "--port", self.port, timeout=180)
+        return run("up", "--home", self.home, "--users", self.users, "--models", self.models, "--verifiers", self.verifiers,
+                   "--port", self.port, timeout=180)
 
     def close(self):
         for node in self.extra:

@@ -1,0 +1,81 @@
+// A verification node's part in a committee: the registry as an application, and CometBFT, run as a child, which agrees
+// with the other validators on the blocks it applies (docs/protocols/committee.md).
+//
+// The two are a pair. When CometBFT ends, or the application fails, both begin anew: the application from what the
+// store keeps, CometBFT from its own data, and CometBFT repeats the blocks that the application lacks. Meanwhile the
+// last list that was proven is served on. Everything happens on the thread that runs the io_context.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "base/endpoint.h"
+#include "committee/engine.h"
+#include "crypto/identity.h"
+
+namespace planetserve::adapters {
+
+struct CometbftOptions {
+    std::filesystem::path program;
+    std::filesystem::path home;  // CometBFT's own directory
+    std::filesystem::path log;   // what it prints; put by as LOG.1 when over 16 MiB at a start
+    Endpoint listen;             // for the other validators' engines
+    Duration stop_grace = 6s;    // between SIGTERM and SIGKILL
+    Duration shortest_backoff = 200ms;
+    Duration longest_backoff = 30s;
+};
+
+enum class ConsensusState : std::uint8_t {
+    starting,     // it does not answer yet
+    catching_up,  // it gets the blocks it missed from the others
+    running,
+    failing,  // it ended and will be started again
+    stopped,
+};
+std::string_view to_string(ConsensusState state);
+
+struct ConsensusStatus {
+    ConsensusState state = ConsensusState::stopped;
+    std::string reason;        // in words; empty while running
+    pid_t pid = 0;             // CometBFT's; 0 when it does not run
+    std::uint64_t starts = 0;  // of CometBFT
+    std::int64_t height = 0;   // of the last block applied
+    crypto::Digest app_hash{};
+    std::size_t peers = 0;           // other validators it has links with
+    std::int64_t proven_height = 0;  // of the header that proves the list which is served; 0 without one
+    std::uint64_t transactions = 0;  // in blocks applied since the last start
+};
+
+class CometbftEngine final : public committee::Engine {
+public:
+    using StateHandler = std::function<void(ConsensusState, const std::string& reason)>;
+
+    // The genesis names the identity among its validators; all of it outlives the engine, but for the options. The
+    // handler hears of every change of state, from the io_context.
+    CometbftEngine(boost::asio::io_context& context, const committee::Genesis& genesis,
+                   const crypto::Identity& identity, committee::Store& store, const Clock& clock,
+                   CometbftOptions options, StateHandler on_state);
+    // Kills CometBFT if it still runs; stop() before, and wait for `stopped`, to end it in good order.
+    ~CometbftEngine() override;
+
+    // Fails where the genesis has no place for this node, or its store or CometBFT's home cannot be used.
+    Status run();
+    void stop();
+
+    void submit(ByteView transaction, UnixTime now, Answer answer) override;
+    Result<committee::StateHeader> proof(UnixTime now) override;
+    Bytes proven_state() const override;
+
+    ConsensusStatus status() const;
+
+private:
+    class Life;
+    std::shared_ptr<Life> life_;
+};
+
+}  // namespace planetserve::adapters

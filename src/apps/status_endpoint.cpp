@@ -1,0 +1,27 @@
+#include "apps/status_endpoint.h"
+
+namespace planetserve::apps {
+
+Result<std::unique_ptr<inference::Exchange>> StatusEndpoint::NoService::start(inference::Request,
+                                                                              inference::ReplySink&) {
+    return fail(ErrorCode::invalid_argument,
+                "this node's endpoint takes no requests; ask the API of a user node of this network");
+}
+
+Result<std::unique_ptr<StatusEndpoint>> StatusEndpoint::open(const std::string& text, Runtime& runtime,
+                                                             adapters::ApiState& state, prometheus::Registry& metrics) {
+    auto listen = parse_listen(text);
+    if (!listen) return std::unexpected(listen.error());
+    adapters::ApiOptions options;
+    options.listen = *listen;
+    options.maximum_body = 1 << 16;
+    auto endpoint = std::make_unique<StatusEndpoint>();
+    endpoint->server_ = std::make_unique<adapters::ApiServer>(runtime.context(), options, endpoint->service_, state,
+                                                              metrics, runtime.random());
+    auto bound = endpoint->server_->listen();
+    if (!bound) return fail(bound.error().code, "status: " + bound.error().message);
+    endpoint->url_ = "http://" + bound->to_string();
+    return endpoint;
+}
+
+}  // namespace planetserve::apps

@@ -1,0 +1,77 @@
+#include "apps/verifier_role.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/json.hpp>
+
+namespace planetserve::apps {
+
+namespace json = boost::json;
+
+namespace {
+
+// Transactions wait this long for company before a block is made of them.
+constexpr Duration block_interval = 100ms;
+
+}  // namespace
+
+void VerifierRole::on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
+    if (type != wire::FrameType::call_request) return;
+    server_.on_call(from, payload, runtime_.clock().unix_now(), [&runtime = runtime_, from](const Bytes& answer) {
+        // An asker whose queue is full or that is gone asks again.
+        (void)runtime.links().send(from, wire::FrameType::call_response, {answer});
+    });
+}
+
+std::string VerifierRole::status_json() {
+    json::object status{{"id", runtime_.keys().identity.id().hex()},
+                        {"role", "verifier"},
+                        {"calls", server_.calls()},
+                        {"refused", server_.refused()}};
+    describe(status);
+    return json::serialize(status);
+}
+
+EmbeddedVerifier::EmbeddedVerifier(Runtime& runtime, committee::EmbeddedEngine& engine)
+    : VerifierRole(runtime, engine), engine_(engine), next_(runtime.clock().now() + block_interval) {}
+
+void EmbeddedVerifier::on_timer() {
+    if (runtime_.clock().now() < next_) return;
+    next_ = runtime_.clock().now() + block_interval;
+    auto height = engine_.registry().height();
+    if (auto made = engine_.tick(runtime_.clock().unix_now()); !made) {
+        // A block that cannot be kept must not be built on.
+        spdlog::critical("{}", made.error().message);
+        std::_Exit(1);
+    }
+    if (engine_.registry().height() != height)
+        spdlog::debug("block {}: {} entries", engine_.registry().height(), engine_.registry().entries().size());
+}
+
+void EmbeddedVerifier::describe(json::object& status) const {
+    status["height"] = engine_.registry().height();
+    status["app_hash"] = to_hex(engine_.registry().app_hash());
+    status["consensus"] = json::object{{"engine", "embedded"}, {"state", "running"}, {"reason", ""}};
+}
+
+Status CommitteeVerifier::ready() {
+    auto status = engine_.status();
+    if (status.state != adapters::ConsensusState::running)
+        return fail(ErrorCode::unavailable, "the consensus engine is " + std::string(to_string(status.state)) +
+                                                (status.reason.empty() ? "" : ": " + status.reason));
+    if (status.proven_height == 0) return fail(ErrorCode::unavailable, "no list is proven yet");
+    return {};
+}
+
+void CommitteeVerifier::describe(json::object& out) const {
+    auto status = engine_.status();
+    out["height"] = status.height;
+    out["app_hash"] = to_hex(status.app_hash);
+    out["proven_height"] = status.proven_height;
+    out["transactions"] = status.transactions;
+    out["consensus"] =
+        json::object{{"engine", "CometBFT"}, {"state", to_string(status.state)}, {"reason", status.reason},
+                     {"pid", status.pid},    {"starts", status.starts},          {"peers", status.peers}};
+}
+
+}  // namespace planetserve::apps

@@ -1,0 +1,66 @@
+// The verifier role as the runtime drives it: the directory over an engine, embedded or of a committee, and what its
+// status endpoint shows.
+#pragma once
+
+#include "adapters/api/api_server.h"
+#include "adapters/cometbft/cometbft_engine.h"
+#include "apps/runtime.h"
+#include "committee/directory_server.h"
+#include "committee/embedded_engine.h"
+
+namespace planetserve::apps {
+
+// What every verification node does: it answers calls, and tells its state.
+class VerifierRole : public RoleEvents, public adapters::ApiState {
+public:
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override;
+    void on_link_down(const NodeId&) override {}
+    void on_drained(const NodeId&) override {}
+    void on_list(const committee::DirectoryList&) override {}
+
+    std::vector<adapters::ServedModel> models() override { return {}; }
+    std::string status_json() override;
+
+protected:
+    VerifierRole(Runtime& runtime, committee::Engine& engine) : runtime_(runtime), server_(engine) {}
+    // What the endpoint says beside id, role and calls.
+    virtual void describe(boost::json::object& status) const = 0;
+
+    Runtime& runtime_;
+
+private:
+    committee::DirectoryServer server_;
+};
+
+// The only verification node of its network: it makes the blocks.
+class EmbeddedVerifier final : public VerifierRole {
+public:
+    EmbeddedVerifier(Runtime& runtime, committee::EmbeddedEngine& engine);
+    void on_timer() override;
+    Time next_timer() const override { return next_; }
+    Status ready() override { return {}; }
+
+private:
+    void describe(boost::json::object& status) const override;
+
+    committee::EmbeddedEngine& engine_;
+    Time next_;
+};
+
+// One of a committee. Its engine has timers of its own.
+class CommitteeVerifier final : public VerifierRole {
+public:
+    CommitteeVerifier(Runtime& runtime, adapters::CometbftEngine& engine)
+        : VerifierRole(runtime, engine), engine_(engine) {}
+    void on_timer() override {}
+    Time next_timer() const override { return Time::max(); }
+    // Takes part, and has a list to serve.
+    Status ready() override;
+
+private:
+    void describe(boost::json::object& status) const override;
+
+    adapters::CometbftEngine& engine_;
+};
+
+}  // namespace planetserve::apps

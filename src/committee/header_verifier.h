@@ -1,0 +1,32 @@
+// What a client holds against a state's header: the genesis, and for a committee the light client that began with it
+// (docs/protocols/committee.md). Pure. Not thread-safe.
+#pragma once
+
+#include <optional>
+
+#include "committee/state_header.h"
+#include "lightclient/light_client.h"
+
+namespace planetserve::committee {
+
+class HeaderVerifier {
+public:
+    explicit HeaderVerifier(const Genesis& genesis);
+
+    // That validators with more than 2/3 of the power signed the header: of a committee by its light block, whose
+    // height must not be below that of one verified before; else by the header's own signatures. Nothing is said about
+    // its age, but that a light block may not be older than a week or ahead of the clock.
+    Status verify(const StateHeader& header, UnixTime now);
+    // The same of a header kept on disk, however old. REQUIRES: nothing was verified yet.
+    Status adopt(const StateHeader& header);
+
+private:
+    Status check_fields(const StateHeader& header, const lightclient::LightBlock& block) const;
+
+    Genesis genesis_;
+    wire::NetworkId network_;
+    std::optional<lightclient::ValidatorSet> validators_;  // of a committee
+    std::optional<lightclient::LightClient> light_;
+};
+
+}  // namespace planetserve::committee
