@@ -18,7 +18,7 @@ struct Size {
     std::size_t pool;         // tokens by which a credit is given
 };
 constexpr Size whole{40, 200, 128, 128};
-constexpr Size small{5, 200, 112, 16};
+constexpr Size small{3, 200, 64, 8};
 constexpr double mixed_share = 0.3;
 
 class VerificationExperiment final : public Experiment {
@@ -32,7 +32,7 @@ public:
     bool runs_alone() const override { return false; }
 
     void add_options(CLI::App& app) override {
-        app.add_option("--prompts", prompts_, "to each model node (default 40; --quick 5)")
+        app.add_option("--prompts", prompts_, "to each model node (default 40; --quick 3)")
             ->check(CLI::Range(1, 100'000));
         app.add_option("--calibration", calibration_, "runs of honest nodes (default 200, the fewest)")
             ->check(CLI::Range(200, 100'000));
