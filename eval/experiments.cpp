@@ -7,6 +7,9 @@
 #include "eval/malicious/anonymity_experiment.h"
 #include "eval/malicious/confidentiality_experiment.h"
 #include "eval/peers/peers_experiment.h"
+#ifdef PLANETSERVE_HAS_SCORER
+#include "eval/verification/verification_experiment.h"
+#endif
 #include "eval/wide_area/wide_area_experiment.h"
 #include "eval/workload/workload_experiment.h"
 
@@ -39,6 +42,9 @@ std::vector<std::unique_ptr<Experiment>> all_experiments() {
     experiments.push_back(make_confidential_experiment());
     experiments.push_back(make_peers_experiment());
     experiments.push_back(make_wide_area_experiment());
+#ifdef PLANETSERVE_HAS_SCORER
+    experiments.push_back(make_verification_experiment());
+#endif
     return experiments;
 }
 

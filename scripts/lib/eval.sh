@@ -4,15 +4,15 @@
 EVAL_PROGRAM="$ROOT/build/release/bin/planetserve_eval"
 
 eval_verb() {
-    hold_lock "build-$(printf '%s' "$ROOT" | sha256sum | cut -c1-12)"
-    configure_preset release release || exit 1
-    build_targets release planetserve_eval || exit 1
-    release_lock
     locate_engine
     if starts_engines "$@"; then
         ensure_engine
         ensure_default_models
     fi
+    hold_lock "build-$(printf '%s' "$ROOT" | sha256sum | cut -c1-12)"
+    configure_preset release release || exit 1
+    build_targets release planetserve_eval || exit 1
+    release_lock
     if [[ ${1:-} == peers ]] && ! asks_for_help "$@"; then ensure_routers; fi
     exec "$EVAL_PROGRAM" "$@"
 }
@@ -23,7 +23,7 @@ starts_engines() {
     if asks_for_help "$@"; then return 1; fi
     for argument in "$@"; do
         case $argument in
-            peers | --local | --live) return 0 ;;
+            peers | verification | --local | --live) return 0 ;;
         esac
     done
     return 1
