@@ -82,7 +82,9 @@ public:
         });
         node_.on_tick([this] { user_.on_timer(); });
         node::DirectoryView view;
-        for (const auto& relay : network.relays()) view.relays.push_back({relay.id, relay.onion_key, ""});
+        std::vector<onion::RelayInfo> relays;
+        for (const auto& relay : network.relays()) relays.push_back({relay.id, relay.onion_key, ""});
+        view.relays = std::move(relays);
         view.models.push_back({network.model().id, network.model().onion_key, {"echo"}, 4});
         user_.asker().update_directory(view);
         node_.run_until([this] { return user_.asker().ready().has_value(); }, "four paths");

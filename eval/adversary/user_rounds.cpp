@@ -67,11 +67,12 @@ struct UserRounds::Nodes {
         : shape(own_shape), random(seed), network(clock, [this](const NodeId& from, const NodeId& to) {
               return distance(from, to) + Duration(random.below(static_cast<std::uint64_t>(jitter.count())));
           }) {
+        std::vector<onion::RelayInfo> listed;
         network.tap([this](Time now, const simulator::Frame& frame) { recorder.on_sent(now, frame); });
         for (std::uint64_t i = shape.users; i < shape.nodes; ++i) {
             auto id = random.id<NodeId>();
             auto key = crypto::AgreementKey::generate(random);
-            directory.relays.push_back({id, key.public_key(), ""});
+            listed.push_back({id, key.public_key(), ""});
             relays.push_back(std::make_unique<RecordedHost<node::RelayRole>>(recorder, clock, network, id, id, key,
                                                                              onion::RelayLimits{}, onion::ProxyLimits{},
                                                                              network.sender(id), random, clock));
@@ -79,7 +80,7 @@ struct UserRounds::Nodes {
         for (std::uint32_t i = 0; i < shape.users; ++i) {
             crypto::NodeKeys keys{crypto::Identity::generate(random), crypto::AgreementKey::generate(random)};
             const NodeId id = keys.identity.id();
-            directory.relays.push_back({id, keys.onion.public_key(), ""});
+            listed.push_back({id, keys.onion.public_key(), ""});
             users.push_back(std::make_unique<RecordedHost<node::UserNode>>(
                 recorder, clock, network, id, keys, user_options(shape), network.sender(id), random, clock));
         }
@@ -94,6 +95,7 @@ struct UserRounds::Nodes {
                 random, clock));
             engines.back()->after_progress = [this, id] { network.rearm(id); };
         }
+        directory.relays = std::move(listed);
         for (auto& user : users) tell_directory(*user);
         clock.run_for(5s);
     }

@@ -40,14 +40,16 @@ struct WideOverlay::Nodes {
           random(seed),
           geography(clock),
           network(clock, [this](const NodeId& from, const NodeId& to) { return geography.delay(from, to); }) {
+        std::vector<onion::RelayInfo> listed;
         for (const Place& place : shape.relays) {
             auto id = random.id<NodeId>();
             auto key = crypto::AgreementKey::generate(random);
             geography.put(id, place);
-            directory.relays.push_back({id, key.public_key(), ""});
+            listed.push_back({id, key.public_key(), ""});
             relays.push_back(std::make_unique<NodeHost<node::RelayRole>>(
                 network, id, id, key, onion::RelayLimits{}, onion::ProxyLimits{}, network.sender(id), random, clock));
         }
+        directory.relays = std::move(listed);
         for (const Place& place : shape.models) {
             crypto::NodeKeys keys{crypto::Identity::generate(random), crypto::AgreementKey::generate(random)};
             const NodeId id = keys.identity.id();

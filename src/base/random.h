@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.h"
@@ -35,6 +37,33 @@ public:
     void shuffle(std::vector<T>& items) {
         for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
     }
+};
+
+// The numbers from 0 below a count in random order, drawn as they are asked for: the first few of many cost no more
+// than the first few.
+class RandomOrder {
+public:
+    // The source outlives it.
+    RandomOrder(std::size_t count, Random& random) : count_(count), random_(random) {}
+    // Empty when all were drawn.
+    std::optional<std::size_t> next() {
+        if (drawn_ == count_) return std::nullopt;
+        std::size_t place = drawn_ + random_.below(count_ - drawn_);
+        auto at = [&](std::size_t i) {
+            auto found = moved_.find(i);
+            return found == moved_.end() ? i : found->second;
+        };
+        std::size_t value = at(place);
+        moved_[place] = at(drawn_);
+        moved_.erase(drawn_++);
+        return value;
+    }
+
+private:
+    std::size_t count_;
+    Random& random_;
+    std::size_t drawn_ = 0;
+    std::unordered_map<std::size_t, std::size_t> moved_;  // of a list that is shuffled from its front
 };
 
 // Deterministic (xoshiro256** seeded by splitmix64). NOT for keys: tests and simulation only.

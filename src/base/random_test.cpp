@@ -28,5 +28,23 @@ TEST(SeededRandom, ShuffleKeepsTheItems) {
     EXPECT_EQ(items, sorted);
 }
 
+TEST(RandomOrder, HasEachOnceAndAnyFirst) {
+    SeededRandom random(5);
+    std::vector<int> first(10);
+    for (int run = 0; run < 2000; ++run) {
+        RandomOrder order(10, random);
+        std::vector<bool> seen(10);
+        for (int i = 0; i < 10; ++i) {
+            auto value = order.next();
+            ASSERT_TRUE(value && *value < 10 && !seen[*value]);
+            seen[*value] = true;
+            if (i == 3) ++first[*value];
+        }
+        EXPECT_FALSE(order.next());
+    }
+    for (int count : first) EXPECT_NEAR(count, 200, 70);
+    EXPECT_FALSE(RandomOrder(0, random).next());
+}
+
 }  // namespace
 }  // namespace planetserve

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "onion/path_selection.h"
+#include "onion/relay_list.h"
 
 namespace planetserve::node {
 
@@ -19,7 +19,7 @@ struct ModelNodeInfo {
 };
 
 struct DirectoryView {
-    std::vector<onion::RelayInfo> relays;
+    onion::RelayList relays;
     std::vector<ModelNodeInfo> models;
 };
 

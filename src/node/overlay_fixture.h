@@ -79,7 +79,9 @@ protected:
         for (std::size_t i = 0; i < models; ++i)
             models_.push_back(std::make_unique<ModelHost>(clock_, network_, random_, engine));
         DirectoryView view;
-        for (auto& user : users_) view.relays.push_back({user->id, user->keys.onion.public_key(), ""});
+        std::vector<onion::RelayInfo> relays;
+        for (auto& user : users_) relays.push_back({user->id, user->keys.onion.public_key(), ""});
+        view.relays = std::move(relays);
         for (auto& model : models_) view.models.push_back({model->id, model->keys.onion.public_key(), {"m"}, 4, 0, 0});
         for (auto& user : users_) {
             user->node.asker().update_directory(view);

@@ -232,8 +232,10 @@ TEST_F(Overlay, APathThatHadToShareRelaysIsReplacedWhenThereAreOthersAgain) {
     EXPECT_FALSE(distinct());
     users_.push_back(std::make_unique<UserHost>(clock_, network_, random_, UserNodeOptions{}));
     DirectoryView view = asker().node.asker().directory();
-    std::erase_if(view.relays, [&](const auto& relay) { return relay.id == lost; });
-    view.relays.push_back({users_.back()->id, users_.back()->keys.onion.public_key(), ""});
+    std::vector<onion::RelayInfo> relays(view.relays.begin(), view.relays.end());
+    std::erase_if(relays, [&](const auto& relay) { return relay.id == lost; });
+    relays.push_back({users_.back()->id, users_.back()->keys.onion.public_key(), ""});
+    view.relays = std::move(relays);
     asker().node.asker().update_directory(view);
     network_.rearm(asker().id);
     EXPECT_TRUE(clock_.run_until_true(distinct, 180s));

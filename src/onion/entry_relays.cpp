@@ -45,12 +45,11 @@ std::string EntryRelays::save() const {
     return text;
 }
 
-bool EntryRelays::update(const std::vector<NodeId>& relays, UnixTime now, Random& random) {
-    std::set<NodeId> present(relays.begin(), relays.end());
+bool EntryRelays::update(const RelayList& relays, const NodeId& self, UnixTime now, Random& random) {
     bool changed = false;
     std::size_t usable = 0;
     for (auto entry = entries_.begin(); entry != entries_.end();) {
-        bool here = present.contains(entry->first);
+        bool here = relays.contains(entry->first);
         if (here != (entry->second.absent_since.milliseconds < 0)) {
             entry->second.absent_since = here ? UnixTime{-1} : now;
             changed = true;
@@ -64,13 +63,13 @@ bool EntryRelays::update(const std::vector<NodeId>& relays, UnixTime now, Random
         if (here) ++usable;
         ++entry;
     }
-    std::vector<NodeId> candidates;
-    for (const NodeId& relay : present)
-        if (!entries_.contains(relay)) candidates.push_back(relay);
-    while (usable < options_.count && !candidates.empty() && entries_.size() < maximum_entries) {
-        std::size_t pick = random.below(candidates.size());
-        entries_.emplace(candidates[pick], Entry{now, UnixTime{-1}, next_order_++});
-        candidates.erase(candidates.begin() + static_cast<std::ptrdiff_t>(pick));
+    RandomOrder candidates(relays.size(), random);
+    while (usable < options_.count && entries_.size() < maximum_entries) {
+        auto candidate = candidates.next();
+        if (!candidate) break;
+        const NodeId& relay = relays[*candidate].id;
+        if (relay == self || entries_.contains(relay)) continue;
+        entries_.emplace(relay, Entry{now, UnixTime{-1}, next_order_++});
         ++usable;
         changed = true;
     }

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "onion/relay_list.h"
 
 namespace planetserve::onion {
 
@@ -36,8 +37,8 @@ public:
     std::string save() const;
 
     // Drops entries that are too old or long absent and draws new ones, so that `count` entries are present among the
-    // relays of the directory. Returns true when the set to be kept on disk changed.
-    bool update(const std::vector<NodeId>& relays, UnixTime now, Random& random);
+    // relays of the directory other than this node. Returns true when the set to be kept on disk changed.
+    bool update(const RelayList& relays, const NodeId& self, UnixTime now, Random& random);
 
     void on_failure(const NodeId& relay, Time now) { failed_until_[relay] = now + options_.retry_after; }
     void on_success(const NodeId& relay) { failed_until_.erase(relay); }

@@ -35,12 +35,9 @@ PathPool::PathPool(const NodeId& self, PoolOptions options, wire::FrameSender& s
       entries_(options.entries),
       retry_delay_(options.retry_after) {}
 
-void PathPool::update_relays(std::vector<RelayInfo> relays, Time now, UnixTime unix_now) {
-    std::erase_if(relays, [&](const RelayInfo& relay) { return relay.id == self_; });
+void PathPool::update_relays(RelayList relays, Time now, UnixTime unix_now) {
     relays_ = std::move(relays);
-    std::vector<NodeId> ids;
-    for (const RelayInfo& relay : relays_) ids.push_back(relay.id);
-    if (entries_.update(ids, unix_now, random_)) entries_changed_ = true;
+    if (entries_.update(relays_, self_, unix_now, random_)) entries_changed_ = true;
     retry_at_ = now;
     if (improve_at_) improve_at_ = std::min(*improve_at_, now + settling);
     maintain(now, unix_now);
@@ -142,7 +139,7 @@ void PathPool::maintain(Time now, UnixTime unix_now) {
 }
 
 void PathPool::schedule_improvement(Time now, Duration wait) {
-    if (improve_at_ || relays_.size() < options_.paths * options_.length) return;
+    if (improve_at_ || others() < options_.paths * options_.length) return;
     bool shared = std::any_of(paths_.begin(), paths_.end(),
                               [&](const auto& item) { return !item.second.draining && shared_relays(item.first) > 0; });
     if (shared) improve_at_ = now + wait;
@@ -193,10 +190,10 @@ std::size_t PathPool::shared_relays(PathNumber path) const {
 Result<Selection> PathPool::select(std::optional<PathNumber> replaces, Time now) {
     auto failed = still_failed(failed_until_, now);
     auto usable = entries_.usable(now);
-    auto selection = select_path(relays_, usable, relays_in_use(std::nullopt), failed, options_.length, random_);
+    auto selection = select_path(relays_, self_, usable, relays_in_use(std::nullopt), failed, options_.length, random_);
     // Relays of a path that goes are better than those of one that stays.
     if (replaces && selection && selection->shares_relays)
-        selection = select_path(relays_, usable, relays_in_use(replaces), failed, options_.length, random_);
+        selection = select_path(relays_, self_, usable, relays_in_use(replaces), failed, options_.length, random_);
     return selection;
 }
 

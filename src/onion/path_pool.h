@@ -56,8 +56,8 @@ class PathPool {
 public:
     PathPool(const NodeId& self, PoolOptions options, wire::FrameSender& sender, Random& random, PoolEvents& events);
 
-    // The relays of the directory, this node left out by the pool itself. Call it with every new list.
-    void update_relays(std::vector<RelayInfo> relays, Time now, UnixTime unix_now);
+    // The relays of the directory; this node, if it is among them, takes no part. Call it with every new list.
+    void update_relays(RelayList relays, Time now, UnixTime unix_now);
     EntryRelays& entry_relays() { return entries_; }
     // True once after the set of entry relays changed and should be written to disk.
     bool take_entries_changed() { return std::exchange(entries_changed_, false); }
@@ -115,6 +115,8 @@ private:
     std::size_t shared_relays(PathNumber path) const;
     void note_failure(Time now);
     std::size_t count_serving() const;
+    // Relays in the list besides this node.
+    std::size_t others() const { return relays_.size() - (relays_.contains(self_) ? 1 : 0); }
 
     NodeId self_;
     PoolOptions options_;
@@ -123,7 +125,7 @@ private:
     PoolEvents& events_;
     EntryRelays entries_;
     bool entries_changed_ = false;
-    std::vector<RelayInfo> relays_;
+    RelayList relays_;
     std::map<PathNumber, Entry> paths_;
     std::unordered_map<PathId, PathNumber, IdHash> by_id_;
     std::map<NodeId, Time> failed_until_;

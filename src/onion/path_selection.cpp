@@ -1,7 +1,6 @@
 #include "onion/path_selection.h"
 
 #include <algorithm>
-#include <map>
 
 namespace planetserve::onion {
 
@@ -9,55 +8,62 @@ namespace {
 
 class Picker {
 public:
-    Picker(const std::vector<RelayInfo>& relays, Random& random)
-        : order_(relays.begin(), relays.end()), random_(random) {
-        random_.shuffle(order_);
-    }
+    Picker(const RelayList& relays, const NodeId& self, Random& random)
+        : relays_(relays), self_(self), shuffled_(relays.size(), random) {}
 
     // Adds relays to the path until it has `length`, skipping those refused.
     template <typename Refused>
     void fill(Selection& selection, std::size_t length, Refused&& refused) {
-        for (const RelayInfo& relay : order_) {
-            if (selection.hops.size() >= length) return;
-            if (fits(selection, relay) && !refused(relay.id)) selection.hops.push_back({relay.id, relay.onion_key});
+        for (std::size_t place = 0; selection.hops.size() < length; ++place) {
+            const RelayInfo* relay = at(place);
+            if (relay == nullptr) return;
+            if (fits(selection, *relay) && !refused(relay->id)) selection.hops.push_back({relay->id, relay->onion_key});
         }
     }
 
     bool fits(const Selection& selection, const RelayInfo& relay) const {
-        return std::none_of(selection.hops.begin(), selection.hops.end(), [&](const SetupHop& hop) {
-            return hop.id == relay.id || (!relay.operator_name.empty() && operator_of(hop.id) == relay.operator_name);
-        });
-    }
-
-    const RelayInfo* find(const NodeId& id) const {
-        auto found = std::find_if(order_.begin(), order_.end(), [&](const RelayInfo& relay) { return relay.id == id; });
-        return found == order_.end() ? nullptr : &*found;
+        return relay.id != self_ &&
+               std::none_of(selection.hops.begin(), selection.hops.end(), [&](const SetupHop& hop) {
+                   return hop.id == relay.id ||
+                          (!relay.operator_name.empty() && relays_.find(hop.id)->operator_name == relay.operator_name);
+               });
     }
 
 private:
-    const std::string& operator_of(const NodeId& id) const { return find(id)->operator_name; }
+    // In one random order for all calls; null after the last.
+    const RelayInfo* at(std::size_t place) {
+        while (order_.size() <= place) {
+            auto next = shuffled_.next();
+            if (!next) return nullptr;
+            order_.push_back(*next);
+        }
+        return &relays_[order_[place]];
+    }
 
-    std::vector<RelayInfo> order_;
-    Random& random_;
+    const RelayList& relays_;
+    const NodeId& self_;
+    RandomOrder shuffled_;
+    std::vector<std::size_t> order_;
 };
 
 }  // namespace
 
-Result<Selection> select_path(const std::vector<RelayInfo>& relays, const std::vector<NodeId>& entries,
+Result<Selection> select_path(const RelayList& relays, const NodeId& self, const std::vector<NodeId>& entries,
                               const std::set<NodeId>& busy, const std::set<NodeId>& failed, std::size_t length,
                               Random& random) {
+    const std::size_t others = relays.size() - (relays.contains(self) ? 1 : 0);
     auto too_few = [&] {
-        return fail(ErrorCode::unavailable, "the directory lists " + std::to_string(relays.size()) +
+        return fail(ErrorCode::unavailable, "the directory lists " + std::to_string(others) +
                                                 " relays besides this node, " + "and a path needs " +
                                                 std::to_string(length) + " of different operators");
     };
-    if (length == 0 || relays.size() < length) return too_few();
-    Picker picker(relays, random);
+    if (length == 0 || others < length) return too_few();
+    Picker picker(relays, self, random);
     Selection selection;
     auto take_entry = [&](auto&& refused) {
         for (const NodeId& entry : entries) {
-            const RelayInfo* relay = picker.find(entry);
-            if (relay == nullptr || refused(entry) || !selection.hops.empty()) continue;
+            const RelayInfo* relay = relays.find(entry);
+            if (relay == nullptr || entry == self || refused(entry) || !selection.hops.empty()) continue;
             selection.hops.push_back({relay->id, relay->onion_key});
         }
     };

@@ -2,21 +2,14 @@
 #pragma once
 
 #include <set>
-#include <string>
 #include <vector>
 
-#include "onion/entry_relays.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "onion/relay_list.h"
 #include "onion/setup.h"
 
 namespace planetserve::onion {
-
-// A relay as the directory describes it.
-struct RelayInfo {
-    NodeId id;
-    crypto::AgreementPublicKey onion_key;
-    // Relays of one operator never share a path; empty when it is not stated.
-    std::string operator_name;
-};
 
 struct Selection {
     std::vector<SetupHop> hops;
@@ -26,8 +19,9 @@ struct Selection {
 
 // Picks a path of `length` relays: first an entry relay, the others at random, none twice, no two of one operator, and
 // none that is in `busy` (the user's other paths) as long as there are enough others. Relays in `failed` are avoided in
-// the same way. Fails with `unavailable`, saying how many relays there are and how many are needed.
-Result<Selection> select_path(const std::vector<RelayInfo>& relays, const std::vector<NodeId>& entries,
+// the same way; `self` always. Fails with `unavailable`, saying how many relays there are and how many are needed.
+// Where there are enough, the time it takes does not grow with the list.
+Result<Selection> select_path(const RelayList& relays, const NodeId& self, const std::vector<NodeId>& entries,
                               const std::set<NodeId>& busy, const std::set<NodeId>& failed, std::size_t length,
                               Random& random);
 

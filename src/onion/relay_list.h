@@ -1,0 +1,44 @@
+// The relays of one directory list: shared and never changed, so that a process holds it once however many use it.
+//
+// Copies are cheap and of the same list. Thread-safe, as anything that is only read.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "crypto/agreement.h"
+
+namespace planetserve::onion {
+
+// A relay as the directory describes it.
+struct RelayInfo {
+    NodeId id;
+    crypto::AgreementPublicKey onion_key;
+    // Relays of one operator never share a path; empty when it is not stated.
+    std::string operator_name;
+};
+
+class RelayList {
+public:
+    RelayList() = default;
+    // In the order of their ids from now on; of two with one id the first is kept.
+    RelayList(std::vector<RelayInfo> relays);
+
+    std::size_t size() const { return all().size(); }
+    bool empty() const { return all().empty(); }
+    const RelayInfo& operator[](std::size_t place) const { return all()[place]; }
+    auto begin() const { return all().begin(); }
+    auto end() const { return all().end(); }
+    // Null when it is not in the list. Takes the logarithm of the size.
+    const RelayInfo* find(const NodeId& id) const;
+    bool contains(const NodeId& id) const { return find(id) != nullptr; }
+
+private:
+    const std::vector<RelayInfo>& all() const;
+
+    std::shared_ptr<const std::vector<RelayInfo>> relays_;
+};
+
+}  // namespace planetserve::onion
