@@ -134,6 +134,7 @@ Result<ClusterResult> Cluster::run() {
         result.sync_messages += counters.messages_sent;
         result.refused_messages += counters.refused;
         result.corrections += counters.corrections;
+        result.arrays.push_back(node->member->array());
     }
     for (std::size_t i = 0; i < workload_.size(); ++i)
         result.seconds = std::max(result.seconds, to_seconds(workload_[i].at + outcomes_[i].latency));

@@ -89,6 +89,8 @@ struct ClusterResult {
     std::uint64_t sync_bytes = 0;
     std::uint64_t refused_messages = 0;
     std::uint64_t corrections = 0;
+    // Of each member, at the end.
+    std::vector<routing::ChunkLengths> arrays;
 };
 
 // Every request must fit the engine's cache; one that does not is an error.

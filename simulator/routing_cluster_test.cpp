@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace planetserve::simulator {
 namespace {
 
@@ -85,6 +87,29 @@ TEST_F(RoutingClusterTest, AConversationComesInWhereItWasServed) {
     auto result = run(Arm::hr_tree);
     for (const RequestOutcome& outcome : result.outcomes) EXPECT_EQ(outcome.node, result.outcomes[0].node);
     for (std::size_t i = 1; i < workload.size(); ++i) EXPECT_FALSE(result.outcomes[i].forwarded);
+}
+
+TEST_F(RoutingClusterTest, TheGroupsArrayHasTheEndsOfItsTools) {
+    SeededRandom random(8);
+    workload = shared_prompts({.beginnings = 10, .shortest = 400, .longest = 4000, .own_shortest = 40}, 2500, random);
+    set_poisson_arrivals(workload, 12, random);
+    std::set<std::uint32_t> ends;
+    for (const WorkloadRequest& request : workload) ends.insert(request.prompt[0].tokens * bytes_per_token);
+    ASSERT_EQ(ends.size(), 10u);
+    auto result = run(Arm::ours);
+    ASSERT_EQ(result.arrays.size(), 4u);
+    for (const routing::ChunkLengths& array : result.arrays) {
+        EXPECT_EQ(array, result.arrays[0]);
+        std::vector<std::uint32_t> found;
+        std::uint32_t end = 0;
+        for (std::size_t i = 0; i < array.lengths.size(); ++i) {
+            end += array.lengths[i];
+            if (i % 2 == 0) found.push_back(end);
+        }
+        EXPECT_TRUE(std::ranges::equal(
+            found, ends, [](std::uint32_t at, std::uint32_t expected) { return at <= expected && at + 8 > expected; }))
+            << testing::PrintToString(found) << testing::PrintToString(ends);
+    }
 }
 
 TEST_F(RoutingClusterTest, ARunIsItsSeeds) {

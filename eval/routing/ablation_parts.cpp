@@ -36,8 +36,6 @@ const std::vector<Addition>& additions() {
         {"urgent reports of load", [](auto& options) { options.member.urgent_pause = options.member.sync_period; }},
         {"urgent reports of waiting prompts", [](auto& options) { options.member.publisher.urgent_wait = 1e9; }},
         {"the sentry's array", [](auto& options) { options.member.adapt_array = false; }},
-        // Not off but quicker: the default's windows are longer than what a node sees in these runs.
-        {"(the sentry's windows are of 64)", [](auto& options) { options.member.sentry.window = 64; }},
     };
     return all;
 }

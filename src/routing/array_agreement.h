@@ -1,45 +1,75 @@
 // How a group comes to one chunk-length array (docs/protocols/routing.md, "Agreeing on an array").
 //
-// Each member stands for one array and tells the others with its deltas. The group's array is the one for which more
-// than half of the members stand. A member whose sentry wants another array stands for the best supported of the
-// announced ones that its sentry could have proposed too, so small differences go away, and one member cannot make the
-// others take an array that does not fit their own traffic. Pure; not thread-safe.
+// Each member votes: it tells where common parts end by its own sentry. A boundary that more than half of the members
+// vote for belongs in the array. Who sees that the current array lacks one stands for a new array of those boundaries,
+// and tells it; the group's array is the one for which more than half of the members stand. So one hostile member can
+// lend its vote to what others found, and move a boundary by the tolerance, no more.
+// Pure; not thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "routing/chunking.h"
 #include "routing/holder_sets.h"
 
 namespace planetserve::routing {
 
+// Where common parts end, ascending.
+using BoundaryVotes = std::vector<std::uint32_t>;
+inline constexpr std::size_t maximum_votes = ChunkLengths::largest_count / 2;
+
+// What a member tells: the array for which it stands, and its votes.
+struct ArrayStance {
+    ChunkLengths array;
+    BoundaryVotes votes{};
+
+    bool operator==(const ArrayStance&) const = default;
+};
+
+struct AgreementParameters {
+    // How far apart members' votes for one boundary may be, in bytes.
+    std::uint32_t tolerance = 16;
+    // delta: the short chunk after a boundary, which holds the first difference.
+    std::uint32_t separator = 32;
+    // Sync periods from a change to the next that this node stands for: each leaves the tree of the one before behind.
+    std::uint32_t pause = 24;
+};
+
 class ArrayAgreement {
 public:
-    // The tolerance is how far apart two members' boundaries for the same common part may be, in bytes.
-    explicit ArrayAgreement(ChunkLengths initial, std::uint32_t tolerance = 16)
-        : current_(std::move(initial)), tolerance_(tolerance) {}
+    explicit ArrayAgreement(ChunkLengths initial, AgreementParameters parameters = {});
 
-    // What a member stands for, as it came with its delta. REQUIRES: valid (parse_sync_message sees to it).
-    void on_announcement(HolderIndex member, const ChunkLengths& array) { announced_[member] = array; }
-    void remove(HolderIndex member) { announced_.erase(member); }
-    // What this node's sentry proposes; nothing when it is content.
-    void set_proposal(std::optional<ChunkLengths> proposal) { proposal_ = std::move(proposal); }
+    // As it came with a member's delta. REQUIRES: valid (parse_sync_message sees to it).
+    void on_stance(HolderIndex member, ArrayStance stance) { others_[member] = std::move(stance); }
+    void remove(HolderIndex member) { others_.erase(member); }
+    // A sync period is over; what this node's sentry finds by now, and whether it has seen enough to say that a
+    // boundary is gone: else this node votes for those of the current array, too. `members` counts the group, this node
+    // included.
+    void on_period(BoundaryVotes found, bool seen_enough, std::size_t members);
 
-    // The array this node stands for now, to be told to the others.
-    ChunkLengths standing() const;
-    // The new array when the group has changed to one. `members` counts the group, this node included.
+    // To be told to the others.
+    const ArrayStance& stance() const { return own_; }
+    // The new array when the group has changed to one.
     std::optional<ChunkLengths> update(std::size_t members);
 
     const ChunkLengths& current() const { return current_; }
 
 private:
-    bool similar(const ChunkLengths& array) const;
+    void vote();
+    BoundaryVotes elected(std::size_t members) const;
+    std::optional<ChunkLengths> wanted(std::size_t members) const;
+    bool similar(const ChunkLengths& array, const ChunkLengths& to) const;
 
+    AgreementParameters parameters_;
     ChunkLengths current_;
-    std::uint32_t tolerance_;
-    std::optional<ChunkLengths> proposal_;
-    std::map<HolderIndex, ChunkLengths> announced_;
+    std::uint32_t periods_;  // since the last change
+    BoundaryVotes found_;
+    bool seen_enough_ = false;
+    ArrayStance own_;
+    std::map<HolderIndex, ArrayStance> others_;
 };
 
 }  // namespace planetserve::routing

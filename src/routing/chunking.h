@@ -27,7 +27,7 @@ using ChunkHash = std::uint32_t;
 // Where prompts are cut: all lengths in bytes of the canonical serialisation. The group agrees on one by version.
 struct ChunkLengths {
     std::uint32_t version = 0;
-    // The first chunks, as the sentry proposes them: s1, delta, s2 - s1 - delta, delta, ...
+    // The first chunks, by the ends of common system prompts: s1, delta, s2 - s1 - delta, delta, ...
     std::vector<std::uint32_t> lengths;
     // Every further chunk; 256 bytes are some 64 tokens of text.
     std::uint32_t tail = 256;

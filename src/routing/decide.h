@@ -74,7 +74,7 @@ struct Candidate {
 
 struct Request {
     std::uint64_t prompt_tokens = 0;
-    // Levels of this prompt that belong to a common system prompt, as the sentry's array says.
+    // Levels of this prompt that belong to a common system prompt, as the sentry knows.
     std::uint32_t common_depth = 0;
 };
 

@@ -13,6 +13,8 @@ namespace {
 enum class MessageKind : std::uint8_t { key_offer = 1, sync = 2 };
 
 constexpr Duration repair_check = 1s;
+// Under which prompts are looked for besides the current one.
+constexpr std::size_t former_arrays = 3;
 // Between two offers to one peer.
 constexpr Duration offer_pause = 1s;
 
@@ -42,10 +44,10 @@ void Member::start_over(Incarnation incarnation) {
         if (replica_) replica_->remove(known.index);
     publisher_ = std::make_unique<Publisher>(incarnation_, options_.width, mirror_, options_.publisher);
     publisher_->set_load(own_load_);
-    publisher_->set_array(agreement_.standing());
+    publisher_->set_array(agreement_.stance());
     replica_ = std::make_unique<Replica>(tree_, options_.width);
     sentry_ = std::make_unique<Sentry>(keys_.key().bytes(), options_.sentry);
-    former_hasher_.reset();
+    former_hashers_.clear();
     make_hasher();
 }
 
@@ -160,7 +162,7 @@ void Member::on_sync(const NodeId& from, Known& known, ByteView message, Time no
         return;
     }
     if (outcome->array) {
-        agreement_.on_announcement(known.index, *outcome->array);
+        agreement_.on_stance(known.index, std::move(*outcome->array));
         consider_array();
     }
     if (outcome->left) known.reachable = false;
@@ -174,10 +176,11 @@ void Member::on_sync(const NodeId& from, Known& known, ByteView message, Time no
 void Member::consider_array() {
     if (!options_.adapt_array) return;
     if (agreement_.update(peers_.size() + 1)) {
-        former_hasher_ = std::move(hasher_);
+        former_hashers_.insert(former_hashers_.begin(), std::move(hasher_));
+        if (former_hashers_.size() > former_arrays) former_hashers_.pop_back();
         make_hasher();
     }
-    publisher_->set_array(agreement_.standing());
+    publisher_->set_array(agreement_.stance());
 }
 
 void Member::set_load(const LoadReport& load, Time now) {
@@ -191,7 +194,8 @@ void Member::broadcast_deltas(Time now) {
     synced_at_ = now;
     next_sync_ = now + options_.sync_period;
     if (options_.adapt_array) {
-        agreement_.set_proposal(sentry_->propose(agreement_.current()));
+        agreement_.on_period(sentry_->common_lengths(), sentry_->observed() >= options_.sentry.horizon,
+                             peers_.size() + 1);
         consider_array();
     }
     for (const Bytes& delta : publisher_->deltas())

@@ -96,7 +96,8 @@ public:
     // Tells the others that this node ends.
     void leave();
 
-    // Where a prompt that came in here goes: this node, or one of the others that is not excluded.
+    // Where a prompt that came in here goes: this node, or one of the others that is not excluded. Nobody is excluded
+    // when a request is placed for the first time: then the sentry sees it.
     Placement place(ByteView prompt, const std::set<NodeId>& excluded, Time now);
     // It was sent there.
     void on_forwarded(const Placement& placement, Time now);
@@ -166,7 +167,7 @@ private:
     void apply_own(CacheMirror::Changes&& changes);
     void use(ByteView prompt);
     std::vector<std::uint32_t> sizes_of(const ChunkHasher& hasher, std::size_t levels) const;
-    // Bytes of the prompt that each holder has, by index, under the current array and the one before.
+    // Bytes of the prompt that each holder has, by index, under the current array and those before.
     void held_bytes(ByteView prompt, std::map<HolderIndex, std::pair<std::uint32_t, std::size_t>>& held);
     bool usable(const Known& known, Time now) const;
 
@@ -179,7 +180,7 @@ private:
     GroupKeyAgreement keys_;
     ArrayAgreement agreement_;
     std::unique_ptr<ChunkHasher> hasher_;
-    std::unique_ptr<ChunkHasher> former_hasher_;
+    std::vector<std::unique_ptr<ChunkHasher>> former_hashers_;  // newest first
     std::unique_ptr<Sentry> sentry_;
     HrTree tree_;
     CacheMirror mirror_;

@@ -32,16 +32,17 @@ bool Member::usable(const Known& known, Time now) const {
 }
 
 void Member::held_bytes(ByteView prompt, std::map<HolderIndex, std::pair<std::uint32_t, std::size_t>>& held) {
-    for (ChunkHasher* hasher : {hasher_.get(), former_hasher_.get()}) {
-        if (hasher == nullptr) continue;
-        tree_.match(hasher->hash(prompt), matches_, PrefixKey::root(hasher->lengths().version));
+    auto look_up = [&](ChunkHasher& hasher) {
+        tree_.match(hasher.hash(prompt), matches_, PrefixKey::root(hasher.lengths().version));
         for (const Match& match : matches_) {
             auto& [depth, bytes] = held[match.holder];
-            if (hasher->covered(match.depth) <= bytes) continue;
+            if (hasher.covered(match.depth) <= bytes) continue;
             depth = match.depth;
-            bytes = hasher->covered(match.depth);
+            bytes = hasher.covered(match.depth);
         }
-    }
+    };
+    look_up(*hasher_);
+    for (const auto& former : former_hashers_) look_up(*former);
 }
 
 Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time now) {
@@ -72,7 +73,7 @@ Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time 
 
     assume_rates(candidates);
     Request request{placement.prompt_tokens, 0};
-    const std::size_t common = sentry_->common_length(prompt);
+    const std::size_t common = excluded.empty() ? sentry_->observe(prompt) : sentry_->common_length(prompt);
     while (request.common_depth < hasher_->levels(prompt.size()) &&
            hasher_->covered(request.common_depth + 1) <= common)
         ++request.common_depth;
@@ -126,7 +127,6 @@ std::uint64_t Member::cached_tokens(const NodeId& node, ByteView prompt) {
 
 std::uint64_t Member::on_started(ByteView prompt) {
     std::uint64_t expected = cached_tokens(self_, prompt);
-    sentry_->observe(prompt);
     use(prompt);
     return expected;
 }

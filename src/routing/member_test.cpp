@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace planetserve::routing {
 namespace {
 
@@ -184,6 +186,68 @@ TEST_F(MemberTest, AReportOfLessThanExpectedCorrectsTheMirror) {
     EXPECT_EQ(node.member.own_prefixes(), 22'000u / 256);
     node.member.on_engine_restart();
     EXPECT_EQ(node.member.own_prefixes(), 0u);
+}
+
+// Ten tools' prompts, rare ones among them, come in anywhere, and go where they are held.
+TEST_F(MemberTest, TheGroupComesToOneArrayAndKeepsWhatItKnew) {
+    constexpr std::size_t tools = 10;
+    for (int i = 0; i < 4; ++i) join();
+    run_for(11s);
+    std::vector<Bytes> systems;
+    std::vector<double> cumulative;
+    for (std::size_t i = 0; i < tools; ++i) {
+        systems.push_back(prompt(1500 + 1733 * i));
+        cumulative.push_back((i == 0 ? 0 : cumulative.back()) + std::pow(i + 1.0, -1.1));
+    }
+    auto next = [&] {
+        auto drawn = std::ranges::upper_bound(cumulative, random_.unit() * cumulative.back()) - cumulative.begin();
+        Bytes text = systems[static_cast<std::size_t>(drawn)];
+        append(text, prompt(300 + random_.below(300)));
+        return text;
+    };
+    Bytes held;
+    for (int i = 0; i < 3000; ++i) {
+        auto entry = std::next(nodes_.begin(), static_cast<std::ptrdiff_t>(random_.below(nodes_.size())));
+        Bytes text = next();
+        Placement placement = entry->second->member.place(text, {}, now_);
+        nodes_.at(placement.node)->member.on_started(text);
+        if (i == 50) held = text;
+        run_for(100ms);
+    }
+    const ChunkLengths array = nodes_.begin()->second->member.array();
+    ASSERT_EQ(array.lengths.size(), 2 * tools);
+    std::size_t end = 0;
+    for (std::size_t i = 0; i < tools; ++i) {
+        end += array.lengths[2 * i];
+        EXPECT_LE(end, systems[i].size());
+        EXPECT_GT(end + 8, systems[i].size());
+        end += array.lengths[2 * i + 1];
+    }
+    for (auto& [id, node] : nodes_) {
+        EXPECT_EQ(node->member.array(), array);
+        // What was computed before the array changed is found still.
+        EXPECT_GT(node->member.place(held, {}, now_).best_cached_tokens + 64, held.size() / 4);
+    }
+}
+
+TEST_F(MemberTest, ASentrySeesWhatEntersOnceAndNotWhatIsServed) {
+    Node& node = join();
+    Bytes system = prompt(1000);
+    for (int i = 0; i < 100; ++i) {
+        Bytes text = system;
+        append(text, prompt(500));
+        node.member.on_started(text);
+        node.member.place(text, {random_.id<NodeId>()}, now_);
+    }
+    node.member.on_timer(now_);
+    EXPECT_EQ(node.member.array().version, 0u);
+    for (int i = 0; i < 100; ++i) {
+        Bytes text = system;
+        append(text, prompt(500));
+        node.member.place(text, {}, now_);
+    }
+    for (int i = 0; i < 4; ++i) node.member.on_timer(now_ += 5s);
+    EXPECT_EQ(node.member.array().version, 1u);
 }
 
 TEST_F(MemberTest, OneHostileMemberMovesNobodysKeyAndBadMessagesAreRefused) {

@@ -18,7 +18,7 @@ void Publisher::record(CacheMirror::Changes&& changes) {
     if (pending_bytes_ > limits_.pending_bytes) restart_log();
 }
 
-void Publisher::set_array(const ChunkLengths& array) {
+void Publisher::set_array(const ArrayStance& array) {
     array_is_news_ |= array_ != array;
     array_ = array;
 }

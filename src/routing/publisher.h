@@ -33,7 +33,7 @@ public:
 
     void record(CacheMirror::Changes&& changes);
     void set_load(const LoadReport& load) { load_ = load; }
-    void set_array(const ChunkLengths& array);
+    void set_array(const ArrayStance& array);
     // The mirror was cleared.
     void restart_log();
     // Whether the load differs so much from what was told that peers should know now.
@@ -65,7 +65,7 @@ private:
     PublisherLimits limits_;
     LoadReport load_;
     LoadReport told_;
-    std::optional<ChunkLengths> array_;
+    std::optional<ArrayStance> array_;
     bool array_is_news_ = false;
     CacheMirror::Changes pending_;
     std::size_t pending_bytes_ = 0;

@@ -33,8 +33,8 @@ public:
     struct Outcome {
         // The peer left, its entries are gone.
         bool left = false;
-        // The array that the peer stands for now.
-        std::optional<ChunkLengths> array{};
+        // What the peer says of the array now.
+        std::optional<ArrayStance> array{};
         // To be sent back to the peer.
         std::optional<Bytes> reply{};
         // A repair request of the peer's, for the publisher.

@@ -1,173 +1,237 @@
 #include "routing/sentry.h"
 
 #include <algorithm>
-#include <set>
 
 namespace planetserve::routing {
 
-Sentry::Sentry(ByteView group_key, SentryParameters parameters)
-    : parameters_(parameters),
-      hash_(group_key, "routing sentry", parameters.longest / crypto::PrefixHash::block_size + most_probes + 1) {
-    parameters_.resolution = std::clamp(parameters_.resolution, 1u, std::max(parameters_.separator / 2, 1u));
-    // Some 40 lengths, each a quarter more than the one before.
-    for (std::uint32_t length = 64; length <= parameters_.longest && grid_.size() < most_probes / 2;
-         length += length / 4)
-        grid_.push_back(length);
-    choose_probes({});
+namespace {
+
+constexpr std::uint32_t shortest = 64;
+// Of one branch; the oldest of the commonest length makes room.
+constexpr std::size_t most_departures = 32;
+
+// Each length a quarter more than the one before.
+std::vector<std::uint32_t> grid_up_to(std::uint32_t longest) {
+    std::vector<std::uint32_t> grid;
+    for (std::uint32_t length = shortest; length < longest; length += length / 4) grid.push_back(length);
+    grid.push_back(longest);
+    return grid;
 }
 
-// Space-saving: a newcomer to a full table takes the place, and the count, of the least.
-Sentry::Count& Sentry::count(Table& table, std::uint64_t hash) {
-    auto found = std::ranges::find(table, hash, &Count::hash);
-    if (found == table.end()) {
-        if (table.size() < table_size) {
-            table.push_back({hash, 0, 0, 0});
-            found = table.end() - 1;
-        } else {
-            found = std::ranges::min_element(table, {}, &Count::count);
-            *found = {hash, 0, found->count, found->count};
-        }
+SentryParameters bounded(SentryParameters parameters) {
+    parameters.longest = std::max(parameters.longest, shortest + 1);
+    parameters.resolution = std::clamp(parameters.resolution, 1u, std::max(parameters.separator / 2, 1u));
+    parameters.remembered = std::max(parameters.remembered, 1u);
+    parameters.maximum_branches = std::max<std::size_t>(parameters.maximum_branches, 1);
+    return parameters;
+}
+
+// Of a prompt on the grid, or from a branch to the next length of the grid, which is a quarter more.
+std::size_t most_blocks(const SentryParameters& parameters) {
+    return parameters.longest / crypto::PrefixHash::block_size + parameters.longest / parameters.resolution / 4 + 64;
+}
+
+// 0 says that there is none.
+std::uint32_t short_hash(std::uint64_t hash) { return std::max(static_cast<std::uint32_t>(hash), 1u); }
+
+}  // namespace
+
+Sentry::Sentry(ByteView group_key, SentryParameters parameters)
+    : parameters_(bounded(parameters)),
+      grid_(grid_up_to(parameters_.longest)),
+      hash_(group_key, "routing sentry", most_blocks(parameters_)),
+      columns_(grid_.size()) {}
+
+void Sentry::hash_on_grid(ByteView prompt) {
+    auto reached = std::ranges::upper_bound(grid_, prompt.size()) - grid_.begin();
+    hashes_.resize(static_cast<std::size_t>(reached));
+    hash_.hash(prompt, std::span(grid_).first(hashes_.size()), hashes_);
+}
+
+// The last level that a remembered prompt shares with the one at work: who shares one shares those above.
+std::optional<std::size_t> Sentry::shared_level() const {
+    std::size_t shared = 0;  // levels
+    for (std::size_t beyond = hashes_.size() + 1; beyond - shared > 1;) {
+        std::size_t middle = shared + (beyond - shared) / 2;
+        const std::vector<std::uint32_t>& column = columns_[middle - 1];
+        bool found = std::ranges::find(column, short_hash(hashes_[middle - 1])) != column.end();
+        (found ? shared : beyond) = middle;
     }
-    ++found->count;
+    return shared == 0 ? std::nullopt : std::optional(shared - 1);
+}
+
+void Sentry::remember() {
+    const std::size_t row = observed_ % parameters_.remembered;
+    for (std::size_t level = 0; level < grid_.size(); ++level) {
+        std::vector<std::uint32_t>& column = columns_[level];
+        if (column.size() <= row) column.push_back(0);
+        column[row] = level < hashes_.size() ? short_hash(hashes_[level]) : 0;
+    }
+    ++observed_;
+}
+
+std::uint32_t Sentry::observe(ByteView prompt) {
+    hash_on_grid(prompt);
+    const std::uint32_t common = common_length_of_hashed(prompt);
+    const auto level = shared_level();
+    remember();
+    // What goes along further than it is looked at tells nothing.
+    if (level && *level + 1 < grid_.size()) depart(branch_at(*level, hashes_[*level]), prompt);
+    return common;
+}
+
+Sentry::Branch& Sentry::branch_at(std::size_t level, std::uint64_t prefix) {
+    auto found = std::ranges::find_if(
+        branches_, [&](const Branch& branch) { return branch.level == level && branch.prefix == prefix; });
+    if (found == branches_.end()) {
+        if (branches_.size() < parameters_.maximum_branches) {
+            found = branches_.emplace(branches_.end());
+        } else {
+            found = std::ranges::min_element(branches_, {}, [&](const Branch& branch) {
+                return std::pair(departures_in(branch, 0, grid_.back()), branch.used);
+            });
+            *found = {};
+        }
+        found->level = level;
+        found->prefix = prefix;
+    }
+    found->used = observed_;
     return *found;
 }
 
-std::uint64_t Sentry::prefix_hash(ByteView prompt, std::uint32_t length) {
-    std::uint64_t out = 0;
-    hash_.hash(prompt, {&length, 1}, {&out, 1});
-    return out;
+// Compares the prompt with the reference, at steps of the resolution.
+void Sentry::depart(Branch& branch, ByteView prompt) {
+    const std::uint32_t begin = grid_[branch.level];
+    const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(grid_[branch.level + 1], prompt.size()));
+    fine_ends_.clear();
+    for (std::uint32_t at = begin + parameters_.resolution; at <= end; at += parameters_.resolution)
+        fine_ends_.push_back(at);
+    fine_hashes_.resize(fine_ends_.size());
+    hash_.hash(prompt, fine_ends_, fine_hashes_);
+    auto refer_to_this = [&] {
+        branch.reference.clear();
+        for (std::uint64_t hash : fine_hashes_) branch.reference.push_back(static_cast<std::uint16_t>(hash));
+    };
+    auto equal = [](std::uint64_t hash, std::uint16_t reference) {
+        return static_cast<std::uint16_t>(hash) == reference;
+    };
+    auto mismatch = std::ranges::mismatch(fine_hashes_, branch.reference, equal);
+    // One of them ends before they go apart. The longer one is the better reference.
+    if (mismatch.in1 == fine_hashes_.end() || mismatch.in2 == branch.reference.end()) {
+        if (fine_hashes_.size() > branch.reference.size()) refer_to_this();
+        return;
+    }
+    const auto steps = static_cast<std::size_t>(mismatch.in1 - fine_hashes_.begin());
+    const std::size_t further = std::min(steps + parameters_.separator / parameters_.resolution, fine_hashes_.size());
+    const Departure departure{observed_, static_cast<std::uint32_t>(begin + steps * parameters_.resolution),
+                              static_cast<std::uint32_t>(fine_hashes_[further - 1])};
+    auto same = std::ranges::find_if(branch.departures, [&](const Departure& other) {
+        return other.length == departure.length && other.continuation == departure.continuation;
+    });
+    // Others went on like this one, so it was the reference that left, or it is one conversation.
+    if (same != branch.departures.end()) {
+        same->number = departure.number;
+        return refer_to_this();
+    }
+    add_departure(branch, departure);
+    look_for_end(branch, prompt, departure.length);
 }
 
-void Sentry::observe(ByteView prompt) {
-    auto probed = std::ranges::upper_bound(probes_, prompt.size()) - probes_.begin();
-    hashes_.resize(static_cast<std::size_t>(probed));
-    hash_.hash(prompt, std::span(probes_).first(hashes_.size()), hashes_);
-    for (std::size_t i = 0; i < hashes_.size(); ++i) {
-        Count& counted = count(tables_[i], hashes_[i]);
-        counted.parent = i == 0 ? 0 : hashes_[i - 1];
-        // What nobody else has yet, nobody has further down.
-        if (counted.count - counted.error <= 1) break;
+void Sentry::add_departure(Branch& branch, const Departure& departure) {
+    std::vector<Departure>& all = branch.departures;
+    std::erase_if(all, [&](const Departure& old) { return old.number + parameters_.horizon < observed_; });
+    if (all.size() == most_departures) {
+        auto of_length = [&](const Departure& old) { return std::ranges::count(all, old.length, &Departure::length); };
+        all.erase(std::ranges::max_element(
+            all, {}, [&](const Departure& old) { return std::pair(of_length(old), observed_ - old.number); }));
     }
-    for (auto& [length, part] : parts_)
-        if (length <= prompt.size()) count(part.prefixes, prefix_hash(prompt, length));
-    if (++observed_ >= parameters_.window) end_window();
+    all.push_back(departure);
 }
 
-// Where prompts that have a prefix in common go apart: at least the support more have it than have any of its
-// continuations that are common themselves.
-std::vector<Sentry::Interval> Sentry::find_ends() const {
-    const auto needed = static_cast<std::uint32_t>(std::max(2.0, parameters_.support * parameters_.window));
-    auto certain = [](const Count& counted) { return counted.count - counted.error; };
-    std::map<std::uint32_t, Interval> ends;
-    for (std::size_t i = 0; i + 1 < probes_.size(); ++i)
-        for (const Count& prefix : tables_[i]) {
-            if (certain(prefix) < needed) continue;
-            std::uint32_t continued = 0;
-            for (const Count& longer : tables_[i + 1])
-                if (longer.parent == prefix.hash && certain(longer) >= needed / 2) continued += certain(longer);
-            if (certain(prefix) < continued + needed) continue;
-            Interval& end = ends[probes_[i]];
-            end = {probes_[i], probes_[i + 1], end.support + certain(prefix) - continued};
-        }
-    std::vector<Interval> found;
-    for (const auto& [begin, end] : ends) found.push_back(end);
-    std::ranges::sort(found, std::greater{}, [](const Interval& end) { return std::pair(end.support, end.begin); });
-    return found;
+// Whether the departures at about this length, one of them the prompt's, have become enough.
+void Sentry::look_for_end(Branch& branch, ByteView prompt, std::uint32_t length) {
+    std::erase_if(branch.ends, [&](const End& end) { return !stands(branch, end); });
+    std::uint32_t best = length;
+    std::uint32_t most = 0;
+    for (const Departure& departure : branch.departures) {
+        if (departure.length > length || departure.length + parameters_.separator <= length) continue;
+        std::uint32_t count = departures_in(branch, departure.length, departure.length + parameters_.separator);
+        if (count < most || (count == most && departure.length >= best)) continue;
+        best = departure.length;
+        most = count;
+    }
+    bool known = std::ranges::any_of(branch.ends, [&](const End& end) {
+        return end.length < best + parameters_.separator && best < end.length + parameters_.separator;
+    });
+    if (!known && most >= needed()) branch.ends.push_back({best, end_hash(prompt, branch.level, best)});
 }
 
-void Sentry::end_window() {
-    const auto needed = static_cast<std::uint32_t>(std::max(2.0, parameters_.support * parameters_.window));
-    std::vector<Interval> open;
-    std::set<std::uint32_t> seen;
-    for (const Interval& end : find_ends()) {
-        if (end.end - end.begin > parameters_.resolution) {
-            open.push_back(end);
-        } else if (parts_.size() < 2 * parameters_.maximum_parts || parts_.contains(end.begin)) {
-            parts_[end.begin].support = end.support;
-            seen.insert(end.begin);
-        }
-    }
-    for (auto at = parts_.begin(); at != parts_.end();) {
-        auto& [length, part] = *at;
-        bool found = seen.contains(length);
-        part.found = found ? part.found + 1 : 0;
-        part.missed = found ? 0 : part.missed + 1;
-        part.confirmed |= part.found >= parameters_.windows_to_confirm;
-        part.common.clear();
-        for (const Count& counted : part.prefixes)
-            if (counted.count - counted.error >= needed) part.common.push_back(counted.hash);
-        part.prefixes.clear();
-        bool dropped = part.missed >= (part.confirmed ? parameters_.windows_to_drop : 2);
-        at = dropped ? parts_.erase(at) : std::next(at);
-    }
-    choose_probes(open);
-    observed_ = 0;
+std::uint64_t Sentry::end_hash(ByteView prompt, std::size_t level, std::uint32_t length) {
+    fine_ends_.assign(grid_.begin(), grid_.begin() + static_cast<std::ptrdiff_t>(level + 1));
+    if (length > fine_ends_.back()) fine_ends_.push_back(length);
+    fine_hashes_.resize(fine_ends_.size());
+    hash_.hash(prompt, fine_ends_, fine_hashes_);
+    return fine_hashes_.back();
 }
 
-// The grid; both sides of each part's end; and a few lengths within each interval where an end is to be found.
-void Sentry::choose_probes(const std::vector<Interval>& open) {
-    std::set<std::uint32_t> probes(grid_.begin(), grid_.end());
-    for (const auto& [length, part] : parts_) probes.insert({length, length + parameters_.resolution});
-    for (const Interval& interval : open) {
-        constexpr std::uint32_t cuts = 4;
-        if (probes.size() + cuts + 2 > most_probes) break;
-        probes.insert({interval.begin, interval.end});
-        std::uint32_t width = interval.end - interval.begin;
-        for (std::uint32_t cut = 1; cut <= cuts; ++cut) {
-            std::uint32_t offset = width * cut / (cuts + 1);
-            // No finer than the resolution, or an end would be found at several places.
-            offset = std::max(offset / parameters_.resolution, 1u) * parameters_.resolution;
-            if (offset < width) probes.insert(interval.begin + offset);
-        }
+std::uint32_t Sentry::departures_in(const Branch& branch, std::uint32_t begin, std::uint32_t end) const {
+    return static_cast<std::uint32_t>(std::ranges::count_if(branch.departures, [&](const Departure& departure) {
+        return departure.number + parameters_.horizon >= observed_ && departure.length >= begin &&
+               departure.length < end;
+    }));
+}
+
+std::uint32_t Sentry::needed() const {
+    auto seen = static_cast<double>(std::min<std::uint64_t>(observed_, parameters_.horizon));
+    return std::max(parameters_.fewest, static_cast<std::uint32_t>(parameters_.support * seen));
+}
+
+std::uint32_t Sentry::support_of(const Branch& branch, const End& end) const {
+    return departures_in(branch, end.length, end.length + parameters_.separator);
+}
+
+bool Sentry::stands(const Branch& branch, const End& end) const { return support_of(branch, end) * 3 >= needed(); }
+
+std::uint32_t Sentry::common_length(ByteView prompt) {
+    hash_on_grid(prompt);
+    return common_length_of_hashed(prompt);
+}
+
+std::uint32_t Sentry::common_length_of_hashed(ByteView prompt) {
+    std::uint32_t common = 0;
+    for (const Branch& branch : branches_) {
+        if (branch.level >= hashes_.size() || branch.prefix != hashes_[branch.level]) continue;
+        for (const End& end : branch.ends)
+            if (end.length > common && end.length <= prompt.size() && stands(branch, end) &&
+                end.hash == end_hash(prompt, branch.level, end.length))
+                common = end.length;
     }
-    probes_.clear();
-    for (std::uint32_t probe : probes)
-        if (probe <= parameters_.longest && probes_.size() < most_probes) probes_.push_back(probe);
-    tables_.assign(probes_.size(), {});
+    return common;
 }
 
 std::vector<std::uint32_t> Sentry::common_lengths() const {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> by_support;
-    for (const auto& [length, part] : parts_)
-        if (part.confirmed) by_support.emplace_back(part.support, length);
+    for (const Branch& branch : branches_)
+        for (const End& end : branch.ends)
+            if (stands(branch, end)) by_support.emplace_back(support_of(branch, end), end.length);
     std::ranges::sort(by_support, std::greater{});
-    if (by_support.size() > parameters_.maximum_parts) by_support.resize(parameters_.maximum_parts);
     std::vector<std::uint32_t> lengths;
-    for (auto [support, length] : by_support) lengths.push_back(length);
+    for (auto [support, length] : by_support) {
+        bool close = std::ranges::any_of(lengths, [&](std::uint32_t other) {
+            return length < other + parameters_.separator && other < length + parameters_.separator;
+        });
+        if (!close && lengths.size() < parameters_.maximum_parts) lengths.push_back(length);
+    }
     std::ranges::sort(lengths);
     return lengths;
 }
 
-std::optional<ChunkLengths> Sentry::propose(const ChunkLengths& current) const {
-    ChunkLengths array{current.version + 1, {}, parameters_.tail, parameters_.maximum_levels};
-    std::uint32_t end = 0;
-    for (std::uint32_t length : common_lengths()) {
-        // Within the separator of the one before it: known well enough.
-        if (length <= end || (end > 0 && length - end < parameters_.separator)) continue;
-        array.lengths.push_back(length - end);
-        array.lengths.push_back(parameters_.separator);
-        end = length + parameters_.separator;
-    }
-    if (array.lengths.empty() || !array.validate()) return std::nullopt;
-    if (array.lengths == current.lengths && array.tail == current.tail) return std::nullopt;
-    return array;
-}
-
-std::uint32_t Sentry::common_length(ByteView prompt) {
-    for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
-        const auto& [length, state] = *part;
-        if (!state.confirmed || length > prompt.size() || state.common.empty()) continue;
-        if (std::ranges::find(state.common, prefix_hash(prompt, length)) != state.common.end()) return length;
-    }
-    return 0;
-}
-
 std::size_t Sentry::memory() const {
     std::size_t bytes = sizeof *this;
-    for (const Table& table : tables_) bytes += table.capacity() * sizeof(Count);
-    for (const auto& [length, part] : parts_)
-        bytes +=
-            sizeof part + part.prefixes.capacity() * sizeof(Count) + part.common.capacity() * sizeof(std::uint64_t);
+    for (const auto& column : columns_) bytes += column.capacity() * sizeof(std::uint32_t);
+    for (const Branch& branch : branches_)
+        bytes += sizeof branch + branch.reference.capacity() * sizeof(std::uint16_t) +
+                 branch.departures.capacity() * sizeof(Departure) + branch.ends.capacity() * sizeof(End);
     return bytes;
 }
 

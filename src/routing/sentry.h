@@ -1,39 +1,39 @@
-// Finds how long the common system prompts are, from the prompts that pass by (docs/protocols/routing.md, "Sentry").
+// Finds how long the common system prompts are, from the prompts that come in here (docs/protocols/routing.md,
+// "Sentry").
 //
-// Keeps no prompt: only keyed hashes of prefixes at a few dozen probe lengths, each length with a bounded table of
-// counts (space-saving: Metwally et al., 2005). Where many prompts share a prefix at one probe and go apart before the
-// next, a common part ends in between; the next window of prompts is probed there more finely, until the place is known
-// to a few bytes. Which hash belongs to which prompt nobody can tell without the key, and a window's counts go with the
-// window.
+// Keeps no prompt, only keyed hashes of prefixes: of the last few hundred prompts at some 30 lengths, so that for each
+// new one it is known how far it goes along with an earlier one. Where prompts that share a prefix go apart, one is
+// kept as reference, hashed every few bytes up to the next of those lengths, and each later one is compared with it. A
+// length at which enough prompts leave, each in its own way, is the end of a common part.
 //
 // Pure; not thread-safe.
 #pragma once
 
-#include <map>
 #include <optional>
-#include <span>
 #include <vector>
 
-#include "routing/chunking.h"
+#include "base/bytes.h"
+#include "crypto/prefix_hash.h"
 
 namespace planetserve::routing {
 
 struct SentryParameters {
-    // Prompts that are counted before the next look.
-    std::uint32_t window = 512;
-    // A part is common when this share of a window's prompts have it and go apart at its end.
-    double support = 0.05;
-    // How exactly an end is to be known, in bytes; at most half of separator.
+    // Prompts with which a new one is compared.
+    std::uint32_t remembered = 512;
+    // Prompts after which one that left a common part no longer speaks for its end.
+    std::uint32_t horizon = 1024;
+    // An end is found when this share of the horizon (of all prompts, while they are fewer) leave there, and no fewer
+    // than `fewest`; it is dropped when less than a third of them do.
+    double support = 0.01;
+    std::uint32_t fewest = 6;
+    // How exactly an end is known, in bytes: it is so much too early at most.
     std::uint32_t resolution = 8;
-    // delta: the short chunk after a common part, which holds the first difference.
+    // Prompts that agree for so many bytes after an end count as one, and ends this close count as one.
     std::uint32_t separator = 32;
-    std::uint32_t tail = 256;
-    std::uint32_t maximum_levels = 1024;
-    // Common parts that an array can name; the best supported.
-    std::size_t maximum_parts = 8;
-    // Windows in a row in which a part has to be found before it is proposed, and not be found before it is dropped.
-    std::uint32_t windows_to_confirm = 2;
-    std::uint32_t windows_to_drop = 8;
+    // Ends that are told; the best supported.
+    std::size_t maximum_parts = 32;
+    // Prefixes at which prompts are seen to go apart, in all; the least supported makes room.
+    std::size_t maximum_branches = 96;
     // Prompts are looked at up to here.
     std::uint32_t longest = 32 * 1024;
 };
@@ -41,58 +41,64 @@ struct SentryParameters {
 class Sentry {
 public:
     // The key is the group's.
-    Sentry(ByteView group_key, SentryParameters parameters = {});
+    explicit Sentry(ByteView group_key, SentryParameters parameters = {});
 
-    // A prompt's canonical serialisation.
-    void observe(ByteView prompt);
-
-    // Where confirmed common parts end, ascending.
-    std::vector<std::uint32_t> common_lengths() const;
-    // An array for them, of the version after the current one's; nothing while the current one serves.
-    std::optional<ChunkLengths> propose(const ChunkLengths& current) const;
-    // How many bytes of this prompt are a common part, as seen in the last window; 0 for none.
+    // A prompt's canonical serialisation; each request once. Returns its common length, as known before.
+    std::uint32_t observe(ByteView prompt);
+    // How many bytes of this prompt are a common part; 0 for none.
     std::uint32_t common_length(ByteView prompt);
+    // Where common parts end, ascending, a separator or more apart.
+    std::vector<std::uint32_t> common_lengths() const;
 
+    std::uint64_t observed() const { return observed_; }
     std::size_t memory() const;
 
 private:
-    static constexpr std::size_t table_size = 64;
-    static constexpr std::size_t most_probes = 96;
-    struct Count {
-        std::uint64_t hash = 0;
-        std::uint64_t parent = 0;  // the hash at the probe before
-        std::uint32_t count = 0;
-        std::uint32_t error = 0;  // of which so many may belong to others
+    // A prompt left the reference at this length.
+    struct Departure {
+        std::uint64_t number = 0;  // of the prompt
+        std::uint32_t length = 0;
+        std::uint32_t continuation = 0;  // hash up to a separator further on
     };
-    using Table = std::vector<Count>;
-    struct Part {
-        std::uint32_t support = 0;
-        std::uint32_t found = 0;              // windows in a row
-        std::uint32_t missed = 0;             // windows in a row
-        Table prefixes{};                     // hashes of the prefix alone, of this window
-        std::vector<std::uint64_t> common{};  // those of the last window that had support
-        bool confirmed = false;
+    struct End {
+        std::uint32_t length = 0;
+        std::uint64_t hash = 0;  // under the lengths of the grid up to the branch, and this one
     };
-    struct Interval {
-        std::uint32_t begin = 0;
-        std::uint32_t end = 0;
-        std::uint32_t support = 0;
+    // Where prompts with one prefix go apart, between two neighbours of the grid.
+    struct Branch {
+        std::size_t level = 0;
+        std::uint64_t prefix = 0;
+        std::vector<std::uint16_t> reference{};
+        std::vector<Departure> departures{};
+        std::vector<End> ends{};
+        std::uint64_t used = 0;
     };
 
-    static Count& count(Table& table, std::uint64_t hash);
-    std::uint64_t prefix_hash(ByteView prompt, std::uint32_t length);
-    void end_window();
-    std::vector<Interval> find_ends() const;
-    void choose_probes(const std::vector<Interval>& open);
+    void hash_on_grid(ByteView prompt);
+    std::optional<std::size_t> shared_level() const;
+    void remember();
+    std::uint32_t common_length_of_hashed(ByteView prompt);
+    std::uint64_t end_hash(ByteView prompt, std::size_t level, std::uint32_t length);
+    Branch& branch_at(std::size_t level, std::uint64_t prefix);
+    void depart(Branch& branch, ByteView prompt);
+    void add_departure(Branch& branch, const Departure& departure);
+    void look_for_end(Branch& branch, ByteView prompt, std::uint32_t length);
+    std::uint32_t departures_in(const Branch& branch, std::uint32_t begin, std::uint32_t end) const;
+    std::uint32_t needed() const;
+    std::uint32_t support_of(const Branch& branch, const End& end) const;
+    bool stands(const Branch& branch, const End& end) const;
 
     SentryParameters parameters_;
     std::vector<std::uint32_t> grid_;
     crypto::PrefixHash hash_;
-    std::vector<std::uint32_t> probes_;
-    std::vector<Table> tables_;
+    // Of the prompt at work, at those lengths of the grid that it reaches.
     std::vector<std::uint64_t> hashes_;
-    std::map<std::uint32_t, Part> parts_;
-    std::uint32_t observed_ = 0;
+    // For each length of the grid the hashes of the remembered prompts, oldest overwritten; 0 where one is shorter.
+    std::vector<std::vector<std::uint32_t>> columns_;
+    std::vector<Branch> branches_;
+    std::uint64_t observed_ = 0;
+    std::vector<std::uint32_t> fine_ends_;
+    std::vector<std::uint64_t> fine_hashes_;
 };
 
 }  // namespace planetserve::routing

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/random.h"
 #include "routing/hr_tree.h"
 
@@ -59,58 +61,121 @@ TEST(Sentry, FindsTheLengthsOfSystemPrompts) {
         traffic.add_system_prompt(6007, 3);
         traffic.add_system_prompt(333, 3);
         Sentry sentry(group_key);
-        traffic.show(sentry, 12 * 512);
+        traffic.show(sentry, 150);
         expect_lengths(sentry.common_lengths(), {333, 1234, 6007});
-        EXPECT_LT(sentry.memory(), 200'000u);
-
-        ChunkLengths current;
-        auto array = sentry.propose(current);
-        ASSERT_TRUE(array);
-        EXPECT_EQ(array->version, 1u);
-        auto found = sentry.common_lengths();
-        EXPECT_EQ(array->lengths, (std::vector<std::uint32_t>{found[0], 32, found[1] - found[0] - 32, 32,
-                                                              found[2] - found[1] - 32, 32}));
-        EXPECT_FALSE(sentry.propose(*array)) << "what it proposed serves";
-        traffic.show(sentry, 5 * 512);
-        EXPECT_FALSE(sentry.propose(*array)) << "and still does";
+        traffic.show(sentry, 3000);
+        expect_lengths(sentry.common_lengths(), {333, 1234, 6007});
+        EXPECT_LT(sentry.memory(), 250'000u);
 
         Bytes prompt = traffic.prompts[0];
         append(prompt, traffic.noise(100));
-        EXPECT_EQ(sentry.common_length(prompt), found[1]);
+        EXPECT_EQ(sentry.common_length(prompt), sentry.common_lengths()[1]);
+        EXPECT_EQ(sentry.observe(prompt), sentry.common_lengths()[1]);
         EXPECT_EQ(sentry.common_length(traffic.noise(5000)), 0u);
+        EXPECT_EQ(sentry.common_length(traffic.noise(5)), 0u);
     }
 }
 
-TEST(Sentry, FindsNothingWhereNothingIsCommon) {
-    Traffic traffic(3);
-    traffic.add_system_prompt(0, 1);
-    Sentry sentry(group_key);
-    traffic.show(sentry, 6 * 512);
-    EXPECT_TRUE(sentry.common_lengths().empty());
-    EXPECT_FALSE(sentry.propose({}));
+// A dozen tools, the rarest of which has 2.4% of the prompts.
+TEST(Sentry, FindsRareOnesToo) {
+    for (std::uint64_t seed = 0; seed < 5; ++seed) {
+        Traffic traffic(seed);
+        std::vector<std::uint32_t> sizes;
+        for (std::size_t i = 1; i <= 12; ++i) {
+            sizes.push_back(static_cast<std::uint32_t>(2000 + 2203 * i));
+            traffic.add_system_prompt(sizes.back(), static_cast<std::size_t>(1000 / std::pow(i, 1.1)));
+        }
+        Sentry sentry(group_key);
+        traffic.show(sentry, 1000);
+        expect_lengths(sentry.common_lengths(), sizes);
+    }
 }
 
-// One system prompt continues another: both ends count.
+// What nobody should take for a system prompt: prompts that share nothing, conversations that grow, the same prompt
+// again and again, questions changed and asked anew.
+TEST(Sentry, FindsNothingWhereNothingIsCommon) {
+    for (std::uint64_t seed = 0; seed < 30; ++seed) {
+        Traffic traffic(seed);
+        SeededRandom& random = traffic.random;
+        traffic.add_system_prompt(seed % 2 == 0 ? 0 : 40, 1);
+        Sentry sentry(group_key);
+        const Bytes repeated = traffic.noise(5000);
+        Bytes agent = traffic.noise(800);
+        for (int i = 0; i < 2000; ++i) {
+            sentry.observe(traffic.next());
+            if (random.below(4) == 0) sentry.observe(repeated);
+            if (random.below(4) == 0) {
+                // An agent's conversation: it grows, and now and then one branch of it goes on in several steps.
+                append(agent, traffic.noise(100));
+                Bytes branch = agent;
+                for (std::size_t step = random.below(4); step > 0; --step) {
+                    append(branch, traffic.noise(60));
+                    sentry.observe(branch);
+                }
+                sentry.observe(agent);
+                if (agent.size() > 8000) agent = traffic.noise(800);
+            }
+            if (i % 50 == 0) {
+                ASSERT_TRUE(sentry.common_lengths().empty()) << seed << ", " << i;
+            }
+        }
+    }
+}
+
+// One system prompt continues another: both ends count, be they far from each other or near.
 TEST(Sentry, FindsNestedParts) {
-    Traffic traffic(4);
-    traffic.add_system_prompt(900, 1);
-    traffic.add_system_prompt(3000, 1);
-    std::copy(traffic.prompts[0].begin(), traffic.prompts[0].end(), traffic.prompts[1].begin());
+    for (std::uint32_t longer : {3000u, 980u}) {
+        Traffic traffic(4);
+        traffic.add_system_prompt(900, 1);
+        traffic.add_system_prompt(longer, 1);
+        std::copy(traffic.prompts[0].begin(), traffic.prompts[0].end(), traffic.prompts[1].begin());
+        Sentry sentry(group_key);
+        traffic.show(sentry, 300);
+        expect_lengths(sentry.common_lengths(), {900, longer});
+    }
+}
+
+// Users' words are not noise: many begin alike.
+TEST(Sentry, FindsTheEndBeforeLikeBeginnings) {
+    Traffic traffic(9);
+    const Bytes system = traffic.noise(1501);
+    const std::vector<std::string> beginnings{"What is the ", "What are ", "How do I ", "Please ", "Why does it "};
     Sentry sentry(group_key);
-    traffic.show(sentry, 12 * 512);
-    expect_lengths(sentry.common_lengths(), {900, 3000});
+    for (int i = 0; i < 400; ++i) {
+        Bytes prompt = system;
+        append(prompt, as_bytes(beginnings[traffic.random.below(beginnings.size())]));
+        append(prompt, traffic.noise(200 + traffic.random.below(300)));
+        sentry.observe(prompt);
+    }
+    expect_lengths(sentry.common_lengths(), {1501});
 }
 
 TEST(Sentry, FollowsChange) {
     Traffic traffic(5);
     traffic.add_system_prompt(700, 1);
     Sentry sentry(group_key);
-    traffic.show(sentry, 12 * 512);
+    traffic.show(sentry, 500);
     expect_lengths(sentry.common_lengths(), {700});
     Traffic later(6);
     later.add_system_prompt(2222, 1);
-    later.show(sentry, 20 * 512);
+    later.show(sentry, 1200);
     expect_lengths(sentry.common_lengths(), {2222});
+}
+
+TEST(Sentry, MemoryIsBounded) {
+    Traffic traffic(8);
+    Sentry sentry(group_key);
+    // Everybody goes apart from somebody, everywhere.
+    std::vector<Bytes> roots;
+    for (int i = 0; i < 300; ++i) roots.push_back(traffic.noise(32 * 1024));
+    for (int i = 0; i < 6000; ++i) {
+        Bytes prompt = roots[traffic.random.below(roots.size())];
+        prompt.resize(64 + traffic.random.below(prompt.size() - 64));
+        append(prompt, traffic.noise(8000));
+        sentry.observe(prompt);
+    }
+    EXPECT_LT(sentry.memory(), 350'000u);
+    EXPECT_LE(sentry.common_lengths().size(), 32u);
 }
 
 // The tree outlives a change of the array: what was held under the former one is found under its root until it is given

@@ -29,12 +29,15 @@ struct Writer : ByteWriter {
         u32(static_cast<std::uint32_t>(content.prefixes));
         u64(content.key_sum);
     }
-    void array(const ChunkLengths& array) {
+    void stance(const ArrayStance& stance) {
+        const ChunkLengths& array = stance.array;
         u32(array.version);
         u8(static_cast<std::uint8_t>(array.lengths.size()));
         for (std::uint32_t length : array.lengths) u32(length);
         u32(array.tail);
         u32(array.maximum_levels);
+        u8(static_cast<std::uint8_t>(stance.votes.size()));
+        for (std::uint32_t vote : stance.votes) u32(vote);
     }
     void changes(const std::vector<PathChange>& changes) {
         u16(static_cast<std::uint16_t>(changes.size()));
@@ -75,16 +78,28 @@ struct Reader : ByteReader {
         content.key_sum = u64();
         return content;
     }
-    ChunkLengths array() {
-        ChunkLengths array;
-        array.version = u32();
+    std::vector<std::uint32_t> lengths(std::size_t most) {
+        std::vector<std::uint32_t> lengths;
         std::size_t count = u8();
-        if (count * 4 > remaining()) good = false;
-        for (std::size_t i = 0; i < count && good; ++i) array.lengths.push_back(u32());
+        good &= count <= most && count * 4 <= remaining();
+        for (std::size_t i = 0; i < count && good; ++i) lengths.push_back(u32());
+        return lengths;
+    }
+    ArrayStance stance() {
+        ArrayStance stance;
+        ChunkLengths& array = stance.array;
+        array.version = u32();
+        array.lengths = lengths(ChunkLengths::largest_count);
         array.tail = u32();
         array.maximum_levels = u32();
         good &= array.validate().has_value();
-        return array;
+        stance.votes = lengths(maximum_votes);
+        std::uint32_t before = 0;
+        for (std::uint32_t vote : stance.votes) {
+            good &= vote > before && vote <= ChunkLengths::largest_length;
+            before = vote;
+        }
+        return stance;
     }
     std::vector<PathChange> changes(bool insertions_only) {
         std::vector<PathChange> changes;
@@ -125,7 +140,7 @@ Bytes encode(const SyncMessage& message, HashWidth width) {
         out.load(delta->load);
         out.u8(static_cast<std::uint8_t>((delta->content ? has_content : 0) | (delta->array ? has_array : 0)));
         if (delta->content) out.content(*delta->content);
-        if (delta->array) out.array(*delta->array);
+        if (delta->array) out.stance(*delta->array);
         out.changes(delta->changes);
     } else if (const auto* part = std::get_if<SnapshotPart>(&message)) {
         out.head(Type::snapshot_part, part->incarnation);
@@ -134,7 +149,7 @@ Bytes encode(const SyncMessage& message, HashWidth width) {
         out.u16(part->parts);
         out.content(part->content);
         out.u8(part->array ? has_array : 0);
-        if (part->array) out.array(*part->array);
+        if (part->array) out.stance(*part->array);
         out.changes(part->changes);
     } else if (const auto* request = std::get_if<RepairRequest>(&message)) {
         out.head(Type::repair_request, request->incarnation);
@@ -166,7 +181,7 @@ Result<SyncMessage> parse_sync_message(ByteView bytes, HashWidth width) {
             std::uint8_t flags = in.u8();
             in.good &= flags <= (has_content | has_array) && delta.sequence > 0;
             if (flags & has_content) delta.content = in.content();
-            if (flags & has_array) delta.array = in.array();
+            if (flags & has_array) delta.array = in.stance();
             delta.changes = in.changes(false);
             message = std::move(delta);
             break;
@@ -181,7 +196,7 @@ Result<SyncMessage> parse_sync_message(ByteView bytes, HashWidth width) {
             part.content = in.content();
             std::uint8_t flags = in.u8();
             in.good &= (flags & ~has_array) == 0;
-            if (flags & has_array) part.array = in.array();
+            if (flags & has_array) part.array = in.stance();
             part.changes = in.changes(true);
             message = std::move(part);
             break;

@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "routing/array_agreement.h"
 #include "routing/cache_mirror.h"
-#include "routing/chunking.h"
 #include "routing/hr_tree.h"
 #include "routing/load.h"
 
@@ -30,8 +30,8 @@ struct Delta {
     LoadReport load;
     // What the sender holds after this delta; absent when more deltas of the same moment follow.
     std::optional<HrTree::Content> content;
-    // The chunk-length array that the sender stands for (array_agreement.h); absent where it was told before.
-    std::optional<ChunkLengths> array;
+    // What the sender says of the chunk-length array; absent where it was told before.
+    std::optional<ArrayStance> array;
     std::vector<PathChange> changes;
 
     bool operator==(const Delta&) const = default;
@@ -45,7 +45,7 @@ struct SnapshotPart {
     std::uint16_t part = 0;
     std::uint16_t parts = 1;
     HrTree::Content content;
-    std::optional<ChunkLengths> array;
+    std::optional<ArrayStance> array;
     std::vector<PathChange> changes;
 
     bool operator==(const SnapshotPart&) const = default;

@@ -285,7 +285,7 @@ TEST(Sync, MemoryOfTheLogIsBounded) {
 }
 
 TEST(SyncMessages, SurviveEncoding) {
-    Delta delta{7, 9, {1, 2, 3, 4, 5}, HrTree::Content{6, 7}, ChunkLengths{2, {100, 16}, 64, 9}, {}};
+    Delta delta{7, 9, {1, 2, 3, 4, 5}, HrTree::Content{6, 7}, ArrayStance{{2, {100, 16}, 64, 9}, {100, 300}}, {}};
     delta.changes = {{PathChange::Kind::insert, {5}, {1, 2}}, {PathChange::Kind::remove, {6}, {0xff}}};
     SnapshotPart part{1, 2, 3, 4, {5, 6}, {}, {{PathChange::Kind::insert, {}, {1}}}};
     for (HashWidth any : {HashWidth::bits8, HashWidth::bits16, HashWidth::bits32})
@@ -302,6 +302,11 @@ TEST(SyncMessages, SurviveEncoding) {
         }
     EXPECT_FALSE(parse_sync_message(encode(delta, HashWidth::bits8), HashWidth::bits16));
     EXPECT_FALSE(parse_sync_message(Bytes(maximum_sync_message + 1), HashWidth::bits16));
+    for (const BoundaryVotes& bad :
+         {BoundaryVotes{0}, BoundaryVotes{5, 5}, BoundaryVotes{(1 << 20) + 1}, BoundaryVotes(maximum_votes + 1, 7)}) {
+        delta.array->votes = bad;
+        EXPECT_FALSE(parse_sync_message(encode(delta, HashWidth::bits8), HashWidth::bits8));
+    }
 }
 
 }  // namespace
