@@ -1,0 +1,15 @@
+// The keys of verification's leaves. Only for the sources of this folder.
+#pragma once
+
+#include "base/ids.h"
+
+namespace planetserve::verification {
+
+inline Bytes leaf_key(std::string_view name) { return to_bytes("verification/" + std::string(name)); }
+inline Bytes leaf_key(std::string_view kind, const NodeId& id) {
+    Bytes key = leaf_key(std::string(kind) + "/");
+    append(key, id.bytes());
+    return key;
+}
+
+}  // namespace planetserve::verification
