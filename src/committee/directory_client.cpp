@@ -263,7 +263,7 @@ Status DirectoryClient::take_list(StateHeader header, Bytes state) {
         return fail(ErrorCode::authentication, "a list that is not the one its header signs");
     if (auto checked = check_descriptors(*parsed); !checked) return checked;
     state_ = std::move(state);
-    list_ = DirectoryList{std::move(header), std::move(parsed->entries)};
+    list_ = DirectoryList{std::move(header), std::move(parsed->entries), std::move(parsed->reputations)};
     on_list_(*list_);
     return {};
 }

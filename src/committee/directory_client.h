@@ -29,6 +29,7 @@ struct DirectoryClientOptions {
 struct DirectoryList {
     StateHeader header;
     std::map<NodeId, Entry> entries;
+    std::optional<Reputations> reputations = std::nullopt;  // where model nodes are verified
 };
 
 class DirectoryClient {

@@ -29,7 +29,7 @@ struct StoredState {
     std::int64_t height = 0;
     UnixTime time;
     crypto::Digest app_hash{};
-    std::map<NodeId, Bytes> entries;
+    Values entries;
 };
 
 class Store {

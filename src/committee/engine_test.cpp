@@ -107,7 +107,7 @@ TEST_F(EngineTest, ADamagedStoreAndAnotherNodesGenesisAreRefused) {
     EXPECT_NE(opened.error().message.find("move it away"), std::string::npos);
     damaged = store_;
     Bytes value = damaged.stored->entries.begin()->second;
-    damaged.stored->entries = {{random_.id<NodeId>(), value}};
+    damaged.stored->entries = {{to_bytes(random_.id<NodeId>().bytes()), value}};
     EXPECT_FALSE(EmbeddedEngine::open(genesis_, validator_, damaged)) << "an entry under another's id";
     EXPECT_FALSE(EmbeddedEngine::open(genesis_, crypto::Identity::generate(random_), store_));
 }

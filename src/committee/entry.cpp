@@ -5,6 +5,13 @@
 
 namespace planetserve::committee {
 
+namespace {
+
+// Of a leaf of verification.
+constexpr std::size_t most_key_size = 127;
+
+}  // namespace
+
 Bytes encode_entry(const NodeId& id, const Entry& entry) {
     proto::Entry out;
     out.set_id(to_string(id.bytes()));
@@ -49,16 +56,7 @@ Result<std::pair<NodeId, Entry>> parse_entry(ByteView value) {
     return std::pair(*id, std::move(entry));
 }
 
-crypto::Digest entry_leaf(const NodeId& id, ByteView value) {
-    Bytes leaf;
-    leaf.reserve(2 + NodeId::size + sizeof(crypto::Digest));
-    leaf.push_back(static_cast<std::uint8_t>(NodeId::size));
-    append(leaf, id.bytes());
-    auto digest = crypto::sha256(value);
-    leaf.push_back(static_cast<std::uint8_t>(digest.size()));
-    append(leaf, digest);
-    return crypto::leaf_hash(leaf);
-}
+crypto::Digest entry_leaf(const NodeId& id, ByteView value) { return state_leaf(id.bytes(), value); }
 
 bool verify_entry(const NodeId& id, const EntryProof& proof, const crypto::Digest& app_hash) {
     return crypto::verify_proof(app_hash, proof.count, proof.index, entry_leaf(id, proof.value), proof.path);
@@ -78,6 +76,17 @@ Result<ParsedState> parse_state(ByteView bytes) {
         leaves.push_back(entry_leaf(entry->first, as_bytes(value)));
         parsed.entries.emplace_hint(parsed.entries.end(), entry->first, std::move(entry->second));
     }
+    verification::Leaves verification;
+    for (const auto& leaf : state.verification()) {
+        Bytes key = to_bytes(leaf.key());
+        if (key.size() > most_key_size || (!verification.empty() && key <= verification.rbegin()->first))
+            return fail(ErrorCode::malformed, "a list whose leaves of verification are out of order");
+        leaves.push_back(state_leaf(key, as_bytes(leaf.value())));
+        verification.emplace_hint(verification.end(), std::move(key), to_bytes(leaf.value()));
+    }
+    auto reputations = read_reputations(verification);
+    if (!reputations) return fail(reputations.error().code, "a list with " + reputations.error().message);
+    parsed.reputations = std::move(*reputations);
     parsed.app_hash = crypto::merkle_root(leaves);
     return parsed;
 }

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "committee/descriptor.h"
+#include "committee/verified.h"
 #include "crypto/hash.h"
 
 namespace planetserve::committee {
@@ -43,6 +44,7 @@ struct EntryProof {
 
 struct ParsedState {
     std::map<NodeId, Entry> entries;
+    std::optional<Reputations> reputations = std::nullopt;  // of a network that verifies its model nodes
     crypto::Digest app_hash{};
 };
 // Parses a serialised state and computes its hash. Does not check descriptors' signatures.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <limits>
 #include <set>
+#include <utility>
 
 #include "crypto/hash.h"
 
@@ -69,6 +71,61 @@ Result<GenesisValidator> parse_validator(const json::value& value) {
     return validator;
 }
 
+// The names of verification's parameters in the genesis, in the order of its canonical form.
+template <typename Parameters, typename Visit>
+void each_verification_parameter(Parameters& parameters, Visit&& visit) {
+    visit("epoch_ms", parameters.epoch_ms);
+    visit("draw_ms", parameters.draw_ms);
+    visit("leader_ms", parameters.leader_ms);
+    visit("leaders", parameters.leaders);
+    visit("recheck_ms", parameters.recheck_ms);
+    visit("commit_ms", parameters.commit_ms);
+    visit("reveal_ms", parameters.reveal_ms);
+    visit("nodes_per_epoch", parameters.nodes_per_epoch);
+    visit("challenges_per_node", parameters.challenges_per_node);
+    visit("alpha", parameters.alpha);
+    visit("beta", parameters.beta);
+    visit("gamma", parameters.gamma);
+    visit("window", parameters.window);
+    visit("tau", parameters.tau);
+    visit("trust", parameters.trust);
+    visit("initial", parameters.initial);
+    visit("far", parameters.far);
+    visit("far_permitted", parameters.far_permitted);
+    visit("forget_epochs", parameters.forget_epochs);
+}
+
+Result<verification::Parameters> parse_verification(const json::value& value) {
+    const std::string where = "parameters.verification.";
+    if (!value.is_object()) return wrong("'parameters.verification' must be an object");
+    const auto& object = value.as_object();
+    verification::Parameters parameters;
+    std::set<std::string> known;
+    Status status;
+    each_verification_parameter(parameters, [&](const char* key, auto& target) {
+        known.insert(key);
+        if (!status || !object.contains(key)) return;
+        auto number = number_at(object, key, where, 0, std::numeric_limits<std::int64_t>::max());
+        if (!number)
+            status = std::unexpected(number.error());
+        else if (!std::in_range<std::remove_reference_t<decltype(target)>>(*number))
+            status = wrong("'" + where + key + "' is too large");
+        else
+            target = static_cast<std::remove_reference_t<decltype(target)>>(*number);
+    });
+    if (status) status = known_keys(object, where, known);
+    if (!status) return std::unexpected(status.error());
+    if (auto checked = verification::check(parameters); !checked)
+        return wrong("'parameters.verification': " + checked.error().message);
+    return parameters;
+}
+
+json::object to_json_object(const verification::Parameters& parameters) {
+    json::object object;
+    each_verification_parameter(parameters, [&](const char* key, const auto& value) { object[key] = value; });
+    return object;
+}
+
 Result<Parameters> parse_parameters(const json::value* value) {
     Parameters parameters;
     if (value == nullptr) return parameters;
@@ -76,7 +133,7 @@ Result<Parameters> parse_parameters(const json::value* value) {
     const auto& object = value->as_object();
     if (auto known = known_keys(object, "parameters.",
                                 {"lease_ms", "renew_ms", "clock_tolerance_ms", "update_interval_ms", "maximum_nodes",
-                                 "maximum_list_bytes"});
+                                 "maximum_list_bytes", "verification"});
         !known)
         return std::unexpected(known.error());
     auto read = [&](const char* key, auto& target, std::int64_t least, std::int64_t most) -> Status {
@@ -95,6 +152,11 @@ Result<Parameters> parse_parameters(const json::value* value) {
                                  read("maximum_nodes", parameters.maximum_nodes, 1, 10'000'000),
                                  read("maximum_list_bytes", parameters.maximum_list_bytes, 1 << 16, 1 << 30)})
         if (!status) return std::unexpected(status.error());
+    if (const auto* asked = object.if_contains("verification")) {
+        auto verification = parse_verification(*asked);
+        if (!verification) return std::unexpected(verification.error());
+        parameters.verification = *verification;
+    }
     return parameters;
 }
 
@@ -141,6 +203,8 @@ std::string Genesis::to_json() const {
                                                     {"update_interval_ms", parameters.update_interval_ms},
                                                     {"maximum_nodes", parameters.maximum_nodes},
                                                     {"maximum_list_bytes", parameters.maximum_list_bytes}}}};
+    if (parameters.verification)
+        object["parameters"].get_object()["verification"] = to_json_object(*parameters.verification);
     return json::serialize(object);
 }
 

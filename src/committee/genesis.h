@@ -8,6 +8,7 @@
 #include "base/endpoint.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "verification/parameters.h"
 #include "wire/hello.h"
 
 namespace planetserve::committee {
@@ -29,6 +30,8 @@ struct Parameters {
     std::int64_t update_interval_ms = 500;  // of one node, at least
     std::uint64_t maximum_nodes = 200'000;
     std::uint64_t maximum_list_bytes = 64 << 20;
+    // How model nodes are verified; without it they are not.
+    std::optional<verification::Parameters> verification = std::nullopt;
     bool operator==(const Parameters&) const = default;
 };
 

@@ -48,10 +48,10 @@ protected:
     }
     // What dishonest validators can do: a state of their making, signed by all.
     void publish_forged(const std::function<void(Entry&)>& change_first) {
-        std::map<NodeId, Bytes> values;
+        Values values;
         for (auto [id, entry] : registry_->entries()) {
             if (values.empty()) change_first(entry);
-            values.emplace(id, encode_entry(id, entry));
+            values.emplace(to_bytes(id.bytes()), encode_entry(id, entry));
         }
         Registry forged(genesis_);
         ASSERT_TRUE(forged.restore(values, registry_->height() + 1, clock_.unix_now()));

@@ -25,12 +25,18 @@ Registry::Registry(const Genesis& genesis)
     : parameters_(genesis.parameters),
       network_(genesis.network()),
       time_(genesis.time),
-      app_hash_(crypto::merkle_root({})) {}
+      app_hash_(crypto::merkle_root({})),
+      verification_(make_verification(genesis)) {
+    // The first block tells the store of them.
+    if (verification_) verification_leaves_.reset(verification_->leaves());
+    app_hash_ = crypto::merkle_root(leaf_hashes());
+}
 
 void Registry::begin_block(std::int64_t height, UnixTime time) {
     auto gap = time - time_;
     height_ = height;
     time_ = std::max(time_, time);
+    if (verification_) verification_->begin_block(time_, model_nodes_);
     if (gap <= std::chrono::milliseconds(parameters_.renew_ms)) return;
     for (const auto& [id, known] : entries_) {
         if (!known.descriptor) continue;
@@ -48,6 +54,11 @@ Status Registry::check(const Transaction& transaction, UnixTime time) const {
         off > static_cast<std::uint64_t>(parameters_.clock_tolerance_ms))
         return fail(ErrorCode::invalid_argument,
                     "the sender's clock is " + seconds(off) + " off; set it right and try again");
+    if (const auto* verify = std::get_if<Verify>(&transaction.body)) {
+        // Its epoch keeps it from being played again, and not the sequence.
+        if (verification_) return verification_->check(verify->transaction, time);
+        return fail(ErrorCode::not_found, "this network does not verify its model nodes");
+    }
     auto found = entries_.find(transaction.sender);
     bool known = found != entries_.end();
     bool registered = known && found->second.descriptor;
@@ -75,6 +86,7 @@ Status Registry::check(const Transaction& transaction, UnixTime time) const {
 
 Status Registry::apply(const Transaction& transaction) {
     if (auto checked = check(transaction, time_); !checked) return checked;
+    if (const auto* verify = std::get_if<Verify>(&transaction.body)) return verification_->apply(verify->transaction);
     Entry entry;
     if (auto found = entries_.find(transaction.sender); found != entries_.end()) entry = found->second;
     entry.sequence = transaction.sequence;
@@ -120,21 +132,29 @@ Changes Registry::commit() {
     for (const NodeId& id : changed_) {
         auto found = leaves_.find(id);
         if (found == leaves_.end()) {
-            changes.emplace(id, std::nullopt);
+            changes.emplace(to_bytes(id.bytes()), std::nullopt);
             continue;
         }
         found->second.hash = entry_leaf(id, found->second.value);
-        changes.emplace(id, found->second.value);
+        changes.emplace(to_bytes(id.bytes()), found->second.value);
     }
-    if (!changed_.empty()) app_hash_ = crypto::merkle_root(leaf_hashes());
+    if (verification_) {
+        auto verified = verification_->commit();
+        verification_leaves_.apply(verified);
+        changes.merge(verified);
+    }
+    if (!changes.empty()) app_hash_ = crypto::merkle_root(leaf_hashes());
     changed_.clear();
     return changes;
 }
 
 std::optional<UnixTime> Registry::next_due() const {
-    if (expiries_.empty()) return std::nullopt;
-    UnixTime due = expiries_.begin()->first;
-    return nodes_ == 0 ? due : std::min(due, time_ + std::chrono::milliseconds(parameters_.renew_ms / 2));
+    std::optional<UnixTime> due;
+    auto by = [&](UnixTime time) { due = due ? std::min(*due, time) : time; };
+    if (!expiries_.empty()) by(expiries_.begin()->first);
+    if (nodes_ > 0) by(time_ + std::chrono::milliseconds(parameters_.renew_ms / 2));
+    if (verification_) by(verification_->next_due());
+    return due;
 }
 
 void Registry::put(const NodeId& id, Entry entry) {
@@ -147,20 +167,26 @@ void Registry::put_encoded(const NodeId& id, Entry entry, Bytes value) {
     Leaf& leaf = leaves_[id];
     if (found != entries_.end()) {
         expiries_.erase({found->second.expires, id});
-        if (found->second.descriptor) --nodes_;
+        count(found->second, -1);
     }
     bytes_ = bytes_ - leaf.value.size() + value.size();
     leaf.value = std::move(value);
-    if (entry.descriptor) ++nodes_;
+    count(entry, 1);
     expiries_.emplace(entry.expires, id);
     entries_[id] = std::move(entry);
     changed_.insert(id);
 }
 
+void Registry::count(const Entry& entry, int change) {
+    if (!entry.descriptor) return;
+    nodes_ += static_cast<std::size_t>(change);
+    if (entry.descriptor->role == wire::Role::model) model_nodes_ += static_cast<std::size_t>(change);
+}
+
 void Registry::erase(const NodeId& id) {
     auto found = entries_.find(id);
     expiries_.erase({found->second.expires, id});
-    if (found->second.descriptor) --nodes_;
+    count(found->second, -1);
     bytes_ -= leaves_.at(id).value.size();
     entries_.erase(found);
     leaves_.erase(id);
@@ -171,12 +197,18 @@ std::vector<crypto::Digest> Registry::leaf_hashes() const {
     std::vector<crypto::Digest> hashes;
     hashes.reserve(leaves_.size());
     for (const auto& [id, leaf] : leaves_) hashes.push_back(leaf.hash);
+    verification_leaves_.append_hashes(hashes);
     return hashes;
 }
 
 Bytes Registry::serialise() const {
     proto::State state;
     for (const auto& [id, leaf] : leaves_) state.add_entries(leaf.value.data(), leaf.value.size());
+    for (const auto& [key, value] : verification_leaves_.leaves()) {
+        auto* leaf = state.add_verification();
+        leaf->set_key(key.data(), key.size());
+        leaf->set_value(value.data(), value.size());
+    }
     Bytes bytes(state.ByteSizeLong());
     state.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()));
     return bytes;
@@ -186,23 +218,37 @@ std::optional<EntryProof> Registry::prove(const NodeId& id) const {
     auto found = leaves_.find(id);
     if (found == leaves_.end()) return std::nullopt;
     auto index = static_cast<std::size_t>(std::distance(leaves_.begin(), found));
-    return EntryProof{found->second.value, index, leaves_.size(), crypto::merkle_proof(leaf_hashes(), index)};
+    auto hashes = leaf_hashes();
+    return EntryProof{found->second.value, index, hashes.size(), crypto::merkle_proof(hashes, index)};
 }
 
-Status Registry::restore(const std::map<NodeId, Bytes>& values, std::int64_t height, UnixTime time) {
+Status Registry::restore(const Values& values, std::int64_t height, UnixTime time) {
     std::map<NodeId, Entry> parsed;
-    for (const auto& [id, value] : values) {
+    verification::Leaves verified;
+    for (const auto& [key, value] : values) {
+        auto id = NodeId::from(key);
+        if (!id) {
+            verified.emplace(key, value);
+            continue;
+        }
         auto entry = parse_entry(value);
         if (!entry) return fail(entry.error().code, "a stored state with " + entry.error().message);
-        if (entry->first != id) return fail(ErrorCode::malformed, "a stored state with an entry under another's id");
+        if (entry->first != *id) return fail(ErrorCode::malformed, "a stored state with an entry under another's id");
         parsed.emplace(*std::move(entry));
+    }
+    if (verified.empty() != !verification_)
+        return fail(ErrorCode::malformed, "a stored state of a network with other parameters of verification");
+    if (verification_) {
+        if (auto restored = verification_->restore(verified, time); !restored) return restored;
+        verification_leaves_.reset(verified);
     }
     entries_.clear();
     leaves_.clear();
     expiries_.clear();
     nodes_ = 0;
+    model_nodes_ = 0;
     bytes_ = 0;
-    for (auto& [id, entry] : parsed) put_encoded(id, std::move(entry), values.at(id));
+    for (auto& [id, entry] : parsed) put_encoded(id, std::move(entry), values.at(to_bytes(id.bytes())));
     for (auto& [id, leaf] : leaves_) leaf.hash = entry_leaf(id, leaf.value);
     changed_.clear();
     height_ = height;
@@ -215,13 +261,16 @@ Status Registry::restore(ByteView serialised, std::int64_t height, UnixTime time
     proto::State state;
     if (!state.ParseFromArray(serialised.data(), static_cast<int>(serialised.size())))
         return fail(ErrorCode::malformed, "a snapshot that does not parse");
-    std::map<NodeId, Bytes> values;
+    Values values;
     for (const std::string& value : state.entries()) {
         proto::Entry entry;
         auto id = entry.ParseFromString(value) ? NodeId::from(as_bytes(entry.id())) : std::nullopt;
-        if (!id || !values.emplace(*id, to_bytes(value)).second)
+        if (!id || !values.emplace(to_bytes(id->bytes()), to_bytes(value)).second)
             return fail(ErrorCode::malformed, "a snapshot with an entry without an id of its own");
     }
+    for (const auto& leaf : state.verification())
+        if (leaf.key().size() == NodeId::size || !values.emplace(to_bytes(leaf.key()), to_bytes(leaf.value())).second)
+            return fail(ErrorCode::malformed, "a snapshot with a leaf of verification without a key of its own");
     return restore(values, height, time);
 }
 

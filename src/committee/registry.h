@@ -16,8 +16,10 @@
 
 namespace planetserve::committee {
 
-// What a block changed; an empty value is a removal.
-using Changes = std::map<NodeId, std::optional<Bytes>>;
+// What a block changed, by key: a node's id, or one of verification's leaves. An empty value is a removal.
+using Changes = std::map<Bytes, std::optional<Bytes>>;
+// A whole state, by the same keys.
+using Values = std::map<Bytes, Bytes>;
 
 class Registry {
 public:
@@ -42,6 +44,8 @@ public:
     const std::map<NodeId, Entry>& entries() const { return entries_; }
     // Entries with a descriptor.
     std::size_t nodes() const { return nodes_; }
+    // Null where the genesis asks for none.
+    const verification::Verification* verification() const { return verification_ ? &*verification_ : nullptr; }
     // When a block is due even without transactions: a lease to expire, or a sign that the chain lives.
     std::optional<UnixTime> next_due() const;
 
@@ -51,7 +55,7 @@ public:
     std::optional<EntryProof> prove(const NodeId& id) const;
     // Put a state back, as of a height and time: from a store's entries, or from serialise(). Fail, and change nothing,
     // when it does not parse. Whether it is the right one is for the caller to see from app_hash().
-    Status restore(const std::map<NodeId, Bytes>& values, std::int64_t height, UnixTime time);
+    Status restore(const Values& values, std::int64_t height, UnixTime time);
     Status restore(ByteView serialised, std::int64_t height, UnixTime time);
 
 private:
@@ -63,6 +67,7 @@ private:
     void put(const NodeId& id, Entry entry);
     void put_encoded(const NodeId& id, Entry entry, Bytes value);
     void erase(const NodeId& id);
+    void count(const Entry& entry, int change);
     std::vector<crypto::Digest> leaf_hashes() const;
 
     Parameters parameters_;
@@ -74,8 +79,11 @@ private:
     std::set<std::pair<UnixTime, NodeId>> expiries_;
     std::set<NodeId> changed_;
     std::size_t nodes_ = 0;
+    std::size_t model_nodes_ = 0;
     std::uint64_t bytes_ = 0;  // of all values
     crypto::Digest app_hash_{};
+    std::optional<verification::Verification> verification_;
+    VerificationLeaves verification_leaves_;
 };
 
 }  // namespace planetserve::committee

@@ -246,7 +246,7 @@ TEST_F(RegistryTest, EntriesAreHashedAsTheyAreSoThatLaterFieldsDoNoHarm) {
     Bytes value = registry.prove(member.identity.id())->value;
     append(value, Bytes{0x98, 0x06, 0x01});  // field 99, a number
     Registry later(genesis_);
-    ASSERT_TRUE(later.restore(std::map<NodeId, Bytes>{{member.identity.id(), value}}, 1, UnixTime{2'000'000}));
+    ASSERT_TRUE(later.restore(Values{{to_bytes(member.identity.id().bytes()), value}}, 1, UnixTime{2'000'000}));
     auto parsed = parse_state(later.serialise());
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed->app_hash, later.app_hash());
@@ -262,7 +262,7 @@ TEST_F(RegistryTest, AgreesWithANaiveTwinAndReplaysToTheSameHash) {
     };
     Registry registry(genesis_), replayed(genesis_);
     std::map<NodeId, Twin> twin;
-    std::map<NodeId, Bytes> stored;
+    Values stored;
     std::vector<Member> members;
     for (int i = 0; i < 20; ++i) members.push_back(make_member(random_));
     std::int64_t now = 2'000'000;

@@ -46,6 +46,8 @@ Bytes sign(const Transaction& transaction, const crypto::Identity& identity) {
         load->set_running(renew->load.running);
         load->set_queued(renew->load.queued);
         load->set_latency_ms(renew->load.latency_ms);
+    } else if (const auto* verify = std::get_if<Verify>(&transaction.body)) {
+        message.set_verify(to_string(verify->signed_transaction));
     } else {
         message.mutable_deregister();
     }
@@ -84,6 +86,16 @@ Result<Transaction> parse_transaction(ByteView bytes) {
         }
         case proto::Transaction::kDeregister:
             return transaction;
+        case proto::Transaction::kVerify: {
+            Verify verify{to_bytes(message.verify()), {}};
+            auto parsed = verification::parse_transaction(verify.signed_transaction);
+            if (!parsed) return std::unexpected(parsed.error());
+            if (parsed->sender != transaction.sender)
+                return fail(ErrorCode::permission_denied, "a verification node may speak for itself only");
+            verify.transaction = std::move(*parsed);
+            transaction.body = std::move(verify);
+            return transaction;
+        }
         case proto::Transaction::BODY_NOT_SET:
             break;
     }

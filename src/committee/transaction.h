@@ -5,6 +5,7 @@
 
 #include "committee/descriptor.h"
 #include "crypto/identity.h"
+#include "verification/transaction.h"
 
 namespace planetserve::committee {
 
@@ -18,12 +19,17 @@ struct Renew {
     Load load;
 };
 struct Deregister {};
+// A verification node's word in the running epoch: what it signed, and what that says.
+struct Verify {
+    Bytes signed_transaction;
+    verification::Transaction transaction;
+};
 
 struct Transaction {
     wire::NetworkId network;
     NodeId sender;
     std::uint64_t sequence = 0;  // milliseconds since 1970, later than any before it
-    std::variant<Register, Renew, Deregister> body;
+    std::variant<Register, Renew, Deregister, Verify> body;
 };
 
 // A registration of the identity's own node. Fills in the descriptor's sequence and signs it.

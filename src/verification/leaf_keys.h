@@ -1,4 +1,4 @@
-// The keys of verification's leaves. Only for the sources of this folder.
+// The keys of verification's leaves.
 #pragma once
 
 #include "base/ids.h"

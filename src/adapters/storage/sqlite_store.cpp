@@ -99,9 +99,7 @@ Result<std::optional<committee::StoredState>> SqliteStore::load(const wire::Netw
     Statement entries(database_, "SELECT id, value FROM entry");
     int step = 0;
     while ((step = entries.step()) == SQLITE_ROW) {
-        auto id = NodeId::from(entries.bytes(0));
-        if (!id) return fail(ErrorCode::malformed, file_ + " is damaged: an id has the wrong size");
-        state.entries.emplace(*id, to_bytes(entries.bytes(1)));
+        state.entries.emplace(to_bytes(entries.bytes(0)), to_bytes(entries.bytes(1)));
     }
     if (step != SQLITE_DONE) return std::unexpected(error("read"));
     return state;
@@ -116,7 +114,7 @@ Status SqliteStore::save(const wire::NetworkId& network, std::int64_t height, Un
     for (const auto& [id, value] : changes) {
         Statement& statement = value ? put : remove;
         statement.reset();
-        statement.bind(1, id.bytes());
+        statement.bind(1, id);
         if (value) statement.bind(2, *value);
         ok = ok && statement.step() == SQLITE_DONE;
     }

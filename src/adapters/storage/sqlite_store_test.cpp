@@ -23,9 +23,9 @@ protected:
     }
     void TearDown() override { std::filesystem::remove_all(directory_); }
     std::filesystem::path file() const { return directory_ / "registry.sqlite"; }
-    static NodeId node(std::uint8_t number) {
-        NodeId id;
-        id.value[0] = number;
+    static Bytes node(std::uint8_t number) {
+        Bytes id(NodeId::size);
+        id[0] = number;
         return id;
     }
 
@@ -46,7 +46,7 @@ TEST_F(SqliteStoreTest, KeepsWhatWasSaved) {
     ASSERT_TRUE(state && *state);
     EXPECT_EQ((*state)->height, 2);
     EXPECT_EQ((*state)->app_hash, crypto::Digest{2});
-    EXPECT_EQ((*state)->entries, (std::map<NodeId, Bytes>{{node(2), Bytes{2, 2}}, {node(3), Bytes{}}}));
+    EXPECT_EQ((*state)->entries, (committee::Values{{node(2), Bytes{2, 2}}, {node(3), Bytes{}}}));
     wire::NetworkId other;
     EXPECT_NE((*store)->load(other).error().message.find("another network"), std::string::npos);
 }

@@ -1,0 +1,210 @@
+// Verification as a part of the registry's state: one hash, one list, one store.
+
+#include <gtest/gtest.h>
+
+#include "committee/test_support.h"
+
+namespace planetserve::committee {
+namespace {
+
+using verification::Phase;
+
+class Verified : public testing::Test {
+protected:
+    Verified() {
+        genesis_.chain_id = "test";
+        genesis_.time = UnixTime{1'000'000};
+        for (int i = 0; i < 4; ++i) {
+            verifiers_.push_back(crypto::Identity::generate(random_));
+            genesis_.validators.push_back({"v",
+                                           verifiers_.back().id(),
+                                           1,
+                                           {"127.0.0.1", 1},
+                                           Endpoint{"127.0.0.1", static_cast<std::uint16_t>(i + 2)}});
+        }
+        genesis_.parameters.update_interval_ms = 0;
+        genesis_.parameters.verification = verification::Parameters{.epoch_ms = 20'000,
+                                                                    .draw_ms = 2'000,
+                                                                    .leader_ms = 4'000,
+                                                                    .leaders = 2,
+                                                                    .recheck_ms = 3'000,
+                                                                    .commit_ms = 3'000,
+                                                                    .reveal_ms = 2'000};
+    }
+
+    Bytes signed_word(const crypto::Identity& verifier, decltype(verification::Transaction::body) body,
+                      const Registry& registry) {
+        verification::Transaction word{genesis_.network(), verifier.id(), registry.verification()->epoch().number,
+                                       std::move(body)};
+        Verify verify{verification::sign(word, verifier), word};
+        return sign({genesis_.network(), verifier.id(), static_cast<std::uint64_t>(registry.time().milliseconds),
+                     std::move(verify)},
+                    verifier);
+    }
+    void block(Registry& registry, std::int64_t time, const std::vector<Bytes>& transactions = {}) {
+        registry.begin_block(registry.height() + 1, UnixTime{time});
+        for (const Bytes& transaction : transactions)
+            if (auto applied = registry.apply(transaction); !applied) refused_.push_back(applied.error());
+        for (auto& [key, value] : registry.commit()) {
+            if (value)
+                stored_[key] = *value;
+            else
+                stored_.erase(key);
+        }
+    }
+    // An epoch in which everybody gives the node this credit.
+    void judge(Registry& registry, const NodeId& node, verification::Millionths credit) {
+        std::int64_t begin =
+            registry.verification()->schedule().begin(registry.verification()->epoch().number + 1).milliseconds;
+        block(registry, begin);
+        std::vector<Bytes> draws;
+        for (const auto& verifier : verifiers_)
+            draws.push_back(signed_word(verifier,
+                                        verification::Draw{crypto::vrf_prove(
+                                            verifier, registry.verification()->alpha(verification::Purpose::draw))},
+                                        registry));
+        block(registry, begin + 500, draws);
+        block(registry, begin + 2'100);
+        NodeId leader = *registry.verification()->epoch().leader(0);
+        const auto& leading =
+            *std::ranges::find(verifiers_, leader, [](const auto& verifier) { return verifier.id(); });
+        block(registry, begin + 2'200,
+              {signed_word(
+                  leading,
+                  verification::Report{
+                      crypto::vrf_prove(leading, registry.verification()->alpha(verification::Purpose::plan)), {}, {}},
+                  registry)});
+        verification::Reveal reveal{{}, {{node, verification::Outcome::credit, credit}}};
+        std::vector<Bytes> commits, reveals;
+        block(registry, begin + 13'100);
+        for (const auto& verifier : verifiers_) {
+            auto digest = verification::commitment(genesis_.network(), registry.verification()->epoch().number,
+                                                   verifier.id(), {}, reveal);
+            commits.push_back(signed_word(verifier, verification::Commit{digest}, registry));
+            reveals.push_back(signed_word(verifier, reveal, registry));
+        }
+        block(registry, begin + 13'200, commits);
+        block(registry, begin + 16'100, reveals);
+        block(registry, begin + 19'000);
+    }
+
+    SeededRandom random_{5};
+    Genesis genesis_;
+    std::vector<crypto::Identity> verifiers_;
+    std::vector<Error> refused_;
+    Values stored_;
+};
+
+TEST_F(Verified, AGenesisSaysHowAndAnotherWayIsAnotherNetwork) {
+    auto parsed = Genesis::parse(genesis_.to_json());
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->parameters, genesis_.parameters);
+    EXPECT_EQ(parsed->network(), genesis_.network());
+    Genesis other = genesis_;
+    other.parameters.verification->tau = 1;
+    EXPECT_NE(other.network(), genesis_.network());
+    other.parameters.verification.reset();
+    EXPECT_EQ(other.to_json().find("verification"), std::string::npos);
+    std::string json = genesis_.to_json();
+    json.replace(json.find("\"tau\""), 5, "\"taw\"");
+    EXPECT_NE(Genesis::parse(json).error().message.find("taw"), std::string::npos);
+    json = genesis_.to_json();
+    json.replace(json.find("\"epoch_ms\":20000"), 16, "\"epoch_ms\":20");
+    EXPECT_FALSE(Genesis::parse(json));
+}
+
+TEST_F(Verified, ListsBringReputationsUnderTheSameHash) {
+    Registry registry(genesis_);
+    Member node = make_member(random_, wire::Role::model);
+    block(registry, 1'000'100,
+          {sign(make_register(node.descriptor, genesis_.network(), 1'000'100, node.identity), node.identity)});
+    for (int epoch = 0; epoch < 3; ++epoch) {
+        judge(registry, node.identity.id(), 0);
+        auto parsed = parse_state(registry.serialise());
+        ASSERT_TRUE(parsed) << parsed.error().message;
+        EXPECT_EQ(parsed->app_hash, registry.app_hash());
+        ASSERT_TRUE(parsed->reputations);
+        EXPECT_EQ(parsed->reputations->of(node.identity.id()), registry.verification()->reputation(node.identity.id()));
+        EXPECT_EQ(parsed->reputations->standings.at(node.identity.id()).scores, static_cast<std::uint64_t>(epoch) + 1);
+        EXPECT_FALSE(parsed->reputations->trusted(node.identity.id()));
+        EXPECT_TRUE(parsed->reputations->trusted(verifiers_[0].id())) << "one without a score";
+    }
+    EXPECT_TRUE(refused_.empty()) << refused_.front().message;
+    // A proof of an entry counts the other leaves too.
+    block(registry, registry.time().milliseconds + 100,
+          {sign(make_register(node.descriptor, genesis_.network(),
+                              static_cast<std::uint64_t>(registry.time().milliseconds) + 100, node.identity),
+                node.identity)});
+    auto proof = registry.prove(node.identity.id());
+    ASSERT_TRUE(proof);
+    EXPECT_TRUE(verify_entry(node.identity.id(), *proof, registry.app_hash()));
+    // Another reputation is another hash.
+    std::string bytes(as_text(registry.serialise()));
+    auto standing =
+        verification::encode_standing(node.identity.id(), registry.verification()->standings().begin()->second);
+    auto better = registry.verification()->standings().begin()->second;
+    better.reputation = verification::one;
+    auto forged = verification::encode_standing(node.identity.id(), better);
+    if (forged.size() == standing.size()) {
+        bytes.replace(bytes.find(as_text(standing)), standing.size(), as_text(forged));
+        EXPECT_NE(parse_state(as_bytes(bytes))->app_hash, registry.app_hash());
+    }
+}
+
+TEST_F(Verified, ComesBackFromItsStoreAndFromASnapshot) {
+    Registry registry(genesis_);
+    Member node = make_member(random_, wire::Role::model);
+    judge(registry, node.identity.id(), 900'000);
+    judge(registry, node.identity.id(), 100'000);
+    for (bool snapshot : {false, true}) {
+        Registry restored(genesis_);
+        auto done = snapshot ? restored.restore(registry.serialise(), registry.height(), registry.time())
+                             : restored.restore(stored_, registry.height(), registry.time());
+        ASSERT_TRUE(done) << done.error().message;
+        EXPECT_EQ(restored.app_hash(), registry.app_hash());
+        EXPECT_EQ(restored.verification()->reputation(node.identity.id()),
+                  registry.verification()->reputation(node.identity.id()));
+        Registry a = restored, b = registry;
+        judge(a, node.identity.id(), 700'000);
+        judge(b, node.identity.id(), 700'000);
+        EXPECT_EQ(a.app_hash(), b.app_hash());
+    }
+    Genesis other = genesis_;
+    other.parameters.verification.reset();
+    EXPECT_FALSE(Registry(other).restore(stored_, 1, registry.time()));
+    Registry without(other);
+    Values entries;
+    EXPECT_TRUE(without.restore(entries, 1, registry.time()));
+    EXPECT_FALSE(Registry(genesis_).restore(entries, 1, registry.time()));
+}
+
+TEST_F(Verified, OnlyVerifiersAreHeardAndOnlyForThemselves) {
+    Registry registry(genesis_);
+    block(registry, 1'000'100);
+    auto stranger = crypto::Identity::generate(random_);
+    auto draw =
+        verification::Draw{crypto::vrf_prove(stranger, registry.verification()->alpha(verification::Purpose::draw))};
+    block(registry, 1'000'200, {signed_word(stranger, draw, registry)});
+    ASSERT_EQ(refused_.size(), 1u);
+    EXPECT_EQ(refused_[0].code, ErrorCode::permission_denied);
+    // Another's word in an envelope of one's own.
+    verification::Transaction word{genesis_.network(), verifiers_[0].id(), 0,
+                                   verification::Draw{crypto::vrf_prove(
+                                       verifiers_[0], registry.verification()->alpha(verification::Purpose::draw))}};
+    Bytes stolen =
+        sign({genesis_.network(), verifiers_[1].id(), 1'000'200, Verify{verification::sign(word, verifiers_[0]), word}},
+             verifiers_[1]);
+    EXPECT_EQ(parse_transaction(stolen).error().code, ErrorCode::permission_denied);
+    Genesis other = genesis_;
+    other.parameters.verification.reset();
+    Registry without(other);
+    word.network = other.network();
+    Bytes unasked =
+        sign({other.network(), verifiers_[0].id(), 1'000'200, Verify{verification::sign(word, verifiers_[0]), word}},
+             verifiers_[0]);
+    without.begin_block(1, UnixTime{1'000'200});
+    EXPECT_EQ(without.apply(unasked).error().code, ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace planetserve::committee
