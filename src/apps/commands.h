@@ -15,6 +15,8 @@ struct UpOptions {
     std::optional<std::size_t> users;      // 16
     std::optional<std::size_t> models;     // 3
     std::optional<std::size_t> verifiers;  // 1
+    std::optional<bool> verify;            // of the genesis: a committee does
+    std::uint32_t epoch_seconds = 600;     // of the genesis
     std::optional<std::uint16_t> port;     // 8400, or the next free one
 };
 

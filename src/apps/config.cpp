@@ -177,18 +177,20 @@ Result<UserConfig> load_user_config(const std::filesystem::path& file) {
     });
 }
 
+void read_models(const YAML::Node& list, std::vector<ServedModelConfig>& models) {
+    if (!list.IsSequence()) throw YAML::Exception(list.Mark(), "must be a list");
+    for (const auto& item : list) {
+        ServedModelConfig model;
+        read_mapping(item, "models.", model_keys(model));
+        check_model(model);
+        models.push_back(std::move(model));
+    }
+}
+
 Result<ModelConfig> load_model_config(const std::filesystem::path& file) {
     return load<ModelConfig>(file, [](const YAML::Node& node, ModelConfig& config) {
         Keys keys = common_keys(config.common);
-        keys["models"] = [&](const YAML::Node& list) {
-            if (!list.IsSequence()) throw YAML::Exception(list.Mark(), "must be a list");
-            for (const auto& item : list) {
-                ServedModelConfig model;
-                read_mapping(item, "models.", model_keys(model));
-                check_model(model);
-                config.models.push_back(std::move(model));
-            }
-        };
+        keys["models"] = [&](const YAML::Node& list) { read_models(list, config.models); };
         RoutingConfig& routing = config.routing;
         Keys routing_keys{{"forwarding", into(routing.forwarding)},
                           {"sync_ms", within(routing.sync_ms, 100, 60'000)},
@@ -214,6 +216,14 @@ Result<VerifierConfig> load_verifier_config(const std::filesystem::path& file) {
         Keys consensus{{"listen", endpoint_into(config.consensus_listen)}, {"program", into(config.consensus_program)}};
         Keys status{{"listen", into(config.status_listen)}};
         Keys keys = common_keys(config.common);
+        keys["models"] = [&](const YAML::Node& list) {
+            read_models(list, config.models);
+            for (const ServedModelConfig& model : config.models)
+                if (model.upstream)
+                    throw YAML::Exception(list.Mark(),
+                                          "'models.upstream' is for model nodes; a verification node scores "
+                                          "by a copy of its own: 'catalogue', 'file' or 'url'");
+        };
         keys["consensus"] = [&](const YAML::Node& value) { read_mapping(value, "consensus.", consensus); };
         keys["status"] = [&](const YAML::Node& value) { read_mapping(value, "status.", status); };
         read_mapping(node, "", keys);

@@ -75,6 +75,8 @@ struct ModelConfig {
 
 struct VerifierConfig {
     CommonConfig common;
+    // Those it has copies of, to score answers by; of others it has no opinion.
+    std::vector<ServedModelConfig> models;
     std::optional<std::string> status_listen;  // the operator's endpoint; none without it
     // Of a committee: where the other validators' consensus engines connect, when it is not what the genesis says; and
     // CometBFT's program, when it is neither $PLANETSERVE_COMETBFT nor in PATH.

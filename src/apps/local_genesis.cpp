@@ -10,12 +10,24 @@
 
 namespace planetserve::apps {
 
-Status ensure_local_genesis(const NetworkHome& home, const NetworkFile& network) {
+verification::Parameters verification_of_epoch(std::uint32_t seconds) {
+    verification::Parameters parameters;
+    const std::int64_t usual = parameters.epoch_ms;
+    parameters.epoch_ms = std::int64_t{seconds} * 1000;
+    for (std::int64_t* part : {&parameters.draw_ms, &parameters.leader_ms, &parameters.recheck_ms,
+                               &parameters.commit_ms, &parameters.reveal_ms})
+        *part = *part * parameters.epoch_ms / usual;
+    return parameters;
+}
+
+Status ensure_local_genesis(const NetworkHome& home, const NetworkFile& network,
+                            const std::optional<LocalVerification>& verification) {
     if (std::filesystem::exists(home.genesis())) return {};
     crypto::SystemRandom random;
     SystemClock clock;
     committee::Genesis genesis{
         "local-" + to_hex(random.id<FixedBytes<struct ChainTag, 4>>().bytes()), clock.unix_now(), {}, {}};
+    if (verification) genesis.parameters.verification = verification->parameters;
     auto verifiers = std::count_if(network.nodes.begin(), network.nodes.end(),
                                    [](const NetworkNode& node) { return node.role == "verifier"; });
     std::set<std::uint16_t> taken;
@@ -41,6 +53,10 @@ Status ensure_local_genesis(const NetworkHome& home, const NetworkFile& network)
         std::string config = "# Written by planetserve up.\nhome: \"" + home.node(node.name).string() +
                              "\"\ngenesis: \"" + home.genesis().string() + "\"\nlisten: \"" + address.to_string() +
                              "\"\nstatus:\n  listen: \"127.0.0.1:0\"\n";
+        if (verification) config += "models:\n";
+        if (verification)
+            for (const std::string& model : verification->models)
+                config += "  - {name: " + model + ", catalogue: " + model + ", context: 2048}\n";
         if (auto written = write_file(home.config(node.name), config); !written) return written;
     }
     return write_file(home.genesis(), genesis.to_json() + "\n");

@@ -36,6 +36,11 @@ int main(int argc, char** argv) {
     up->add_option("--verifiers", up_options.verifiers,
                    "verification nodes (default 1; more are a committee, which needs CometBFT)")
         ->check(CLI::Range(1, 16));
+    up->add_flag(
+        "--verify,!--no-verify", up_options.verify,
+        "whether model nodes are challenged and scored (default: by a committee); fixed once the network is made");
+    up->add_option("--epoch-seconds", up_options.epoch_seconds, "between two challenges of a model node (default 600)")
+        ->check(CLI::Range(10, 86'400));
     up->add_option("--port", up_options.port, "port of the API on 127.0.0.1 (default 8400, or the next that is free)")
         ->check(CLI::Range(1, 65535));
     up->callback([&] {

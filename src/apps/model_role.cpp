@@ -7,6 +7,8 @@
 #include <cstdlib>
 
 #include "adapters/llama/gguf.h"
+#include "apps/directory_view.h"
+#include "apps/engine_program.h"
 #include "apps/model_file.h"
 #include "apps/model_status.h"
 
@@ -14,19 +16,12 @@ namespace planetserve::apps {
 
 namespace {
 
-Result<std::filesystem::path> engine_program() {
-    const char* directory = std::getenv("PLANETSERVE_ENGINE");
-    std::filesystem::path program =
-        std::filesystem::path(directory == nullptr ? "" : directory) / "bin" / "llama-server";
-    if (directory == nullptr || !std::filesystem::exists(program))
-        return fail(ErrorCode::not_found,
-                    "llama-server is not built; run ./planetserve model, which builds it, or set PLANETSERVE_ENGINE to "
-                    "its directory");
-    return program;
+// As the group weighs it: above its threshold for a node that is trusted, and not for another.
+double weight_of(const committee::DirectoryList& list, const NodeId& node) {
+    const double threshold = routing::Parameters{}.trust_threshold;
+    const double reputation = static_cast<double>(reputation_of(list, node)) / verification::one;
+    return is_trusted(list, node) ? std::max(reputation, threshold + 1e-6) : std::min(reputation, threshold);
 }
-
-// Of every node, until the committee judges them.
-constexpr double initial_reputation = 0.5;
 
 // Of keys and values, a token's, where the engine is somebody else's and does not say.
 constexpr std::uint64_t usual_kv_bytes = 32 << 10;
@@ -158,9 +153,9 @@ void ModelRole::on_list(const committee::DirectoryList& list) {
             if (id == self || !entry.descriptor || entry.descriptor->role != wire::Role::model) continue;
             if (std::ranges::any_of(entry.descriptor->models,
                                     [&](const auto& model) { return model.name == served.model.name; }))
-                peers.push_back({id, initial_reputation});
+                peers.push_back({id, weight_of(list, id)});
         }
-        node_.groups().set_peers(served.model.name, peers, initial_reputation);
+        node_.groups().set_peers(served.model.name, peers, weight_of(list, self));
     }
 }
 

@@ -61,10 +61,22 @@ int run_role(const VerifierConfig& config, Runtime& runtime, VerifierRole& role,
     return runtime.run(endpoint ? endpoint->url() : "", std::move(on_stop));
 }
 
+Status verify(const VerifierConfig& config, Runtime& runtime, VerifierRole& role, committee::Engine& engine,
+              VerificationRole::ReadRegistry registry) {
+    if (!runtime.genesis().parameters.verification) return {};
+    auto made = VerificationRole::make(runtime, config, engine, std::move(registry));
+    if (!made) return std::unexpected(made.error());
+    role.verify(std::move(*made));
+    return {};
+}
+
 int run_alone(const VerifierConfig& config, Runtime& runtime, committee::Store& store) {
     auto engine = committee::EmbeddedEngine::open(runtime.genesis(), runtime.keys().identity, store);
     if (!engine) return error_exit(engine.error().message);
     EmbeddedVerifier role(runtime, **engine);
+    if (auto verified = verify(config, runtime, role, **engine, [&engine] { return &(*engine)->registry(); });
+        !verified)
+        return error_exit(verified.error().message);
     return run_role(config, runtime, role, [](const std::function<void()>& finished) { finished(); });
 }
 
@@ -89,6 +101,8 @@ int run_in_committee(const VerifierConfig& config, Runtime& runtime, committee::
         });
     if (auto running = engine.run(); !running) return error_exit(running.error().message);
     CommitteeVerifier role(runtime, engine);
+    if (auto verified = verify(config, runtime, role, engine, [&engine] { return engine.registry(); }); !verified)
+        return error_exit(verified.error().message);
     return run_role(config, runtime, role, [&](std::function<void()> finished) {
         when_stopped = std::move(finished);
         engine.stop();

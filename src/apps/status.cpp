@@ -1,6 +1,7 @@
 // `planetserve status`: what runs, and what the API's node sees of the network.
 
 #include <boost/json.hpp>
+#include <cstdio>
 #include <iomanip>
 #include <iostream>
 
@@ -48,6 +49,16 @@ void print_nodes(const json::object& all) {
     }
 }
 
+// Said where it was ever other than what a node begins with.
+std::string reputation_of(const json::object& node) {
+    const auto* reputation = node.if_contains("reputation");
+    const auto* trusted = node.if_contains("trusted");
+    if (reputation == nullptr || trusted == nullptr || !reputation->is_number() || !trusted->is_bool()) return "";
+    char number[16];
+    std::snprintf(number, sizeof(number), "%.2f", reputation->to_number<double>());
+    return std::string("  reputation ") + number + (trusted->as_bool() ? "" : red("  not trusted, gets no requests"));
+}
+
 void print_models(const json::object& all) {
     std::cout << bold("models") << "\n";
     for (const auto& item : all.at("model_nodes").as_array()) {
@@ -59,7 +70,7 @@ void print_models(const json::object& all) {
             first = false;
         }
         std::cout << "  " << node.at("running") << " running, " << node.at("queued") << " queued, of "
-                  << node.at("capacity") << "\n";
+                  << node.at("capacity") << reputation_of(node) << "\n";
     }
 }
 

@@ -220,7 +220,10 @@ int up(const UpOptions& options, const std::string&) {
         return error_exit("the genesis of " + path.string() + " names " + std::to_string(verifiers(*existing)) +
                           " verification node(s), which stay as they are; use another --home for another committee");
 
-    auto genesis = ensure_local_genesis(home, network);
+    std::optional<LocalVerification> verification;
+    if (options.verify.value_or(verifiers(network) > 1))
+        verification = {verification_of_epoch(options.epoch_seconds), {first_model, second_model}};
+    auto genesis = ensure_local_genesis(home, network, verification);
     if (!genesis) return error_exit(genesis.error().message);
     if (auto written = write_configs(home, network); !written) return error_exit(written.error().message);
 

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "apps/directory_view.h"
 #include "apps/user_status.h"
 
 namespace planetserve::apps {
@@ -18,24 +19,6 @@ node::UserNodeOptions options_of(const UserConfig& config) {
     options.pool.entries.count = config.entry_relays;
     options.asker.threshold = {config.n, config.k};
     return options;
-}
-
-node::DirectoryView view_of(const committee::DirectoryList& list, const NodeId& self) {
-    node::DirectoryView view;
-    std::vector<onion::RelayInfo> relays;
-    for (const auto& [id, entry] : list.entries) {
-        if (!entry.descriptor) continue;
-        const auto& descriptor = *entry.descriptor;
-        if (descriptor.role == wire::Role::user && id != self)
-            relays.push_back({id, descriptor.onion_key, descriptor.operator_name});
-        if (descriptor.role != wire::Role::model) continue;
-        node::ModelNodeInfo info{
-            id, descriptor.onion_key, {}, descriptor.capacity, entry.load.running, entry.load.queued};
-        for (const auto& model : descriptor.models) info.models.push_back(model.name);
-        view.models.push_back(std::move(info));
-    }
-    view.relays = std::move(relays);
-    return view;
 }
 
 }  // namespace

@@ -33,7 +33,9 @@ json::array model_nodes_of(const node::DirectoryView& view) {
                                      {"models", std::move(models)},
                                      {"capacity", node.capacity},
                                      {"running", node.running},
-                                     {"queued", node.queued}});
+                                     {"queued", node.queued},
+                                     {"trusted", node.trusted},
+                                     {"reputation", node.reputation / 1e6}});
     }
     return nodes;
 }

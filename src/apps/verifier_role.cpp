@@ -16,7 +16,10 @@ constexpr Duration block_interval = 100ms;
 }  // namespace
 
 void VerifierRole::on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
-    if (type != wire::FrameType::call_request) return;
+    if (type != wire::FrameType::call_request) {
+        if (verification_) verification_->on_frame(from, type, payload);
+        return;
+    }
     server_.on_call(from, payload, runtime_.clock().unix_now(), [&runtime = runtime_, from](const Bytes& answer) {
         // An asker whose queue is full or that is gone asks again.
         (void)runtime.links().send(from, wire::FrameType::call_response, {answer});
@@ -29,6 +32,7 @@ std::string VerifierRole::status_json() {
                         {"calls", server_.calls()},
                         {"refused", server_.refused()}};
     describe(status);
+    if (verification_) status["verification"] = verification_->status();
     return json::serialize(status);
 }
 
@@ -36,6 +40,7 @@ EmbeddedVerifier::EmbeddedVerifier(Runtime& runtime, committee::EmbeddedEngine& 
     : VerifierRole(runtime, engine), engine_(engine), next_(runtime.clock().now() + block_interval) {}
 
 void EmbeddedVerifier::on_timer() {
+    VerifierRole::on_timer();
     if (runtime_.clock().now() < next_) return;
     next_ = runtime_.clock().now() + block_interval;
     auto height = engine_.registry().height();

@@ -5,6 +5,7 @@
 #include "adapters/api/api_server.h"
 #include "adapters/cometbft/cometbft_engine.h"
 #include "apps/runtime.h"
+#include "apps/verification_role.h"
 #include "committee/directory_server.h"
 #include "committee/embedded_engine.h"
 
@@ -14,12 +15,23 @@ namespace planetserve::apps {
 class VerifierRole : public RoleEvents, public adapters::ApiState {
 public:
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override;
-    void on_link_down(const NodeId&) override {}
-    void on_drained(const NodeId&) override {}
+    void on_link_down(const NodeId& peer) override {
+        if (verification_) verification_->on_link_down(peer);
+    }
+    void on_drained(const NodeId& peer) override {
+        if (verification_) verification_->on_drained(peer);
+    }
+    void on_timer() override {
+        if (verification_) verification_->on_timer();
+    }
+    Time next_timer() const override { return verification_ ? verification_->next_timer() : Time::max(); }
     void on_list(const committee::DirectoryList&) override {}
 
     std::vector<adapters::ServedModel> models() override { return {}; }
     std::string status_json() override;
+
+    // Of a network that verifies its model nodes.
+    void verify(std::unique_ptr<VerificationRole> verification) { verification_ = std::move(verification); }
 
 protected:
     VerifierRole(Runtime& runtime, committee::Engine& engine) : runtime_(runtime), server_(engine) {}
@@ -30,6 +42,7 @@ protected:
 
 private:
     committee::DirectoryServer server_;
+    std::unique_ptr<VerificationRole> verification_;
 };
 
 // The only verification node of its network: it makes the blocks.
@@ -37,7 +50,7 @@ class EmbeddedVerifier final : public VerifierRole {
 public:
     EmbeddedVerifier(Runtime& runtime, committee::EmbeddedEngine& engine);
     void on_timer() override;
-    Time next_timer() const override { return next_; }
+    Time next_timer() const override { return std::min(next_, VerifierRole::next_timer()); }
     Status ready() override { return {}; }
 
 private:
@@ -52,8 +65,6 @@ class CommitteeVerifier final : public VerifierRole {
 public:
     CommitteeVerifier(Runtime& runtime, adapters::CometbftEngine& engine)
         : VerifierRole(runtime, engine), engine_(engine) {}
-    void on_timer() override {}
-    Time next_timer() const override { return Time::max(); }
     // Takes part, and has a list to serve.
     Status ready() override;
 

@@ -51,7 +51,7 @@ Result<std::unique_ptr<inference::Exchange>> Asker::start(inference::Request req
     auto names = model_names(directory_);
     if (directory_.models.empty())
         return fail(ErrorCode::unavailable, "the directory lists no model node yet; try again shortly");
-    if (std::find(names.begin(), names.end(), request.model) == names.end()) {
+    if (!request.node && std::find(names.begin(), names.end(), request.model) == names.end()) {
         std::string known;
         for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
         return fail(ErrorCode::not_found, "no model '" + request.model + "' is served; there are: " + known);

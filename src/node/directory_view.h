@@ -16,6 +16,8 @@ struct ModelNodeInfo {
     std::uint32_t capacity = 1;  // requests at once
     std::uint32_t running = 0;   // by its last word to the directory
     std::uint32_t queued = 0;
+    bool trusted = true;                 // gets requests
+    std::uint32_t reputation = 500'000;  // in millionths
 };
 
 struct DirectoryView {
@@ -29,7 +31,7 @@ inline const ModelNodeInfo* find_model_node(const DirectoryView& view, const Nod
     return found == view.models.end() ? nullptr : &*found;
 }
 
-// Names of all models served, each once, sorted.
+// Names of all models that trusted nodes serve, each once, sorted.
 std::vector<std::string> model_names(const DirectoryView& view);
 
 }  // namespace planetserve::node

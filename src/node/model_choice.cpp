@@ -7,7 +7,8 @@ namespace planetserve::node {
 
 std::vector<std::string> model_names(const DirectoryView& view) {
     std::set<std::string> names;
-    for (const ModelNodeInfo& node : view.models) names.insert(node.models.begin(), node.models.end());
+    for (const ModelNodeInfo& node : view.models)
+        if (node.trusted) names.insert(node.models.begin(), node.models.end());
     return {names.begin(), names.end()};
 }
 
@@ -18,7 +19,8 @@ const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::str
     double best_load = 0;
     std::uint64_t equals = 0;
     for (const ModelNodeInfo& node : view.models) {
-        if (excluded.contains(node.id) || std::find(node.models.begin(), node.models.end(), model) == node.models.end())
+        if (!node.trusted || excluded.contains(node.id) ||
+            std::find(node.models.begin(), node.models.end(), model) == node.models.end())
             continue;
         if (preferred == node.id) return &node;
         auto mine = own.find(node.id);

@@ -37,6 +37,10 @@ std::optional<PayloadLimits> payload_limits(std::uint8_t type) {
         case FrameType::call_request:
         case FrameType::call_response:
             return PayloadLimits{8, 1 << 20};
+        case FrameType::transcript_request:
+            return PayloadLimits{8, 8};
+        case FrameType::transcript:
+            return PayloadLimits{8, 1 << 20};
     }
     return std::nullopt;
 }

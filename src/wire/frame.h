@@ -37,6 +37,9 @@ enum class FrameType : std::uint8_t {
     // Calls to a verification node (docs/protocols/registry.md): call id (8 bytes), then a protobuf message.
     call_request = 48,
     call_response = 49,
+    // Between verification nodes (docs/protocols/verification.md): the epoch (8 bytes), and its transcript.
+    transcript_request = 50,
+    transcript = 51,
 };
 
 inline constexpr std::size_t frame_header_size = 4;

@@ -157,6 +157,7 @@ public:
     }
 
     const StateProofs& proofs() const { return proofs_; }
+    const committee::Registry* registry() const { return application_ ? &application_->registry() : nullptr; }
 
     ConsensusStatus status() const {
         ConsensusStatus status{state_, reason_, child_ ? child_->pid() : 0, starts_, 0, {}, peers_, 0, 0};
@@ -369,5 +370,7 @@ Result<committee::StateHeader> CometbftEngine::proof(UnixTime) {
 }
 Bytes CometbftEngine::proven_state() const { return life_->proofs().state(); }
 ConsensusStatus CometbftEngine::status() const { return life_->status(); }
+
+const committee::Registry* CometbftEngine::registry() const { return life_->registry(); }
 
 }  // namespace planetserve::adapters

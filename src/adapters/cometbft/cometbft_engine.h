@@ -72,6 +72,8 @@ public:
     Bytes proven_state() const override;
 
     ConsensusStatus status() const;
+    // The state after the last decided block; null while there is none. Good until the next event.
+    const committee::Registry* registry() const;
 
 private:
     class Life;

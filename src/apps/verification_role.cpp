@@ -1,0 +1,206 @@
+#include "apps/verification_role.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <bit>
+
+#include <boost/asio/post.hpp>
+
+#include "apps/directory_view.h"
+#include "apps/engine_program.h"
+#include "apps/model_file.h"
+#include "scoring/null_calibration.h"
+
+namespace planetserve::apps {
+
+namespace json = boost::json;
+
+namespace {
+
+// Between two looks at the state, and between two at the list of nodes.
+constexpr Duration poll_every = 100ms;
+constexpr Duration list_every = 1s;
+
+}  // namespace
+
+Result<std::unique_ptr<VerificationRole>> VerificationRole::make(Runtime& runtime, const VerifierConfig& config,
+                                                                 committee::Engine& engine, ReadRegistry registry) {
+    std::unique_ptr<VerificationRole> role(new VerificationRole(runtime, engine, std::move(registry)));
+    if (auto loaded = role->load_models(config.models); !loaded) return std::unexpected(loaded.error());
+    return role;
+}
+
+VerificationRole::VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry)
+    : runtime_(runtime),
+      engine_(engine),
+      registry_(std::move(registry)),
+      user_(runtime.keys(), {}, runtime.links(), runtime.random(), runtime.clock()),
+      duty_(runtime.genesis().network(), runtime.keys().identity, user_.asker(), *this, runtime.random(),
+            runtime.clock()) {}
+
+VerificationRole::~VerificationRole() = default;
+
+#ifdef PLANETSERVE_SCORER
+
+Status VerificationRole::load_models(const std::vector<ServedModelConfig>& models) {
+    std::map<std::string, adapters::JudgedModel> judged;
+    for (const ServedModelConfig& model : models) {
+        auto program = engine_program();
+        if (!program) return std::unexpected(program.error());
+        auto file = model_file(model);
+        if (!file) return std::unexpected(file.error());
+        adapters::ManagedEngineOptions options;
+        options.program = *program;
+        options.model_file = file->file;
+        options.alias = model.name;
+        // It only applies the model's template and tokenises.
+        options.slots = 1;
+        options.context = 256;
+        options.threads = 1;
+        options.cache_mib = 0;
+        std::string number = std::to_string(engines_.size());
+        options.socket = runtime_.home() / ("tokens-" + number + ".sock");
+        options.log = runtime_.home() / ("tokens-" + number + ".log");
+        engines_.push_back(std::make_unique<adapters::ManagedEngine>(runtime_.context(), options));
+        engines_.back()->run();
+        adapters::LlamaScorerOptions scorer;
+        scorer.model_file = file->file;
+        scorer.context = model.context;
+        scorer.sequences = 1;
+        scorer.threads = model.threads == 0 ? 1 : model.threads;
+        judged[model.name] = {engines_.back().get(), scorer};
+    }
+    judge_ = std::make_unique<adapters::Judge>(runtime_.context(), std::move(judged),
+                                               scoring::null_calibration(runtime_.random()),
+                                               [this](std::uint64_t epoch, std::vector<verification::Score> scores) {
+                                                   duty_.on_scores(epoch, std::move(scores));
+                                                   runtime_.rearm();
+                                               });
+    return {};
+}
+
+void VerificationRole::score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits) {
+    judge_->score(epoch, std::move(exhibits));
+}
+
+#else
+
+Status VerificationRole::load_models(const std::vector<ServedModelConfig>& models) {
+    if (models.empty()) return {};
+    return fail(ErrorCode::not_found,
+                "this program was built without the engine's libraries and cannot score models; run "
+                "./planetserve verifier, which builds them, or leave 'models' out");
+}
+
+// Without a model it has no opinion of its own.
+void VerificationRole::score(std::uint64_t epoch, std::vector<verifier::Exhibit>) {
+    boost::asio::post(runtime_.context(), [this, epoch] { duty_.on_scores(epoch, {}); });
+}
+
+#endif
+
+bool VerificationRole::on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
+    bool transcript = type == wire::FrameType::transcript_request || type == wire::FrameType::transcript;
+    if (!transcript) return user_.on_frame(from, type, payload);
+    if (runtime_.genesis().find(from) == nullptr) return true;
+    ByteReader reader(payload);
+    std::uint64_t epoch = reader.u64();
+    if (type == wire::FrameType::transcript) {
+        duty_.on_transcript(reader.rest());
+    } else if (auto own = duty_.transcript(epoch); !own.empty()) {
+        // Who does not get it asks again.
+        (void)runtime_.links().send(from, wire::FrameType::transcript, {ByteView(payload).first(8), own});
+    }
+    return true;
+}
+
+void VerificationRole::on_timer() {
+    user_.on_timer();
+    if (runtime_.clock().now() < std::min(next_poll_, duty_.next_timer())) return;
+    next_poll_ = runtime_.clock().now() + poll_every;
+    const committee::Registry* registry = registry_();
+    if (registry == nullptr || registry->verification() == nullptr) return;
+    if (registry->height() != list_height_ && runtime_.clock().now() >= list_taken_ + list_every)
+        take_registry(*registry);
+    duty_.update(*registry->verification(), model_nodes_);
+}
+
+Time VerificationRole::next_timer() const { return std::min({user_.next_timer(), duty_.next_timer(), next_poll_}); }
+
+// This node is the directory: what others fetch it knows.
+void VerificationRole::take_registry(const committee::Registry& registry) {
+    list_height_ = registry.height();
+    list_taken_ = runtime_.clock().now();
+    committee::DirectoryList list{{}, registry.entries(), {}};
+    user_.asker().update_directory(view_of(list, runtime_.keys().identity.id()));
+    runtime_.know(list);
+    model_nodes_.clear();
+    for (const auto& [id, entry] : list.entries) {
+        if (!entry.descriptor || entry.descriptor->role != wire::Role::model) continue;
+        verifier::ModelNodeEntry node{id, {}};
+        for (const auto& model : entry.descriptor->models) node.models.push_back(model.name);
+        std::ranges::sort(node.models);
+        model_nodes_.push_back(std::move(node));
+    }
+}
+
+void VerificationRole::submit(Bytes transaction) {
+    auto parsed = verification::parse_transaction(transaction);
+    if (!parsed) return;
+    const auto& identity = runtime_.keys().identity;
+    const UnixTime now = runtime_.clock().unix_now();
+    Bytes wrapped =
+        committee::sign({runtime_.genesis().network(), identity.id(), static_cast<std::uint64_t>(now.milliseconds),
+                         committee::Verify{std::move(transaction), std::move(*parsed)}},
+                        identity);
+    engine_.submit(wrapped, now, [this](const Status& taken) {
+        refusal_ = taken ? "" : taken.error().message;
+        if (!taken) spdlog::debug("a word of verification was not taken: {}", refusal_);
+    });
+}
+
+void VerificationRole::fetch_transcript(const NodeId& leader, std::uint64_t epoch) {
+    Bytes request;
+    ByteWriter(request).u64(epoch);
+    (void)runtime_.links().send(leader, wire::FrameType::transcript_request, {request});
+}
+
+json::object VerificationRole::status() const {
+    const committee::Registry* registry = registry_();
+    if (registry == nullptr || registry->verification() == nullptr) return {};
+    const auto& state = *registry->verification();
+    json::array standings;
+    for (const auto& [node, standing] : state.standings())
+        standings.push_back(json::object{{"node", node.hex()},
+                                         {"reputation", static_cast<double>(standing.reputation) / verification::one},
+                                         {"trusted", state.trusted(node)},
+                                         {"scores", standing.scores},
+                                         {"abnormal", std::popcount(standing.abnormal)},
+                                         {"last_epoch", standing.last_epoch}});
+    json::array verifiers;
+    for (const auto& [verifier, power] : state.verifiers().powers()) {
+        auto record = state.record(verifier);
+        verifiers.push_back(json::object{{"id", verifier.hex()},
+                                         {"power", power},
+                                         {"equivocations", record.equivocations},
+                                         {"far_epochs", std::popcount(record.far_epochs)},
+                                         {"missed_epochs", std::popcount(record.missed_epochs)},
+                                         {"flagged", state.flagged(verifier)}});
+    }
+    auto phase = state.schedule().phase(state.epoch().number, runtime_.clock().unix_now());
+    std::string problem = duty_.problem();
+#ifdef PLANETSERVE_SCORER
+    if (problem.empty()) problem = judge_->problem();
+#endif
+    return {{"epoch", state.epoch().number},
+            {"phase", verification::name_of(phase)},
+            {"leader", state.epoch().report ? state.epoch().report->leader.hex() : ""},
+            {"ballots", state.ballots().size()},
+            {"standings", std::move(standings)},
+            {"verifiers", std::move(verifiers)},
+            {"problem", problem},
+            {"refusal", refusal_}};
+}
+
+}  // namespace planetserve::apps
