@@ -12,11 +12,19 @@ namespace planetserve::apps {
 
 verification::Parameters verification_of_epoch(std::uint32_t seconds) {
     verification::Parameters parameters;
-    const std::int64_t usual = parameters.epoch_ms;
-    parameters.epoch_ms = std::int64_t{seconds} * 1000;
-    for (std::int64_t* part : {&parameters.draw_ms, &parameters.leader_ms, &parameters.recheck_ms,
-                               &parameters.commit_ms, &parameters.reveal_ms})
-        *part = *part * parameters.epoch_ms / usual;
+    const std::int64_t percent = std::int64_t{seconds} * 10;
+    if (percent * 100 >= parameters.epoch_ms) {
+        // The usual phases, and the rest of the time nothing.
+        parameters.epoch_ms = percent * 100;
+        return parameters;
+    }
+    parameters.epoch_ms = percent * 100;
+    parameters.draw_ms = 5 * percent;
+    parameters.leader_ms = 26 * percent;
+    parameters.leaders = 2;
+    parameters.recheck_ms = 16 * percent;
+    parameters.commit_ms = 14 * percent;
+    parameters.reveal_ms = 8 * percent;
     return parameters;
 }
 

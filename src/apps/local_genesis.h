@@ -17,7 +17,7 @@ struct LocalVerification {
     verification::Parameters parameters;
     std::vector<std::string> models;
 };
-// The usual phases in an epoch of another length. REQUIRES: at least 10 s.
+// Phases for an epoch of this length: short ones leave most of it to asking. REQUIRES: at least 10 s.
 verification::Parameters verification_of_epoch(std::uint32_t seconds);
 
 Status ensure_local_genesis(const NetworkHome& home, const NetworkFile& network,

@@ -190,8 +190,11 @@ json::object VerificationRole::status() const {
     }
     auto phase = state.schedule().phase(state.epoch().number, runtime_.clock().unix_now());
     std::string problem = duty_.problem();
+    if (auto ready = user_.asker().ready(); problem.empty() && !ready) problem = "cannot ask: " + ready.error().message;
+    json::object findings;
 #ifdef PLANETSERVE_SCORER
     if (problem.empty()) problem = judge_->problem();
+    for (const auto& [node, finding] : judge_->findings()) findings[node.hex()] = finding;
 #endif
     return {{"epoch", state.epoch().number},
             {"phase", verification::name_of(phase)},
@@ -199,6 +202,10 @@ json::object VerificationRole::status() const {
             {"ballots", state.ballots().size()},
             {"standings", std::move(standings)},
             {"verifiers", std::move(verifiers)},
+            {"challenges", json::object{{"asked", duty_.counters().asked},
+                                        {"answered", duty_.counters().answered},
+                                        {"last_failure", duty_.counters().last_failure}}},
+            {"findings", std::move(findings)},
             {"problem", problem},
             {"refusal", refusal_}};
 }

@@ -119,14 +119,11 @@ Challenge make_challenge(const ChallengeSeed& seed, const std::string& model) {
     challenge.profile.max_tokens = static_cast<std::uint32_t>(64 + 32 * random.below(5));
     challenge.messages = json::serialize(messages);
     // top_p and min_p so that no candidate of the top_k is left out: what is drawn is then top_k's and the
-    // temperature's alone.
-    challenge.body = json::serialize(json::object{{"model", model},
-                                                  {"messages", messages},
-                                                  {"temperature", temperature},
-                                                  {"top_k", challenge.profile.top_k},
-                                                  {"top_p", 1.0},
-                                                  {"min_p", 0.0},
-                                                  {"max_tokens", challenge.profile.max_tokens}});
+    // temperature's alone. Numbers as people write them.
+    challenge.body = R"({"model":)" + json::serialize(json::value(model)) + R"(,"messages":)" + challenge.messages +
+                     R"(,"temperature":)" + (temperature < 1 ? "0.8" : "1.0") +
+                     R"(,"top_k":40,"top_p":1.0,"min_p":0.0)" + R"(,"max_tokens":)" +
+                     std::to_string(challenge.profile.max_tokens) + "}";
     return challenge;
 }
 

@@ -98,6 +98,7 @@ Status Challenger::add(ChallengeTask task) {
     if (tasks() >= most_tasks) return fail(ErrorCode::exhausted, "too many challenges wait");
     Time at = task.at;
     waiting_.emplace(at, std::move(task));
+    at_once_ = most_at_once(tasks());
     return {};
 }
 
@@ -118,7 +119,7 @@ void Challenger::on_timer() {
         results.push_back(at->second->take());
         at = running_.erase(at);
     }
-    while (running_.size() < most_at_once && !waiting_.empty() && waiting_.begin()->first <= now) {
+    while (running_.size() < at_once_ && !waiting_.empty() && waiting_.begin()->first <= now) {
         auto asking = std::make_unique<Asking>(std::move(waiting_.begin()->second));
         waiting_.erase(waiting_.begin());
         asking->start(*this);
@@ -132,7 +133,7 @@ Time Challenger::next_timer() const {
     Time next = Time::max();
     for (const auto& [number, asking] : running_)
         next = std::min(next, asking->over() ? clock_.now() : asking->deadline());
-    if (running_.size() < most_at_once && !waiting_.empty()) next = std::min(next, waiting_.begin()->first);
+    if (running_.size() < at_once_ && !waiting_.empty()) next = std::min(next, waiting_.begin()->first);
     return next;
 }
 

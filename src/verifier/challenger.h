@@ -3,6 +3,7 @@
 // Pure: the overlay is a Service, time comes in. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -50,7 +51,8 @@ public:
     using OnResult = std::function<void(ChallengeResult)>;
     static constexpr std::size_t reply_limit = 1 << 20;
     static constexpr std::size_t most_tasks = 4096;
-    static constexpr std::size_t most_at_once = 4;
+    // Requests at once: few where there are few nodes, which may share a machine.
+    static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 16, 1, 16); }
 
     // The overlay outlives the challenger. on_result is told from within on_timer and must not
     // destroy the challenger.
@@ -75,6 +77,7 @@ private:
     std::multimap<Time, ChallengeTask> waiting_;
     std::map<std::uint64_t, std::unique_ptr<Asking>> running_;
     std::uint64_t next_number_ = 1;
+    std::size_t at_once_ = 1;
 };
 
 }  // namespace planetserve::verifier

@@ -135,6 +135,12 @@ void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelN
 }
 
 void Duty::on_result(ChallengeResult result) {
+    ++counters_.asked;
+    if (result.answer)
+        ++counters_.answered;
+    else
+        counters_.last_failure = "node " + result.task.node.brief() + ": " + std::string(to_string(result.outcome)) +
+                                 (result.why.empty() ? "" : ", " + result.why);
     TranscriptEntry entry{result.task.node, result.task.index, result.task.model, std::move(result.answer)};
     work_.results.insert_or_assign({entry.asked, entry.index}, std::move(entry));
     next_ = clock_.now();

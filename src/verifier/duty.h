@@ -56,6 +56,12 @@ public:
 
     // What this node asked and was answered as leader of an epoch; empty where it did not lead it, or not lately.
     ByteView transcript(std::uint64_t epoch) const;
+    struct Counters {
+        std::uint64_t asked = 0;
+        std::uint64_t answered = 0;
+        std::string last_failure = {};  // of a challenge, in words
+    };
+    const Counters& counters() const { return counters_; }
     // In words, for status; empty while all is well.
     const std::string& problem() const { return problem_; }
 
@@ -110,6 +116,7 @@ private:
     // What the running epoch's transcript has to be, for on_transcript.
     std::optional<verification::TakenReport> report_;
     std::optional<verification::ChallengePlan> plan_;
+    Counters counters_;
     std::string problem_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <cmath>
+#include <cstdio>
 
 namespace planetserve::adapters {
 
@@ -14,6 +15,15 @@ constexpr std::size_t most_pools = 4096;
 
 scoring::ScoredText text_of(const std::vector<scoring::Position>& positions, const scoring::SignedAnswer& answer) {
     return {.positions = positions, .finish = answer.finish};
+}
+
+std::string in_words(const scoring::Credit& credit, const scoring::Statistics& statistics) {
+    char text[200];
+    std::snprintf(text, sizeof(text),
+                  "credit %.2f (%s), %zu tokens, %zu mismatches, margin %.4f, entropy z %.2f, 1/PPL %.2f", credit.value,
+                  std::string(scoring::to_string(credit.grounds)).c_str(), statistics.tokens, statistics.mismatches,
+                  statistics.margin, statistics.entropy_z, statistics.inverse_perplexity);
+    return text;
 }
 
 }  // namespace
@@ -122,7 +132,10 @@ void Judge::finish(const std::shared_ptr<Job>& job) {
     for (auto& [node, score] : scores) {
         auto pool = pools_.find(node);
         if (pool == pools_.end()) continue;
-        auto credit = scoring::credit_of(pool->second.statistics(), calibration_);
+        const scoring::Statistics statistics = pool->second.statistics();
+        auto credit = scoring::credit_of(statistics, calibration_);
+        if (findings_.size() >= most_pools && !findings_.contains(node)) findings_.erase(findings_.begin());
+        findings_[node] = in_words(credit, statistics);
         if (credit.grounds == scoring::Grounds::inconclusive) continue;
         score.outcome = verification::Outcome::credit;
         score.credit = static_cast<verification::Millionths>(std::lround(credit.value * verification::one));

@@ -39,6 +39,8 @@ public:
     // own engine fails. Work under way for another epoch is dropped.
     void score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits);
 
+    // What was last found of a node, in words, as "credit 1.00 (replay), 142 tokens".
+    const std::map<NodeId, std::string>& findings() const { return findings_; }
     // What was wrong with this verifier's own scoring; empty while all is well.
     const std::string& problem() const { return problem_; }
 
@@ -54,6 +56,7 @@ private:
     scoring::Calibration calibration_;
     OnScores on_scores_;
     std::string problem_;
+    std::map<NodeId, std::string> findings_;
     std::shared_ptr<Job> job_;
     std::map<NodeId, scoring::Pool> pools_;  // of nodes without tokens enough so far
     std::unique_ptr<PromptTokens> tokens_;
