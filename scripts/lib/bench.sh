@@ -16,6 +16,8 @@ bench_verb() {
     if ((${#names[@]} == 0)); then mapfile -t names < <(benchmark_names); fi
     ((${#names[@]} > 0)) || fail "there are no benchmarks in this tree"
     if [[ " ${names[*]} " == *" routing "* ]]; then build_routing_peers; fi
+    locate_cometbft
+    if [[ " ${names[*]} " == *" committee "* ]] && find_go >/dev/null; then ensure_cometbft; fi
     rows=$(mktemp -d)
     for name in "${names[@]}"; do
         [[ -x $ROOT/build/release/bin/bench_$name ]] ||

@@ -115,7 +115,9 @@ int run_verifier(const fs::path& file) {
     auto config = load_verifier_config(file);
     if (!config) return error_exit(config.error().message);
     Runtime runtime(config->common, wire::Role::verifier);
-    auto store = adapters::SqliteStore::open(runtime.home() / "registry.sqlite");
+    auto store = adapters::SqliteStore::open(
+        runtime.home() / "registry.sqlite",
+        runtime.genesis().is_committee() ? adapters::Durability::whole_blocks : adapters::Durability::every_block);
     if (!store) return error_exit(store.error().message);
     return runtime.genesis().is_committee() ? run_in_committee(*config, runtime, **store)
                                             : run_alone(*config, runtime, **store);

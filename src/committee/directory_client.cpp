@@ -140,6 +140,7 @@ void DirectoryClient::on_submit_answer(ByteView body) {
     if (!answer.ParseFromArray(body.data(), static_cast<int>(body.size())))
         return fail_task(registration_, "an answer that does not parse");
     if (answer.body_case() == proto::Answer::kSubmitted) {
+        if (descriptor_ && !registered_) registered_sequence_ = last_sequence_;
         registered_ = descriptor_.has_value();
         return succeed(registration_, std::chrono::milliseconds(genesis_.parameters.renew_ms));
     }
@@ -256,6 +257,20 @@ Status DirectoryClient::check_descriptors(const ParsedState& state) const {
     return {};
 }
 
+// What was taken may be lost with the node that took it, before a block holds it. The renewals of a node that is not
+// listed are refused; one that is listed with what it said before must see it for itself.
+void DirectoryClient::notice_lost_registration() {
+    if (!registered_ || registration_.call) return;
+    auto settled = UnixTime{static_cast<std::int64_t>(registered_sequence_)} +
+                   std::chrono::milliseconds(genesis_.parameters.renew_ms);
+    if (list_->header.time < settled) return;
+    auto own = list_->entries.find(identity_.id());
+    if (own == list_->entries.end() || !own->second.descriptor) return;
+    if (own->second.descriptor->sequence >= registered_sequence_) return;
+    registered_ = false;
+    registration_.next = clock_.now();
+}
+
 Status DirectoryClient::take_list(StateHeader header, Bytes state) {
     auto parsed = parse_state(state);
     if (!parsed) return std::unexpected(parsed.error());
@@ -264,6 +279,7 @@ Status DirectoryClient::take_list(StateHeader header, Bytes state) {
     if (auto checked = check_descriptors(*parsed); !checked) return checked;
     state_ = std::move(state);
     list_ = DirectoryList{std::move(header), std::move(parsed->entries), std::move(parsed->reputations)};
+    notice_lost_registration();
     on_list_(*list_);
     return {};
 }

@@ -89,6 +89,7 @@ private:
     Status take_list(StateHeader header, Bytes state);
     Status check_header(const StateHeader& header);
     Status check_descriptors(const ParsedState& state) const;
+    void notice_lost_registration();
 
     Genesis genesis_;
     wire::NetworkId network_;
@@ -104,6 +105,7 @@ private:
     std::optional<NodeDescriptor> descriptor_;
     bool registered_ = false;
     std::uint64_t last_sequence_ = 0;
+    std::uint64_t registered_sequence_ = 0;  // of the registration that was taken last
     std::optional<DirectoryList> list_;
     Bytes state_;  // of list_, serialised
     // The list that is being fetched: its header, checked, and its bytes so far.

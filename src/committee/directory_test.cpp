@@ -138,6 +138,22 @@ TEST_F(Directory, ForgedListsAreRefused) {
     EXPECT_GE(node.client.list()->header.height, before);
 }
 
+TEST_F(Directory, ADescriptionThatWasTakenAndLostIsSentAgain) {
+    Node node(*this, genesis_);
+    node.register_as_user();
+    run(node, 10s);
+    ASSERT_EQ(node.client.list()->entries.at(node.identity.id()).descriptor->addresses[0].port, 7);
+    node.client.set_descriptor(
+        {node.identity.id(), wire::Role::user, {node.identity.id().value}, {{"127.0.0.1", 8}}, {}, 0, "", "test"});
+    node.client.on_timer();
+    for (auto& [from, answer] : std::exchange(answers_, {})) node.client.on_response(from, answer);
+    EXPECT_TRUE(node.client.registered());
+    reopen();  // with what waited for a block
+    run(node, 30s);
+    EXPECT_EQ(node.client.list()->entries.at(node.identity.id()).descriptor->addresses[0].port, 8);
+    EXPECT_TRUE(node.client.problem().empty()) << node.client.problem();
+}
+
 TEST_F(Directory, AnotherValidatorsSignatureDoesNotCount) {
     Genesis other = genesis_;
     other.validators[0].id = crypto::Identity::generate(random_).id();

@@ -47,15 +47,16 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& file) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& file, Durability durability) {
     sqlite3* raw = nullptr;
     int opened = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
     std::unique_ptr<SqliteStore> store(new SqliteStore(raw, file.string()));
     if (opened != SQLITE_OK) return std::unexpected(store->error("open"));
     sqlite3_busy_timeout(raw, 5000);
-    // FULL: a block that was answered for survives a power cut. There are few blocks a second.
-    if (auto set = store->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"); !set)
-        return std::unexpected(set.error());
+    const char* mode = durability == Durability::every_block
+                           ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                           : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;";
+    if (auto set = store->run(mode); !set) return std::unexpected(set.error());
     std::int64_t version = 0;
     {
         Statement query(raw, "PRAGMA user_version");

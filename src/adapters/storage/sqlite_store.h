@@ -10,10 +10,18 @@ struct sqlite3;
 
 namespace planetserve::adapters {
 
+enum class Durability : std::uint8_t {
+    every_block,  // what was saved survives a power cut
+    // Blocks saved last may be gone after a power cut, whole ones: for those who can get them again, as a committee's
+    // engine repeats them. Spares a write-through a block.
+    whole_blocks,
+};
+
 class SqliteStore final : public committee::Store {
 public:
     // Opens or creates the file. Fails for a file of a later version or that is no database, saying what to do.
-    static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& file);
+    static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& file,
+                                                     Durability durability = Durability::every_block);
     ~SqliteStore() override;
 
     Result<std::optional<committee::StoredState>> load(const wire::NetworkId& network) override;

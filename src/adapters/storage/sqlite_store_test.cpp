@@ -55,7 +55,7 @@ TEST_F(SqliteStoreTest, AKilledWriterLeavesAWholeBlock) {
     for (int round = 0; round < 5; ++round) {
         pid_t child = fork();
         if (child == 0) {
-            auto store = SqliteStore::open(file());
+            auto store = SqliteStore::open(file(), round % 2 == 0 ? Durability::every_block : Durability::whole_blocks);
             for (std::int64_t height = 1;; ++height) {
                 committee::Changes changes;
                 for (int i = 0; i < 50; ++i)
