@@ -94,7 +94,8 @@ private:
         Answers honest;
         auto arms = engine_arms(options.quick);
         // Arms of one engine follow each other.
-        std::ranges::sort(arms, {}, [](const Arm& arm) { return std::pair(arm.model, !arm.flash_attention); });
+        std::ranges::sort(arms, {},
+                          [](const Arm& arm) { return std::tuple(arm.model, !arm.flash_attention, arm.micro_batch); });
         const Arm* smaller = nullptr;
         for (const Arm& arm : arms) {
             auto answers = laboratory.ask(arm, challenges, profile, options.seed);
