@@ -43,7 +43,8 @@ struct LaboratoryOptions {
     Status resolve(const std::filesystem::path& folder);
 };
 
-// One engine runs at a time. Everything happens on the thread that runs the context.
+// One engine runs at a time. Everything happens on the thread that runs the context, but score(), which may be called
+// on one other meanwhile.
 class Laboratory {
 public:
     static Result<std::unique_ptr<Laboratory>> open(boost::asio::io_context& context, LaboratoryOptions options);
