@@ -10,12 +10,13 @@
 namespace planetserve::eval {
 
 struct Arm {
-    std::string name;
-    std::string title;
+    std::string name = "claimed";
+    std::string title = "the claimed model";
     // What its engine runs: "" is the claimed model; else a type that llama-quantize makes of it ("Q2_K"), "pruned", or
     // the path of a GGUF.
     std::string model = "";
     bool flash_attention = true;  // false: other kernels than the verifier's
+    unsigned micro_batch = 32;    // over 63 tokens: another kernel for long prompts
     Alteration alteration = Alteration::none;
     float temperature = 1;  // times what was asked for; 0: greedy
     bool ignores_seed = false;

@@ -33,7 +33,7 @@ void LaboratoryOptions::add_options(CLI::App& app) {
     app.add_option("--engine", engine, "folder of the engine (default: $PLANETSERVE_ENGINE)");
     app.add_option("--model-file", model,
                    "the claimed model, GGUF (default: SmolLM2-135M-Instruct.Q4_1.gguf in $PLANETSERVE_MODELS)");
-    app.add_option("--pruned-layers", pruned_layers, "which the smaller model lacks (default 9,12,15,18,21,24)");
+    app.add_option("--pruned-layers", pruned_layers, "which the smaller model lacks (default 10,15,20)");
     app.add_option("--threads", threads, "of the engine and of the scorer (default 1)")->check(CLI::Range(1, 256));
     app.add_option("--slots", slots, "answers at once (default 8)")->check(CLI::Range(1, 64));
 }
@@ -104,16 +104,16 @@ Result<std::filesystem::path> Laboratory::model_file(const std::string& model) {
     return file;
 }
 
-Result<std::string> Laboratory::engine_for(const std::string& model, bool flash_attention) {
-    std::string wanted = model + (flash_attention ? " with" : " without") + " flash attention";
+Result<std::string> Laboratory::engine_for(const Arm& arm) {
+    std::string wanted = arm.model + " " + std::to_string(arm.flash_attention) + " " + std::to_string(arm.micro_batch);
     if (server_ && serves_ == wanted) return server_->base_url();
     server_.reset();
-    auto file = model_file(model);
+    auto file = model_file(arm.model);
     if (!file) return std::unexpected(file.error());
     auto port = free_port();
     if (!port) return std::unexpected(port.error());
     LocalServerOptions options;
-    options.name = "the engine of " + (model.empty() ? "the claimed model" : model);
+    options.name = "the engine of " + (arm.model.empty() ? "the claimed model" : arm.model);
     options.base_url = "http://127.0.0.1:" + std::to_string(*port);
     options.log = options_.work / "engine.log";
     options.argv = {(options_.engine / "bin/llama-server").string(),
@@ -132,9 +132,9 @@ Result<std::string> Laboratory::engine_for(const std::string& model, bool flash_
                     "-tb",
                     std::to_string(options_.threads),
                     "-fa",
-                    flash_attention ? "on" : "off",
+                    arm.flash_attention ? "on" : "off",
                     "-ub",
-                    "32",
+                    std::to_string(arm.micro_batch),
                     "--cache-ram",
                     "0",
                     "--no-webui"};
@@ -146,7 +146,7 @@ Result<std::string> Laboratory::engine_for(const std::string& model, bool flash_
 }
 
 Status Laboratory::tokenize(std::vector<Challenge>& challenges) {
-    auto base = engine_for("", true);
+    auto base = engine_for(Arm{});
     if (!base) return std::unexpected(base.error());
     EngineCalls calls(context_, *base);
     std::vector<std::string> bodies;
@@ -172,7 +172,7 @@ Status Laboratory::tokenize(std::vector<Challenge>& challenges) {
 
 Result<std::vector<GivenAnswer>> Laboratory::ask(const Arm& arm, std::span<const Challenge> challenges,
                                                  const scoring::SamplingProfile& profile, std::uint64_t seed) {
-    auto base = engine_for(arm.model, arm.flash_attention);
+    auto base = engine_for(arm);
     if (!base) return std::unexpected(base.error());
     SeededRandom random(seed);
     std::vector<std::string> bodies;

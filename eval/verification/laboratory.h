@@ -33,7 +33,7 @@ struct LaboratoryOptions {
     std::filesystem::path engine;  // folder with bin/llama-server and bin/llama-quantize
     std::filesystem::path model;   // the claimed model, GGUF
     std::filesystem::path work;    // for logs and for the models that are made of it
-    std::string pruned_layers = "9,12,15,18,21,24";
+    std::string pruned_layers = "10,15,20";
     unsigned threads = 1;
     unsigned slots = 8;      // answers at once, from an engine and in the scorer
     unsigned context = 512;  // tokens of a prompt and its answer
@@ -43,7 +43,8 @@ struct LaboratoryOptions {
     Status resolve(const std::filesystem::path& folder);
 };
 
-// One engine runs at a time. Everything happens on the thread that runs the context.
+// One engine runs at a time. Everything happens on the thread that runs the context, but score(), which may be called
+// on one other meanwhile.
 class Laboratory {
 public:
     static Result<std::unique_ptr<Laboratory>> open(boost::asio::io_context& context, LaboratoryOptions options);
@@ -71,7 +72,7 @@ private:
     Laboratory(boost::asio::io_context& context, LaboratoryOptions options)
         : context_(context), options_(std::move(options)) {}
     Result<std::filesystem::path> model_file(const std::string& model);
-    Result<std::string> engine_for(const std::string& model, bool flash_attention);  // base URL
+    Result<std::string> engine_for(const Arm& arm);  // base URL
     Status run(const std::vector<std::string>& argv);
 
     boost::asio::io_context& context_;

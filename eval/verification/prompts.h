@@ -9,8 +9,8 @@ namespace planetserve::eval {
 
 using Messages = boost::json::array;
 
-// So many, of 20 to 120 tokens, drawn without repetition while there are different ones (some 4,800): a question or task
-// with a topic, some of them behind a system prompt or an earlier turn.
+// So many, of 20 to 120 tokens, drawn without repetition while there are different ones (some 4,800): a question or
+// task with a topic, some of them behind a system prompt or an earlier turn.
 std::vector<Messages> user_prompts(std::size_t count, std::uint64_t seed);
 
 enum class Alteration : std::uint8_t {

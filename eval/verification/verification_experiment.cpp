@@ -1,6 +1,8 @@
 #include "eval/verification/verification_experiment.h"
 
 #include <CLI/CLI.hpp>
+#include <future>
+#include <tuple>
 
 #include "base/random.h"
 #include "eval/verification/laboratory.h"
@@ -20,6 +22,7 @@ struct Size {
 constexpr Size whole{40, 200, 128, 128};
 constexpr Size small{3, 200, 64, 8};
 constexpr double mixed_share = 0.3;
+constexpr std::size_t part_size = 32;  // answers to calibrate by that are asked for before the last are scored
 
 class VerificationExperiment final : public Experiment {
 public:
@@ -36,6 +39,8 @@ public:
             ->check(CLI::Range(1, 100'000));
         app.add_option("--calibration", calibration_, "runs of honest nodes (default 200, the fewest)")
             ->check(CLI::Range(200, 100'000));
+        app.add_option("--pool", pool_, "tokens by which a credit is given (default 128; --quick 8)")
+            ->check(CLI::Range(8, 100'000));
         app.add_option("--temperature", temperature_, "that is asked for (default 0.8)")->check(CLI::Range(0.01, 2.0));
         laboratory_.add_options(app);
     }
@@ -43,6 +48,7 @@ public:
     Status run(const RunOptions& options, Report& report) override {
         Size size = options.quick ? small : whole;
         if (prompts_ > 0) size.prompts = prompts_;
+        if (pool_ > 0) size.pool = pool_;
         if (calibration_ > 0) size.calibration = calibration_;
         if (Status resolved = laboratory_.resolve(report.folder()); !resolved) return resolved;
         boost::asio::io_context context(1);
@@ -88,36 +94,53 @@ private:
         return subject;
     }
 
+    // Scores while the next engine answers.
+    struct Scoring {
+        Answers answers;
+        std::future<Result<Subject>> subject;
+    };
+
     Result<std::vector<Subject>> judge(Laboratory& laboratory, std::span<const Challenge> challenges,
                                        const scoring::SamplingProfile& profile, const RunOptions& options) {
         std::vector<Subject> subjects;
+        std::unique_ptr<Scoring> under_way;
+        auto finish = [&]() -> Status {
+            if (!under_way) return {};
+            auto subject = under_way->subject.get();
+            under_way.reset();
+            if (!subject) return std::unexpected(subject.error());
+            subjects.push_back(std::move(*subject));
+            return {};
+        };
+        auto begin = [&](std::string name, std::string title, bool honest, Answers answers) -> Status {
+            if (Status finished = finish(); !finished) return finished;
+            under_way = std::make_unique<Scoring>(std::move(answers));
+            under_way->subject = std::async(std::launch::async, [&, name, title, honest, of = under_way.get()] {
+                return scored(laboratory, name, title, honest, challenges, of->answers, profile);
+            });
+            return {};
+        };
         Answers honest;
         auto arms = engine_arms(options.quick);
         // Arms of one engine follow each other.
-        std::ranges::sort(arms, {}, [](const Arm& arm) { return std::pair(arm.model, !arm.flash_attention); });
-        const Arm* smaller = nullptr;
+        std::ranges::sort(arms, {},
+                          [](const Arm& arm) { return std::tuple(arm.model, !arm.flash_attention, arm.micro_batch); });
         for (const Arm& arm : arms) {
             auto answers = laboratory.ask(arm, challenges, profile, options.seed);
             if (!answers) return std::unexpected(answers.error());
-            auto subject = scored(laboratory, arm.name, arm.title, arm.honest, challenges, *answers, profile);
-            if (!subject) return std::unexpected(subject.error());
-            subjects.push_back(std::move(*subject));
-            if (arm.name == "honest") honest = std::move(*answers);
-            if (arm.model == "pruned") smaller = &arm;
+            if (arm.name == "honest") honest = *answers;
+            if (Status begun = begin(arm.name, arm.title, arm.honest, std::move(*answers)); !begun)
+                return std::unexpected(begun.error());
         }
-        auto cut = scored(laboratory, "truncated", "truncated to a quarter", false, challenges,
-                          truncated(honest, laboratory.end_of_text()), profile);
+        Status cut = begin("truncated", "truncated to a quarter", false, truncated(honest, laboratory.end_of_text()));
         if (!cut) return std::unexpected(cut.error());
-        subjects.push_back(std::move(*cut));
-        if (smaller) {
-            auto answers = laboratory.mix(*smaller, mixed_share, challenges, profile, options.seed);
-            if (!answers) return std::unexpected(answers.error());
-            auto mixed = scored(laboratory, "mixed_tokens", "30% of tokens from the smaller", false, challenges,
-                                *answers, profile);
-            if (!mixed) return std::unexpected(mixed.error());
-            subjects.push_back(std::move(*mixed));
-            subjects.push_back(mixed_answers(subjects, options.seed));
-        }
+        auto smaller = std::ranges::find(arms, "pruned", &Arm::model);
+        auto answers = laboratory.mix(*smaller, mixed_share, challenges, profile, options.seed);
+        if (!answers) return std::unexpected(answers.error());
+        Status mixed = begin("mixed_tokens", "30% of tokens from the smaller", false, std::move(*answers));
+        if (mixed) mixed = finish();
+        if (!mixed) return std::unexpected(mixed.error());
+        subjects.push_back(mixed_answers(subjects, options.seed));
         std::ranges::partition(subjects, [](const Subject& subject) { return subject.honest; });
         return subjects;
     }
@@ -127,20 +150,33 @@ private:
                               const scoring::SamplingProfile& profile, const RunOptions& options) {
         const Arm arm{.name = "calibration", .title = "calibration", .flash_attention = false, .honest = true};
         Subject calibration{.name = arm.name, .title = arm.title, .honest = true};
-        while (calibration.stream.tokens.size() < tokens) {
-            std::size_t missing = tokens - calibration.stream.tokens.size();
-            std::size_t count = std::min(challenges.size(), missing / profile.max_tokens + 1);
-            if (count == 0) return fail(ErrorCode::exhausted, "the answers are too short to calibrate by");
-            auto answers = laboratory.ask(arm, challenges.first(count), profile, options.seed);
-            if (!answers) return std::unexpected(answers.error());
-            auto part = scored(laboratory, arm.name, arm.title, true, challenges.first(count), *answers, profile);
+        std::unique_ptr<Scoring> under_way;
+        auto finish = [&]() -> Status {
+            if (!under_way) return {};
+            auto part = under_way->subject.get();
+            under_way.reset();
             if (!part) return std::unexpected(part.error());
             for (auto& answer : part->answers) {
                 calibration.stream.add(answer);
                 calibration.answers.push_back(std::move(answer));
             }
+            return {};
+        };
+        for (std::size_t answered = 0; answered < tokens;) {
+            std::size_t count = std::min({challenges.size(), (tokens - answered) / profile.max_tokens + 1, part_size});
+            if (count == 0) return fail(ErrorCode::exhausted, "the answers are too short to calibrate by");
+            auto part = challenges.first(count);
+            auto answers = laboratory.ask(arm, part, profile, options.seed + challenges.size());
+            if (!answers) return std::unexpected(answers.error());
+            for (const GivenAnswer& answer : *answers) answered += answer.tokens.size();
+            if (Status finished = finish(); !finished) return std::unexpected(finished.error());
+            under_way = std::make_unique<Scoring>(std::move(*answers));
+            under_way->subject = std::async(std::launch::async, [&, part, of = under_way.get()] {
+                return scored(laboratory, arm.name, arm.title, true, part, of->answers, profile);
+            });
             challenges = challenges.subspan(count);
         }
+        if (Status finished = finish(); !finished) return std::unexpected(finished.error());
         return calibration;
     }
 
@@ -172,6 +208,7 @@ private:
     LaboratoryOptions laboratory_;
     std::size_t prompts_ = 0;
     std::size_t calibration_ = 0;
+    std::size_t pool_ = 0;
     double temperature_ = 0.8;
 };
 

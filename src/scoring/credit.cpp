@@ -93,4 +93,10 @@ Credit credit_of(const Statistics& pooled, const Calibration& calibration, const
     return credit;
 }
 
+std::uint32_t millionths(double credit) {
+    constexpr double one = 1e6;
+    if (!(credit > 0)) return 0;
+    return static_cast<std::uint32_t>(std::lround(std::min(credit, 1.0) * one));
+}
+
 }  // namespace planetserve::scoring

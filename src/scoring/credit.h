@@ -58,4 +58,7 @@ struct Credit {
 // min(1, m min(p) / alpha) over the m tests that apply: three; one for greedy answers; two without a seed.
 Credit credit_of(const Statistics& pooled, const Calibration& calibration, const CreditRules& rules = {});
 
+// A credit as verifiers vote on it: whole millionths, to the nearest. What is no number is 0.
+std::uint32_t millionths(double credit);
+
 }  // namespace planetserve::scoring

@@ -105,6 +105,14 @@ TEST(Credit, FewerTestsWeighLess) {
     EXPECT_NEAR(seedless.value, 2 * (2.0 / 201) / 0.05, 1e-12);
 }
 
+TEST(Credit, IsVotedOnInMillionths) {
+    EXPECT_EQ(millionths(0.2985074626), 298'507U);
+    EXPECT_EQ(millionths(1), 1'000'000U);
+    EXPECT_EQ(millionths(7), 1'000'000U);
+    EXPECT_EQ(millionths(-1), 0U);
+    EXPECT_EQ(millionths(std::numeric_limits<double>::quiet_NaN()), 0U);
+}
+
 TEST(Credit, CalibrationNeedsRunsEnough) {
     EXPECT_FALSE(Calibration::make(honest_runs(199, 1)));
     auto runs = ladder();
