@@ -51,8 +51,8 @@ struct ClusterNode final : routing::MemberOutput, EngineOutput {
         std::size_t prompt_blocks = 0;
         std::vector<BlockId> blocks;
         Time submitted;
-        // That the member said were cached.
-        std::uint32_t expected_tokens = 0;
+        // What the member said of it.
+        routing::Member::Started started{};
     };
 
     ClusterNode(ClusterPart& own_cluster, std::size_t own_place, const NodeId& own_id, EventQueue& events,

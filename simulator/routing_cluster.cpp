@@ -8,6 +8,11 @@ namespace planetserve::simulator {
 
 namespace {
 
+// Of the prompt, by what its node knew at the start.
+std::uint64_t uncached_tokens(const WorkloadRequest& request, const ClusterNode::Running& running) {
+    return request.prompt_tokens - std::min<std::uint64_t>(request.prompt_tokens, running.started.expected_tokens);
+}
+
 class Cluster final : public ClusterPart {
 public:
     Cluster(const Workload& workload, const ClusterOptions& options);
@@ -212,11 +217,11 @@ void Cluster::submit(std::size_t number, std::size_t place, Bytes prompt) {
     ClusterNode& node = *nodes_[place];
     ClusterNode::Running running;
     running.submitted = events_.now();
-    if (node.member) running.expected_tokens = static_cast<std::uint32_t>(node.member->on_started(prompt));
+    if (node.member) running.started = node.member->on_started(prompt);
     running.blocks = block_ids(request.with_answer(number), block_bytes());
     running.prompt_blocks = prompt.size() / block_bytes();
     node.presence.arrive(running.blocks, running.prompt_blocks);
-    node.queued_tokens += request.prompt_tokens - std::min(request.prompt_tokens, running.expected_tokens);
+    node.queued_tokens += uncached_tokens(request, running);
     ++node.requests;
     if (auto status = node.engine.submit({number, request.prompt_tokens, request.output_tokens, running.blocks});
         !status)
@@ -236,7 +241,8 @@ void Cluster::first_token(std::size_t place, std::uint64_t number) {
     ClusterNode& node = *nodes_[place];
     const WorkloadRequest& request = workload_[number];
     const ClusterNode::Running& running = node.running.at(number);
-    node.queued_tokens -= request.prompt_tokens - std::min(request.prompt_tokens, running.expected_tokens);
+    node.queued_tokens -= uncached_tokens(request, running);
+    if (node.member) node.member->on_computed(running.started.number);
     outcomes_[number].first_token = events_.now() - start_ - request.at;
     tell_load(node);
 }
@@ -252,9 +258,9 @@ void Cluster::finished(std::size_t place, std::uint64_t number, const EngineUsag
     node.count_queue(std::min(events_.now(), last_arrival_));
     if (node.member) {
         Bytes whole = request.with_answer(number);
-        node.member->on_finished(
-            ByteView(whole).first(std::size_t{request.prompt_tokens} * bytes_per_token), whole,
-            routing::Member::Report{usage.prompt_tokens, usage.cached_tokens, running.mapped().expected_tokens});
+        node.member->on_finished(ByteView(whole).first(std::size_t{request.prompt_tokens} * bytes_per_token), whole,
+                                 routing::Member::Report{usage.prompt_tokens, usage.cached_tokens,
+                                                         running.mapped().started.expected_tokens});
     }
     tell_load(node);
     if (++done_ % 64 == 0 && options_.progress) options_.progress(done_);

@@ -99,6 +99,7 @@ void switch_off(const YAML::Node& list, RoutingConfig& routing) {
     if (!list.IsSequence()) throw YAML::Exception(list.Mark(), "'routing.without' must be a list");
     routing::Parameters& decision = routing.decision;
     const std::map<std::string, bool*> additions{{"adapt_array", &routing.adapt_array},
+                                                 {"count_computing", &routing.count_computing},
                                                  {"count_in_flight", &decision.count_in_flight},
                                                  {"count_others", &decision.count_others},
                                                  {"expected_cost", &decision.expected_cost},

@@ -63,6 +63,7 @@ struct RoutingConfig {
     // A node gets requests of ours once it has been listed so long.
     std::uint64_t listed_for_ms = 10'000;
     bool adapt_array = true;
+    bool count_computing = true;
     routing::Parameters decision;
 };
 

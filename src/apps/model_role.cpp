@@ -43,6 +43,7 @@ node::ModelGroupOptions group_options(const RoutingConfig& routing, const Served
     member.sync_period = std::chrono::milliseconds(routing.sync_ms);
     member.decision = routing.decision;
     member.adapt_array = routing.adapt_array;
+    member.count_computing = routing.count_computing;
     member.listed_for = std::chrono::milliseconds(routing.listed_for_ms);
     member.cache_bytes = cache_bytes(model, kv_bytes);
     return options;

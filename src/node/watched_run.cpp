@@ -23,9 +23,9 @@ Status ModelGroups::WatchedRun::start(inference::Request request) {
     }
     inner_ = std::move(*started);
     ++group_.totals.run;
-    expected_ = group_.member.on_started(prompt_);
+    begun_ = group_.member.on_started(prompt_);
     const std::uint64_t all = group_.member.tokens_of(prompt_.size());
-    waiting_tokens_ = all - std::min(all, expected_);
+    waiting_tokens_ = all - std::min(all, begun_.expected_tokens);
     group_.queued_tokens += waiting_tokens_;
     groups_.update_load(group_);
     return {};
@@ -55,6 +55,7 @@ void ModelGroups::WatchedRun::on_error(const Error& error) {
 }
 
 void ModelGroups::WatchedRun::prefilled() {
+    if (begun_.number != 0) group_.member.on_computed(std::exchange(begun_.number, 0));
     if (waiting_tokens_ == 0) return;
     group_.queued_tokens -= std::exchange(waiting_tokens_, 0);
     groups_.update_load(group_);
@@ -67,10 +68,10 @@ void ModelGroups::WatchedRun::finish() {
         const inference::Answer& answer = reader_.answer();
         std::optional<routing::Member::Report> report;
         if (auto tokens = answer.prompt_tokens(), cached = answer.cached_tokens(); tokens && cached) {
-            report = {*tokens, *cached, expected_};
+            report = {*tokens, *cached, begun_.expected_tokens};
             group_.totals.prompt_tokens += *tokens;
             group_.totals.cached_tokens += *cached;
-            group_.totals.expected_tokens += std::min(expected_, *tokens);
+            group_.totals.expected_tokens += std::min(begun_.expected_tokens, *tokens);
         }
         if (answer.timings.prompt_per_second && answer.timings.prompt_n.value_or(0) >= tokens_to_measure)
             group_.note_prefill(*answer.timings.prompt_per_second);

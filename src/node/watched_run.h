@@ -30,7 +30,7 @@ private:
     inference::AnswerReader reader_;
     inference::ReplySink& sink_;
     std::unique_ptr<inference::Exchange> inner_;
-    std::uint64_t expected_ = 0;
+    routing::Member::Started begun_;
     std::uint64_t waiting_tokens_ = 0;  // counted in the group's queued tokens
     bool served_ = false;               // the engine answered, it did not refuse
     bool finished_ = false;

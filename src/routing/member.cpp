@@ -48,6 +48,8 @@ void Member::start_over(Incarnation incarnation) {
     replica_ = std::make_unique<Replica>(tree_, options_.width);
     sentry_ = std::make_unique<Sentry>(keys_.key().bytes(), options_.sentry);
     former_hashers_.clear();
+    computing_.clear();
+    computing_by_.clear();
     make_hasher();
 }
 

@@ -10,6 +10,8 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/ids.h"
@@ -31,6 +33,9 @@ struct MemberOptions {
     SentryParameters sentry;
     // Without it the array stays what it is.
     bool adapt_array = true;
+    // A prompt of which a part is being computed for another has to compute it, too: it counts as not cached in what
+    // on_started expects, and so in the load that is told.
+    bool count_computing = true;
     TreeLimits tree;
     PublisherLimits publisher;
     // What the engine's KV cache holds, in bytes of canonical serialisation and in entries.
@@ -102,9 +107,15 @@ public:
     // It was sent there.
     void on_forwarded(const Placement& placement, Time now);
 
-    // This node's engine begins with a prompt, wherever it came in: from now on its prefix is expected here. Returns
-    // the tokens thought to be cached before.
-    std::uint64_t on_started(ByteView prompt);
+    // This node's engine begins with a prompt, wherever it came in: from now on its prefix is expected here.
+    struct Started {
+        std::uint64_t number = 0;
+        // Thought to be cached by now: without what prompts before it are still being computed for.
+        std::uint64_t expected_tokens = 0;
+    };
+    Started on_started(ByteView prompt);
+    // Its prompt is computed, or will not be: of each that started, before on_finished.
+    void on_computed(std::uint64_t number);
     // It is done: with the answer that follows the prompt in the canonical serialisation, and what the engine says of
     // the prompt, if it does. A cache that held less than was thought corrects the mirror.
     struct Report {
@@ -169,6 +180,8 @@ private:
     std::vector<std::uint32_t> sizes_of(const ChunkHasher& hasher, std::size_t levels) const;
     // Bytes of the prompt that each holder has, by index, under the current array and those before.
     void held_bytes(ByteView prompt, std::map<HolderIndex, std::pair<std::uint32_t, std::size_t>>& held);
+    // Bytes of the prompt that this node's engine has computed.
+    std::size_t ready_bytes(ByteView prompt);
     bool usable(const Known& known, Time now) const;
 
     NodeId self_;
@@ -198,6 +211,10 @@ private:
     std::optional<Time> synced_at_;
     MemberCounters counters_;
     std::vector<Match> matches_;
+    // Prefixes that the engine is computing, and by whose prompt.
+    std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> computing_by_;
+    std::unordered_set<std::uint64_t> computing_;
+    std::uint64_t started_ = 0;
 };
 
 }  // namespace planetserve::routing

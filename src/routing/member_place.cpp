@@ -125,10 +125,43 @@ std::uint64_t Member::cached_tokens(const NodeId& node, ByteView prompt) {
     return found == held.end() ? 0 : tokens_of(found->second.second);
 }
 
-std::uint64_t Member::on_started(ByteView prompt) {
-    std::uint64_t expected = cached_tokens(self_, prompt);
+std::size_t Member::ready_bytes(ByteView prompt) {
+    std::size_t ready = 0;
+    auto look_up = [&](ChunkHasher& hasher) {
+        auto hashes = hasher.hash(prompt);
+        PrefixKey key = PrefixKey::root(hasher.lengths().version);
+        tree_.match(hashes, matches_, key);
+        auto own = std::ranges::find(matches_, self_index, &Match::holder);
+        if (own == matches_.end()) return;
+        std::size_t depth = 0;
+        while (depth < own->depth && !computing_.contains((key = key.child(hashes[depth])).value)) ++depth;
+        ready = std::max(ready, hasher.covered(depth));
+    };
+    look_up(*hasher_);
+    for (const auto& former : former_hashers_) look_up(*former);
+    return ready;
+}
+
+Member::Started Member::on_started(ByteView prompt) {
+    const std::size_t ready = ready_bytes(prompt);
+    if (options_.count_computing) {
+        std::vector<std::uint64_t>& keys = computing_by_[++started_];
+        auto hashes = hasher_->hash(prompt);
+        PrefixKey key = PrefixKey::root(hasher_->lengths().version);
+        for (std::size_t level = 0; level < hashes.size(); ++level) {
+            key = key.child(hashes[level]);
+            if (hasher_->covered(level + 1) > ready && computing_.insert(key.value).second) keys.push_back(key.value);
+        }
+    }
     use(prompt);
-    return expected;
+    return {started_, tokens_of(ready)};
+}
+
+void Member::on_computed(std::uint64_t number) {
+    auto found = computing_by_.find(number);
+    if (found == computing_by_.end()) return;
+    for (std::uint64_t key : found->second) computing_.erase(key);
+    computing_by_.erase(found);
 }
 
 void Member::on_finished(ByteView prompt, ByteView prompt_and_answer, const std::optional<Report>& report) {
@@ -153,6 +186,8 @@ void Member::on_finished(ByteView prompt, ByteView prompt_and_answer, const std:
 }
 
 void Member::on_engine_restart() {
+    computing_.clear();
+    computing_by_.clear();
     mirror_.clear();
     tree_.remove_holder(self_index);
     publisher_->restart_log();

@@ -173,19 +173,46 @@ TEST_F(MemberTest, SendsNothingToTheSilentTheUntrustedAndTheNewlyListed) {
 TEST_F(MemberTest, AReportOfLessThanExpectedCorrectsTheMirror) {
     Node& node = join();
     Bytes old = prompt(40'000);
-    node.member.on_started(old);
+    node.member.on_computed(node.member.on_started(old).number);
     node.member.on_finished(old, old, Member::Report{10'000, 0, 0});
     EXPECT_EQ(node.member.own_prefixes(), 156u);
     // The engine kept a fifth of it.
     Bytes next(old.begin(), old.begin() + 20'000);
     append(next, prompt(2'000));
-    std::uint64_t expected = node.member.on_started(next);
+    std::uint64_t expected = node.member.on_started(next).expected_tokens;
     EXPECT_NEAR(static_cast<double>(expected), 5000.0, 80.0);
     node.member.on_finished(next, next, Member::Report{5500, 1000, expected});
     EXPECT_EQ(node.member.counters().corrections, 1u);
     EXPECT_EQ(node.member.own_prefixes(), 22'000u / 256);
     node.member.on_engine_restart();
     EXPECT_EQ(node.member.own_prefixes(), 0u);
+}
+
+TEST_F(MemberTest, WhatIsBeingComputedIsNotCachedYet) {
+    Node& node = join();
+    Bytes first = prompt(8000);
+    Bytes second = first;
+    append(second, prompt(1000));
+    Bytes third = second;
+    append(third, prompt(1000));
+    auto tokens = [&](std::size_t bytes) { return bytes / 256 * 256 / 4; };
+    Member::Started a = node.member.on_started(first);
+    EXPECT_EQ(a.expected_tokens, 0u);
+    Member::Started b = node.member.on_started(second);
+    EXPECT_EQ(b.expected_tokens, 0u);
+    // Others are told that it is held: it soon will be.
+    EXPECT_EQ(node.member.cached_tokens(node.id, second), tokens(9000));
+    node.member.on_computed(a.number);
+    Member::Started c = node.member.on_started(third);
+    EXPECT_EQ(c.expected_tokens, tokens(8000)) << "the second's own part is not there yet";
+    node.member.on_computed(b.number);
+    node.member.on_computed(b.number);
+    node.member.on_computed(c.number);
+    EXPECT_EQ(node.member.on_started(third).expected_tokens, tokens(10'000));
+    options_.count_computing = false;
+    Node& without = join();
+    without.member.on_started(first);
+    EXPECT_EQ(without.member.on_started(second).expected_tokens, tokens(8000));
 }
 
 // Ten tools' prompts, rare ones among them, come in anywhere, and go where they are held.
