@@ -1,0 +1,69 @@
+"""Model nodes are challenged as users ask, and what they answer decides whether they are asked again."""
+
+import os
+
+import httpx
+import pytest
+
+from network import MODEL, OTHER_MODEL, Network, run, wait_for
+
+EPOCH_SECONDS = 60
+COMETBFT = os.environ.get("PLANETSERVE_COMETBFT", "")
+
+
+@pytest.fixture(scope="module", params=[1, 4], ids=["alone", "committee"])
+def network(request):
+    if request.param > 1 and not os.access(COMETBFT, os.X_OK):
+        pytest.skip("PLANETSERVE_COMETBFT names no program")
+    network = Network(users=13, models=2, verifiers=request.param)
+    try:
+        network.up("--verify", "--epoch-seconds", EPOCH_SECONDS)
+        # It says that it serves the better weights, and saves the memory.
+        network.liar = network.start_model(f"[{{name: {OTHER_MODEL}, catalogue: {MODEL}, slots: 2, context: 2048, threads: 1}}]")
+        network.wait_ready()
+        yield network
+    except BaseException:
+        print(network.logs())
+        raise
+    finally:
+        network.close()
+
+
+def model_nodes(network):
+    return {node["id"]: node for node in network.status()["model_nodes"]}
+
+
+def verifications(network):
+    return [node["committee"]["verification"] for node in network.status()["nodes"] if node["role"] == "verifier"]
+
+
+def ask(network, content):
+    reply = httpx.post(network.api + "/v1/chat/completions", timeout=60,
+                       json={"model": OTHER_MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": content}]})
+    assert reply.status_code == 200, reply.text
+    return reply.headers["x-planetserve-model-node"]
+
+
+def test_a_node_with_other_weights_is_found_out_and_gets_no_requests(network):
+    liar = network.liar.id
+    wait_for(lambda: liar in model_nodes(network), "the dishonest node to be listed", 20)
+    wait_for(lambda: not model_nodes(network)[liar]["trusted"],
+             lambda: f"the dishonest node to be found out: {verifications(network)}", 8 * EPOCH_SECONDS)
+    seen = model_nodes(network)
+    assert seen[liar]["reputation"] < 0.4
+    honest = [node for identity, node in seen.items() if identity != liar]
+    assert len(honest) == 2 and all(node["trusted"] for node in honest), seen
+    assert {ask(network, f"Question {number}") for number in range(8)} <= {node["id"] for node in seen.values() if node["trusted"]}
+    # One view of it everywhere.
+    for seen in verifications(network):
+        standing = next(one for one in seen["standings"] if one["node"] == liar)
+        assert not standing["trusted"] and standing["scores"] >= 1
+        assert all(not one["flagged"] and one["equivocations"] == 0 for one in seen["verifiers"]), seen
+
+
+def test_status_shows_reputations(network):
+    shown = run("status", "--home", network.home).stdout
+    assert "not trusted, gets no requests" in shown and "reputation" in shown
+    findings = [finding for seen in verifications(network) for finding in seen["findings"].values()]
+    assert any("credit 0.0" in finding or "credit 0.1" in finding or "credit 0.2" in finding or "credit 0.3" in finding for finding in findings), findings
+    assert any("credit 1.00" in finding for finding in findings), findings
