@@ -31,6 +31,8 @@ struct ChatOptions {
 
 struct GenesisOptions {
     std::string chain_id;
+    bool verify = false;  // model nodes are challenged and scored
+    std::uint32_t epoch_seconds = 600;
     std::vector<std::string> validators;  // NAME=ID@HOST:PORT[/CONSENSUS_PORT]
     std::filesystem::path file;
 };

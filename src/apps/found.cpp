@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "apps/commands.h"
+#include "apps/local_genesis.h"
 #include "apps/network_home.h"
 #include "apps/terminal.h"
 #include "committee/genesis.h"
@@ -62,6 +63,7 @@ int make_genesis(const GenesisOptions& options) {
         if (!validator) return error_exit(validator.error().message);
         genesis.validators.push_back(std::move(*validator));
     }
+    if (options.verify) genesis.parameters.verification = verification_of_epoch(options.epoch_seconds);
     for (const auto& validator : genesis.validators)
         if (genesis.validators.size() > 1 && !validator.consensus_address)
             return error_exit("--validator " + validator.name +

@@ -41,8 +41,9 @@ void Duty::update(const Verification& state, const std::vector<ModelNodeEntry>& 
     }
     challenger_.on_timer();
     next_ = clock_.now() + retry;
-    // Another epoch begins with the next block.
-    if (schedule.epoch(now) != number || !state.verifiers().contains(identity_.id())) return;
+    if (!state.verifiers().contains(identity_.id())) return;
+    // Another epoch begins with the next block, for which a draw may be the reason.
+    if (schedule.epoch(now) != number) return draw_ahead(state);
     const Phase phase = schedule.phase(number, now);
     if (state.epoch().report) {
         report_ = state.epoch().report;
@@ -77,6 +78,13 @@ Time Duty::next_timer() const { return std::min(next_, challenger_.next_timer())
 void Duty::draw(const Verification& state) {
     if (state.epoch().draws.contains(identity_.id())) return;
     say("draw", verification::Draw{crypto::vrf_prove(identity_, state.alpha(Purpose::draw))});
+}
+
+void Duty::draw_ahead(const Verification& state) {
+    const UnixTime now = clock_.unix_now();
+    const std::uint64_t number = state.schedule().epoch(now);
+    if (state.schedule().phase(number, now) != Phase::draw) return;
+    say("draw", verification::Draw{crypto::vrf_prove(identity_, state.draw_alpha(now))}, number);
 }
 
 void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
@@ -244,10 +252,15 @@ void Duty::reveal(const Verification& state) {
 }
 
 void Duty::say(const char* kind, decltype(verification::Transaction::body) body) {
-    auto [said, first] = work_.said.try_emplace(kind, clock_.now());
+    say(kind, std::move(body), work_.epoch);
+}
+
+void Duty::say(const char* kind, decltype(verification::Transaction::body) body, std::uint64_t epoch) {
+    auto [said, first] = said_.try_emplace({epoch, kind}, clock_.now());
     if (!first && clock_.now() < said->second + retry) return;
     said->second = clock_.now();
-    output_.submit(verification::sign({network_, identity_.id(), work_.epoch, std::move(body)}, identity_));
+    output_.submit(verification::sign({network_, identity_.id(), epoch, std::move(body)}, identity_));
+    while (said_.begin()->first.first + 1 < epoch) said_.erase(said_.begin());
 }
 
 }  // namespace planetserve::verifier

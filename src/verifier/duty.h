@@ -71,7 +71,6 @@ private:
     // Of the running epoch.
     struct Work {
         std::uint64_t epoch = 0;
-        std::map<std::string, Time> said;  // when each kind of transaction was last submitted
         // As leader, or as the second verifier.
         std::optional<crypto::VrfProof> plan_proof;
         bool asking = false;
@@ -89,6 +88,7 @@ private:
     };
 
     void draw(const verification::Verification& state);
+    void draw_ahead(const verification::Verification& state);
     void lead(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
     void recheck(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
     void prepare_scores(const verification::Verification& state);
@@ -103,6 +103,7 @@ private:
     void keep_transcript(std::uint64_t epoch);
     // Once, and again after a while.
     void say(const char* kind, decltype(verification::Transaction::body) body);
+    void say(const char* kind, decltype(verification::Transaction::body) body, std::uint64_t epoch);
 
     wire::NetworkId network_;
     const crypto::Identity& identity_;
@@ -112,7 +113,8 @@ private:
     Challenger challenger_;
     Work work_;
     Time next_{};
-    std::map<std::uint64_t, Bytes> transcripts_;  // that this node made
+    std::map<std::pair<std::uint64_t, std::string>, Time> said_;  // when, by epoch and kind
+    std::map<std::uint64_t, Bytes> transcripts_;                  // that this node made
     // What the running epoch's transcript has to be, for on_transcript.
     std::optional<verification::TakenReport> report_;
     std::optional<verification::ChallengePlan> plan_;
