@@ -36,10 +36,7 @@ Status write_completion(const json::value& body, PromptWriter& writer) {
 PromptTraits traits_of(const json::value& body) {
     PromptTraits traits;
     traits.stream = is_true(find(&body, "stream"));
-    // llama-server draws a seed for -1 and for 2^32 - 1.
-    auto seed = count_of(find(&body, "seed"));
-    traits.repeatable = (seed && *seed < 0xffffffff) || number_of(find(&body, "temperature")) == 0.0 ||
-                        count_of(find(&body, "top_k")) == 1;
+    traits.repeatable = is_repeatable(body);
     for (const char* name : {"n_cmpl", "n"})
         if (auto choices = count_of(find(&body, name))) traits.choices = *choices;
     for (const char* name : {"n_predict", "max_output_tokens", "max_tokens", "max_completion_tokens"})
@@ -48,6 +45,13 @@ PromptTraits traits_of(const json::value& body) {
 }
 
 }  // namespace
+
+bool is_repeatable(const json::value& body) {
+    // llama-server draws a seed for -1 and for 2^32 - 1.
+    auto seed = count_of(find(&body, "seed"));
+    return (seed && *seed < 0xffffffff) || number_of(find(&body, "temperature")) == 0.0 ||
+           count_of(find(&body, "top_k")) == 1;
+}
 
 std::optional<Api> api_of(std::string_view path) {
     path = path.substr(0, path.find('?'));

@@ -6,6 +6,7 @@
 // form, as they have one template. Pure.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,10 +34,12 @@ inline constexpr std::size_t prompt_memory_limit = 128 << 20;
 // A canonical prompt is at most so many bytes longer than its body; nearly always it is shorter.
 inline constexpr std::size_t prompt_allowance = 4096;
 
+// Of a request's body: another engine of the same model gives the same answer, by temperature 0, top_k 1 or a seed.
+bool is_repeatable(const boost::json::value& body);
+
 // What else of a request matters to who passes it on.
 struct PromptTraits {
     bool stream = false;
-    // Another engine of the same model gives the same answer: temperature 0, or a seed.
     bool repeatable = false;
     std::uint64_t choices = 1;  // answers asked for; the prompt is read once for all
     std::optional<std::uint64_t> max_tokens;

@@ -13,6 +13,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t event_memory_limit = 16 << 20;
+constexpr std::size_t body_memory_limit = 64 << 20;
 constexpr std::string_view last_event = "[DONE]";
 
 void write_event(std::string_view data, Bytes& out) {
@@ -247,8 +248,8 @@ Bytes ResumableStream::end() {
 }
 
 bool ResumableStream::draws_alike() const {
-    auto prompt = canonical_prompt(path_, body_);
-    return prompt && prompt->traits.repeatable;
+    auto body = parse_json(as_text(body_), body_memory_limit);
+    return body && is_repeatable(*body);
 }
 
 Result<Bytes> ResumableStream::resume() {

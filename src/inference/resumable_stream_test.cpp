@@ -15,7 +15,7 @@ namespace json = boost::json;
 
 const std::string chat = "/v1/chat/completions";
 const std::string seeded =
-    R"({"model":"m","stream":true,"seed":7,"max_tokens":100,"messages":[{"role":"user","content":"Hi"}]})";
+    R"({"model":"m","stream":true,"seed":7,"cache_prompt":false,"max_tokens":100,"messages":[{"role":"user","content":"Hi"}]})";
 const std::string drawn = R"({"model":"m","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"Hi"}]})";
 const ReplyHead event_head{200, {{"content-type", "text/event-stream"}}};
 

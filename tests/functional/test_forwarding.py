@@ -156,7 +156,8 @@ def test_a_member_that_missed_deltas_catches_up(group):
                          ids=["seeded", "greedy", "free"])
 def test_an_answer_whose_node_is_killed_is_completed(group, drawn):
     messages = [{"role": "system", "content": text(60, f"killed {drawn}")}, {"role": "user", "content": "Tell a long story."}]
-    settings = {"messages": messages, "max_tokens": 120, "ignore_eos": True, **drawn}
+    # Without the cache, since a prompt that is computed in other parts has other rounding errors.
+    settings = {"messages": messages, "max_tokens": 120, "ignore_eos": True, "cache_prompt": False, **drawn}
     whole = None
     if drawn["seed"] is not None or drawn["temperature"] == 0:
         reply = httpx.post(group.network.api + "/v1/chat/completions", json={"model": MODEL, **settings}, timeout=120)
@@ -176,7 +177,7 @@ def test_an_answer_whose_node_is_killed_is_completed(group, drawn):
     resumed = [comment for comment in stream.comments if comment.startswith(": planetserve-resumed ")]
     assert len(resumed) == 1 and resumed[0].split()[-1] != victim.id
     victim.restart()
-    wait_for(group.converged, "the tree to converge", 2 * SYNC_MS / 1000 + 12)
+    group.wait_converged()
 
 
 def test_a_hang_up_reaches_the_node_that_serves(group):
