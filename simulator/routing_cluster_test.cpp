@@ -96,6 +96,7 @@ TEST_F(RoutingClusterTest, TheGroupsArrayHasTheEndsOfItsTools) {
     std::set<std::uint32_t> ends;
     for (const WorkloadRequest& request : workload) ends.insert(request.prompt[0].tokens * bytes_per_token);
     ASSERT_EQ(ends.size(), 10u);
+    options.member.adapt_array = true;
     auto result = run(Arm::ours);
     ASSERT_EQ(result.arrays.size(), 4u);
     for (const routing::ChunkLengths& array : result.arrays) {

@@ -36,7 +36,8 @@ const std::vector<Addition>& additions() {
         {"count_computing", [](auto& options) { options.member.count_computing = false; }},
         {"urgent reports of load", [](auto& options) { options.member.urgent_pause = options.member.sync_period; }},
         {"urgent reports of waiting prompts", [](auto& options) { options.member.publisher.urgent_wait = 1e9; }},
-        {"the sentry's array", [](auto& options) { options.member.adapt_array = false; }},
+        // Not off but on.
+        {"(with the sentry's array)", [](auto& options) { options.member.adapt_array = true; }},
     };
     return all;
 }

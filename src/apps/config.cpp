@@ -98,8 +98,7 @@ Keys model_keys(ServedModelConfig& model) {
 void switch_off(const YAML::Node& list, RoutingConfig& routing) {
     if (!list.IsSequence()) throw YAML::Exception(list.Mark(), "'routing.without' must be a list");
     routing::Parameters& decision = routing.decision;
-    const std::map<std::string, bool*> additions{{"adapt_array", &routing.adapt_array},
-                                                 {"count_computing", &routing.count_computing},
+    const std::map<std::string, bool*> additions{{"count_computing", &routing.count_computing},
                                                  {"count_in_flight", &decision.count_in_flight},
                                                  {"count_others", &decision.count_others},
                                                  {"expected_cost", &decision.expected_cost},
@@ -202,6 +201,7 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& file) {
                                    throw YAML::Exception(value.Mark(), "'routing.hash_bits' is 8, 16 or 32");
                            }},
                           {"listed_for_ms", within(routing.listed_for_ms, 0, 600'000)},
+                          {"adapt_array", into(routing.adapt_array)},
                           {"without", [&](const YAML::Node& list) { switch_off(list, routing); }}};
         Keys status{{"listen", into(config.status_listen)}};
         keys["routing"] = [&](const YAML::Node& value) { read_mapping(value, "routing.", routing_keys); };

@@ -62,7 +62,7 @@ struct RoutingConfig {
     std::uint32_t hash_bits = 32;  // 8, 16 or 32; the same on all nodes of a group
     // A node gets requests of ours once it has been listed so long.
     std::uint64_t listed_for_ms = 10'000;
-    bool adapt_array = true;
+    bool adapt_array = false;
     bool count_computing = true;
     routing::Parameters decision;
 };

@@ -31,8 +31,9 @@ struct MemberOptions {
     ChunkLengths array;
     Parameters decision;
     SentryParameters sentry;
-    // Without it the array stays what it is.
-    bool adapt_array = true;
+    // Without it the array stays what it is. Off: where many parts are about as common as is needed, arrays change
+    // often and cut coarsely, which costs more than it brings (docs/evaluation.md, "Additions").
+    bool adapt_array = false;
     // A prompt of which a part is being computed for another has to compute it, too: it counts as not cached in what
     // on_started expects, and so in the load that is told.
     bool count_computing = true;
@@ -43,7 +44,7 @@ struct MemberOptions {
     std::size_t cache_entries = 1 << 20;
     // Between two deltas; an urgent change of load goes out sooner, but no sooner than urgent_pause after the last one.
     Duration sync_period = 5s;
-    Duration urgent_pause = 250ms;
+    Duration urgent_pause = 100ms;
     // A peer gets requests once it has been listed so long, since users have to know it to read its answers.
     Duration listed_for = 10s;
     // A peer that was not heard for so many periods gets none.

@@ -218,6 +218,7 @@ TEST_F(MemberTest, WhatIsBeingComputedIsNotCachedYet) {
 // Ten tools' prompts, rare ones among them, come in anywhere, and go where they are held.
 TEST_F(MemberTest, TheGroupComesToOneArrayAndKeepsWhatItKnew) {
     constexpr std::size_t tools = 10;
+    options_.adapt_array = true;
     for (int i = 0; i < 4; ++i) join();
     run_for(11s);
     std::vector<Bytes> systems;
@@ -258,6 +259,7 @@ TEST_F(MemberTest, TheGroupComesToOneArrayAndKeepsWhatItKnew) {
 }
 
 TEST_F(MemberTest, ASentrySeesWhatEntersOnceAndNotWhatIsServed) {
+    options_.adapt_array = true;
     Node& node = join();
     Bytes system = prompt(1000);
     for (int i = 0; i < 100; ++i) {
