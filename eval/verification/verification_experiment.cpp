@@ -39,6 +39,8 @@ public:
             ->check(CLI::Range(1, 100'000));
         app.add_option("--calibration", calibration_, "runs of honest nodes (default 200, the fewest)")
             ->check(CLI::Range(200, 100'000));
+        app.add_option("--tokens", tokens_, "of an answer at most (default 128; --quick 64)")
+            ->check(CLI::Range(8, 256));
         app.add_option("--pool", pool_, "tokens by which a credit is given (default 128; --quick 8)")
             ->check(CLI::Range(8, 100'000));
         app.add_option("--temperature", temperature_, "that is asked for (default 0.8)")->check(CLI::Range(0.01, 2.0));
@@ -48,6 +50,7 @@ public:
     Status run(const RunOptions& options, Report& report) override {
         Size size = options.quick ? small : whole;
         if (prompts_ > 0) size.prompts = prompts_;
+        if (tokens_ > 0) size.tokens = tokens_;
         if (pool_ > 0) size.pool = pool_;
         if (calibration_ > 0) size.calibration = calibration_;
         if (Status resolved = laboratory_.resolve(report.folder()); !resolved) return resolved;
@@ -208,6 +211,7 @@ private:
     LaboratoryOptions laboratory_;
     std::size_t prompts_ = 0;
     std::size_t calibration_ = 0;
+    std::uint32_t tokens_ = 0;
     std::size_t pool_ = 0;
     double temperature_ = 0.8;
 };

@@ -36,8 +36,9 @@ struct ScoredText {
 
 struct AnswerRules {
     TokenRules token = {};
-    // The last token of an answer that ended by itself may lie so far from its draw: more is a false end.
-    double end_tolerance = 0.05;
+    // The last token of an answer that ended by itself may lie so far from its draw: more is a false end. Wide, since
+    // an honest answer of another engine must never be taken for one.
+    double end_tolerance = 0.25;
 };
 
 struct AnswerScore {
