@@ -1,6 +1,7 @@
 // Which experiments there are.
 #include "eval/routing/experiments.h"
 #include "eval/adversary/adversary_experiment.h"
+#include "eval/churn/churn_experiment.h"
 #include "eval/clove_latency/clove_latency_experiment.h"
 #include "eval/confidential/confidential_experiment.h"
 #include "eval/experiment.h"
@@ -39,6 +40,7 @@ std::vector<std::unique_ptr<Experiment>> all_experiments() {
     experiments.push_back(make_confidential_experiment());
     experiments.push_back(make_peers_experiment());
     experiments.push_back(make_wide_area_experiment());
+    experiments.push_back(make_churn_experiment());
     return experiments;
 }
 

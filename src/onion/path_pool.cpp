@@ -108,6 +108,7 @@ Time PathPool::next_timer() const {
             rotation = std::min(rotation, entry.rotate_at);
         }
     }
+    if (!may_build()) return next;
     if (fresh < options_.paths && !relays_.empty()) next = std::min(next, retry_at_);
     // One path over the number means that a replacement is already being built.
     if (fresh == options_.paths && !relays_.empty())
@@ -121,7 +122,7 @@ std::size_t PathPool::count_serving() const {
 }
 
 void PathPool::maintain(Time now, UnixTime unix_now) {
-    if (now < retry_at_ || relays_.empty()) return;
+    if (now < retry_at_ || relays_.empty() || !may_build()) return;
     while (count_serving() < options_.paths)
         if (!build_one(std::nullopt, now, unix_now)) return;
     // One path over the number means that a replacement is being built.
@@ -237,6 +238,7 @@ void PathPool::handle(PathNumber number, std::vector<PathEvent> events, Time now
         switch (event.kind) {
             case PathEvent::Kind::up:
                 entries_.on_success(paths_.at(number).path->first_hop());
+                ++came_up_;
                 retry_delay_ = options_.retry_after;
                 last_problem_.clear();
                 retire_for(number, now);

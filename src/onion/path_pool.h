@@ -38,6 +38,8 @@ struct PoolOptions {
     std::chrono::milliseconds rotate_before = std::chrono::minutes(2);
     Duration retry_after = 200ms;  // after a failed attempt; doubles up to retry_at_most
     Duration retry_at_most = 10s;
+    // Off, in experiments alone: once `paths` of them have come up no further one is built, whatever breaks or expires.
+    bool repair = true;
     PathTiming timing;
     EntryRelayOptions entries;
 };
@@ -115,6 +117,8 @@ private:
     std::size_t shared_relays(PathNumber path) const;
     void note_failure(Time now);
     std::size_t count_serving() const;
+    // False when fewer paths than wanted are to stay so.
+    bool may_build() const { return options_.repair || came_up_ < options_.paths; }
     // Relays in the list besides this node.
     std::size_t others() const { return relays_.size() - (relays_.contains(self_) ? 1 : 0); }
 
@@ -133,6 +137,7 @@ private:
     Duration retry_delay_{};
     std::optional<Time> improve_at_;  // set while paths share relays and the list offers others
     std::uint64_t next_number_ = 1;
+    std::size_t came_up_ = 0;
     std::string last_problem_;
 };
 
