@@ -1,17 +1,19 @@
 // Which experiments there are.
 #include "eval/routing/experiments.h"
 #include "eval/adversary/adversary_experiment.h"
+#include "eval/churn/churn_experiment.h"
 #include "eval/clove_latency/clove_latency_experiment.h"
 #include "eval/confidential/confidential_experiment.h"
 #include "eval/experiment.h"
 #include "eval/malicious/anonymity_experiment.h"
 #include "eval/malicious/confidentiality_experiment.h"
 #include "eval/peers/peers_experiment.h"
+#include "eval/scale/scale_experiment.h"
+#include "eval/wide_area/wide_area_experiment.h"
+#include "eval/workload/workload_experiment.h"
 #ifdef PLANETSERVE_HAS_SCORER
 #include "eval/verification/verification_experiment.h"
 #endif
-#include "eval/wide_area/wide_area_experiment.h"
-#include "eval/workload/workload_experiment.h"
 
 namespace planetserve::eval {
 
@@ -45,6 +47,8 @@ std::vector<std::unique_ptr<Experiment>> all_experiments() {
 #ifdef PLANETSERVE_HAS_SCORER
     experiments.push_back(make_verification_experiment());
 #endif
+    experiments.push_back(make_churn_experiment());
+    experiments.push_back(make_scale_experiment());
     return experiments;
 }
 

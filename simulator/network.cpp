@@ -166,6 +166,7 @@ Status Network::send(NodeNumber from, const NodeId& to_id, wire::FrameType type,
     Flight& flight = flights_[number];
     flight.from = from;
     flight.to = to;
+    flight.link = &link;
     flight.epoch = link.epoch;
     flight.type = type;
     flight.payload.clear();
@@ -195,7 +196,7 @@ void Network::interfered(std::uint32_t number, Link& link) {
     const Frame frame{nodes_[original.from].id, nodes_[original.to].id, original.type, std::move(original.payload)};
     for (auto& [extra, payload] : interference_(frame)) {
         const std::uint32_t copy = take_flight();
-        flights_[copy] = Flight{original.from, original.to,        original.epoch,
+        flights_[copy] = Flight{original.from, original.to,        original.link,         original.epoch,
                                 original.type, std::move(payload), original.delay + extra};
         if (separated)
             link.held.push_back(copy);
@@ -224,9 +225,8 @@ void Network::depart(std::uint32_t number, Link& link) {
 void Network::arrive(std::uint32_t number) {
     // Moved out, since what the host sends in answer may move all flights.
     Flight flight = std::move(flights_[number]);
-    const auto link = links_.find(key(flight.from, flight.to));
     NodeState& node = nodes_[flight.to];
-    if (node.host != nullptr && link->second.up && link->second.epoch == flight.epoch) {
+    if (node.host != nullptr && flight.link->up && flight.link->epoch == flight.epoch) {
         const NodeId from = nodes_[flight.from].id;
         if (trace_ != nullptr) trace_->delivered(events_.now(), from, node.id, flight.type, flight.payload);
         node.host->on_frame(from, flight.type, flight.payload);

@@ -111,6 +111,7 @@ private:
     struct Flight {
         NodeNumber from = 0;
         NodeNumber to = 0;
+        Link* link = nullptr;  // stays in place, since links are never forgotten
         std::uint32_t epoch = 0;
         wire::FrameType type{};
         Bytes payload;

@@ -36,6 +36,7 @@ PathPool::PathPool(const NodeId& self, PoolOptions options, wire::FrameSender& s
       retry_delay_(options.retry_after) {}
 
 void PathPool::update_relays(RelayList relays, Time now, UnixTime unix_now) {
+    next_timer_.reset();
     relays_ = std::move(relays);
     if (entries_.update(relays_, self_, unix_now, random_)) entries_changed_ = true;
     retry_at_ = now;
@@ -44,31 +45,38 @@ void PathPool::update_relays(RelayList relays, Time now, UnixTime unix_now) {
 }
 
 bool PathPool::owns(const NodeId& from, ByteView payload) const {
-    auto id = PathId::from(payload.first(std::min(payload.size(), PathId::size)));
-    if (!id) return false;
-    auto found = by_id_.find(*id);
-    return found != by_id_.end() && paths_.at(found->second).path->first_hop() == from;
+    auto number = number_of(payload.first(std::min(payload.size(), PathId::size)));
+    return number && paths_.at(*number).path->first_hop() == from;
+}
+
+std::optional<PathNumber> PathPool::number_of(ByteView path_id) const {
+    for (const auto& [id, number] : by_id_)
+        if (std::ranges::equal(id.bytes(), path_id)) return number;
+    return std::nullopt;
 }
 
 void PathPool::on_cell(const NodeId&, MutableByteView payload, Time now, UnixTime unix_now) {
     if (payload.size() != PathId::size + wire::cell_size) return;
-    auto found = by_id_.find(PathId::from(payload.first(PathId::size)).value());
-    if (found == by_id_.end()) return;
-    PathNumber number = found->second;
+    auto found = number_of(payload.first(PathId::size));
+    if (!found) return;
+    next_timer_.reset();
+    const PathNumber number = *found;
     handle(number, paths_.at(number).path->on_cell(payload.subspan(PathId::size), now), now, unix_now);
 }
 
 void PathPool::on_destroy(const NodeId&, ByteView payload, Time now, UnixTime unix_now) {
     if (payload.size() != PathId::size + 1) return;
-    auto found = by_id_.find(PathId::from(payload.first(PathId::size)).value());
-    if (found == by_id_.end()) return;
-    PathNumber number = found->second;
+    auto found = number_of(payload.first(PathId::size));
+    if (!found) return;
+    next_timer_.reset();
+    const PathNumber number = *found;
     auto reason = static_cast<DestroyReason>(
         std::min<std::uint8_t>(payload.back(), static_cast<std::uint8_t>(DestroyReason::protocol)));
     handle(number, paths_.at(number).path->on_destroy(reason), now, unix_now);
 }
 
 void PathPool::on_link_down(const NodeId& peer, Time now, UnixTime unix_now) {
+    next_timer_.reset();
     std::vector<PathNumber> lost;
     for (const auto& [number, entry] : paths_)
         if (entry.path->first_hop() == peer) lost.push_back(number);
@@ -81,6 +89,7 @@ void PathPool::on_link_down(const NodeId& peer, Time now, UnixTime unix_now) {
 }
 
 void PathPool::on_timer(Time now, UnixTime unix_now) {
+    next_timer_.reset();
     std::vector<PathNumber> due;
     for (const auto& [number, entry] : paths_)
         if (entry.path->next_timer() <= now || entry.expires <= now) due.push_back(number);
@@ -97,7 +106,7 @@ void PathPool::on_timer(Time now, UnixTime unix_now) {
     maintain(now, unix_now);
 }
 
-Time PathPool::next_timer() const {
+Time PathPool::find_next_timer() const {
     Time next = Time::max();
     std::size_t fresh = 0;
     Time rotation = Time::max();
@@ -108,6 +117,7 @@ Time PathPool::next_timer() const {
             rotation = std::min(rotation, entry.rotate_at);
         }
     }
+    if (!may_build()) return next;
     if (fresh < options_.paths && !relays_.empty()) next = std::min(next, retry_at_);
     // One path over the number means that a replacement is already being built.
     if (fresh == options_.paths && !relays_.empty())
@@ -121,7 +131,7 @@ std::size_t PathPool::count_serving() const {
 }
 
 void PathPool::maintain(Time now, UnixTime unix_now) {
-    if (now < retry_at_ || relays_.empty()) return;
+    if (now < retry_at_ || relays_.empty() || !may_build()) return;
     while (count_serving() < options_.paths)
         if (!build_one(std::nullopt, now, unix_now)) return;
     // One path over the number means that a replacement is being built.
@@ -222,7 +232,7 @@ bool PathPool::begin_path(Selection selection, std::optional<PathNumber> replace
         slack + Duration(static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(slack.count()) + 1)));
     Time expires = now + std::chrono::duration_cast<Duration>(options_.lifetime);
     PathNumber number{next_number_++};
-    by_id_.emplace((*path)->id(), number);
+    by_id_.emplace_back((*path)->id(), number);
     paths_.emplace(number, Entry{std::move(*path), expires - early, expires, replaces});
     return true;
 }
@@ -237,6 +247,7 @@ void PathPool::handle(PathNumber number, std::vector<PathEvent> events, Time now
         switch (event.kind) {
             case PathEvent::Kind::up:
                 entries_.on_success(paths_.at(number).path->first_hop());
+                ++came_up_;
                 retry_delay_ = options_.retry_after;
                 last_problem_.clear();
                 retire_for(number, now);
@@ -274,7 +285,7 @@ void PathPool::path_down(PathNumber number, DestroyReason reason, Time now) {
     auto node = paths_.extract(number);
     if (node.empty()) return;
     const ClientPath& path = *node.mapped().path;
-    by_id_.erase(path.id());
+    std::erase_if(by_id_, [&](const auto& item) { return item.second == number; });
     bool failed = reason != DestroyReason::finished && reason != DestroyReason::expired;
     if (failed) {
         bool was_up = path.was_up();
@@ -307,6 +318,7 @@ const ClientPath* PathPool::find(PathNumber path) const {
 bool PathPool::shares_relays(PathNumber path) const { return shared_relays(path) > 0; }
 
 StreamId PathPool::open_stream(PathNumber path, const NodeId& model, const ReplyHandle& handle) {
+    next_timer_.reset();
     return paths_.at(path).path->open_stream(model, handle);
 }
 
@@ -323,6 +335,7 @@ void PathPool::retarget_stream(PathNumber path, StreamId stream, const NodeId& m
 void PathPool::close_stream(PathNumber number, StreamId stream, Time) {
     auto found = paths_.find(number);
     if (found == paths_.end()) return;
+    next_timer_.reset();
     Entry& entry = found->second;
     entry.path->close_stream(stream);
     // A draining path goes at the next timer, since events must not come from within this call.
@@ -332,12 +345,14 @@ void PathPool::close_stream(PathNumber number, StreamId stream, Time) {
 void PathPool::distrust(PathNumber number, Time now, UnixTime unix_now) {
     auto found = paths_.find(number);
     if (found == paths_.end()) return;
+    next_timer_.reset();
     found->second.path->destroy(DestroyReason::protocol);
     path_down(number, DestroyReason::protocol, now);
     maintain(now, unix_now);
 }
 
 void PathPool::shut_down() {
+    next_timer_.reset();
     for (auto& [number, entry] : paths_) entry.path->destroy(DestroyReason::finished);
     paths_.clear();
     by_id_.clear();

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <unordered_map>
 
 #include "onion/client_path.h"
 #include "onion/entry_relays.h"
@@ -38,6 +37,8 @@ struct PoolOptions {
     std::chrono::milliseconds rotate_before = std::chrono::minutes(2);
     Duration retry_after = 200ms;  // after a failed attempt; doubles up to retry_at_most
     Duration retry_at_most = 10s;
+    // Off, in experiments alone: once `paths` of them have come up no further one is built, whatever breaks or expires.
+    bool repair = true;
     PathTiming timing;
     EntryRelayOptions entries;
 };
@@ -68,7 +69,10 @@ public:
     void on_destroy(const NodeId& from, ByteView payload, Time now, UnixTime unix_now);
     void on_link_down(const NodeId& peer, Time now, UnixTime unix_now);
     void on_timer(Time now, UnixTime unix_now);
-    Time next_timer() const;
+    Time next_timer() const {
+        if (!next_timer_) next_timer_ = find_next_timer();
+        return *next_timer_;
+    }
 
     // Paths that may take new streams, at random order.
     std::vector<PathNumber> usable();
@@ -97,6 +101,7 @@ private:
         bool draining = false;               // replaced; goes when its streams have ended
     };
 
+    Time find_next_timer() const;
     void maintain(Time now, UnixTime unix_now);
     // A further path, or one in another's place. False when that failed.
     bool build_one(std::optional<PathNumber> replaces, Time now, UnixTime unix_now);
@@ -115,6 +120,9 @@ private:
     std::size_t shared_relays(PathNumber path) const;
     void note_failure(Time now);
     std::size_t count_serving() const;
+    std::optional<PathNumber> number_of(ByteView path_id) const;
+    // False when fewer paths than wanted are to stay so.
+    bool may_build() const { return options_.repair || came_up_ < options_.paths; }
     // Relays in the list besides this node.
     std::size_t others() const { return relays_.size() - (relays_.contains(self_) ? 1 : 0); }
 
@@ -127,12 +135,15 @@ private:
     bool entries_changed_ = false;
     RelayList relays_;
     std::map<PathNumber, Entry> paths_;
-    std::unordered_map<PathId, PathNumber, IdHash> by_id_;
+    std::vector<std::pair<PathId, PathNumber>> by_id_;  // a handful: looked through for every frame of others' paths
+    // Asked for after every frame; forgotten by whatever may change it.
+    mutable std::optional<Time> next_timer_;
     std::map<NodeId, Time> failed_until_;
     Time retry_at_{};
     Duration retry_delay_{};
     std::optional<Time> improve_at_;  // set while paths share relays and the list offers others
     std::uint64_t next_number_ = 1;
+    std::size_t came_up_ = 0;
     std::string last_problem_;
 };
 

@@ -352,6 +352,20 @@ TEST_F(Paths, AreRotatedBeforeTheyExpireWithoutEverBeingFewer) {
     EXPECT_LE(held, 5u * 3u);
 }
 
+TEST_F(Paths, WithoutRepairWhatBreaksStaysBroken) {
+    PoolOptions options;
+    options.repair = false;
+    make(60, options);
+    clock_.run_for(1s);
+    ASSERT_EQ(up().size(), 4u);
+    network_.kill(up().front().relays[1]);
+    clock_.run_for(1min);
+    EXPECT_EQ(up().size(), 3u);
+    clock_.run_for(10min);
+    EXPECT_TRUE(up().empty());
+    EXPECT_EQ(user_->up_at.size(), 4u);
+}
+
 TEST_F(Paths, AnEmptyListLeavesTheTimerQuietWhenARotationIsDue) {
     make(60);
     clock_.run_for(1s);

@@ -70,21 +70,22 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, Unix
         return fail(ErrorCode::already_exists, "a replayed set-up");
 
     PathNumber number = next_number_++;
-    Path path{previous, {}, setup->last, setup->keys, 0, 0, now + lifetime};
-    if (!path.last) {
-        path.next = Side{setup->next, random_.id<PathId>()};
-        auto sent = sender_.send(path.next.peer, wire::FrameType::path_setup, {path.next.id.bytes(), setup->packet});
+    Path fresh{number, previous, {}, setup->last, setup->keys, 0, 0, now + lifetime};
+    if (!fresh.last) {
+        fresh.next = Side{setup->next, random_.id<PathId>()};
+        auto sent = sender_.send(fresh.next.peer, wire::FrameType::path_setup, {fresh.next.id.bytes(), setup->packet});
         if (!sent) return sent;
-        by_side_.emplace(path.next, number);
+    }
+    Path& path = paths_.emplace(number, std::move(fresh)).first->second;
+    if (!path.last) {
+        by_side_.emplace(path.next, &path);
         by_peer_[path.next.peer].insert(number);
     }
-    by_side_.emplace(previous, number);
+    by_side_.emplace(previous, &path);
     by_peer_[previous.peer].insert(number);
     ++built_by_peer_[previous.peer];
     by_expiry_.emplace(path.expires, number);
-    bool last = path.last;
-    paths_.emplace(number, std::move(path));
-    if (last) {
+    if (path.last) {
         EndpointId endpoint{number};
         endpoint_->on_path_up(endpoint);
         send_backward(endpoint, Command::confirm, false, 0, {});
@@ -100,38 +101,37 @@ void Relay::on_cell(const NodeId& from, MutableByteView payload, Time now) {
         ++counters_.cells_refused;  // cells still under way when a path is torn down are no one's fault
         return;
     }
-    PathNumber number = found->second;
-    Path& path = paths_.at(number);
+    Path& path = *found->second;
     MutableByteView body = payload.subspan(PathId::size);
     if (side == path.previous) {
-        forward_cell(number, path, body, now);
+        forward_cell(path, body, now);
         return;
     }
     crypto::stream_xor(path.keys.backward, path.backward_count++, body);
     ++counters_.cells_relayed;
     auto sent = sender_.send(path.previous.peer, wire::FrameType::path_cell, {path.previous.id.bytes(), body});
-    if (!sent) remove(number, DestroyReason::full, true, true);
+    if (!sent) remove(path.number, DestroyReason::full, true, true);
 }
 
-void Relay::forward_cell(PathNumber number, Path& path, MutableByteView body, Time now) {
+void Relay::forward_cell(Path& path, MutableByteView body, Time now) {
     if (!path.last) {
         crypto::stream_xor(path.keys.forward, path.forward_count++, body);
         ++counters_.cells_relayed;
         auto sent = sender_.send(path.next.peer, wire::FrameType::path_cell, {path.next.id.bytes(), body});
-        if (!sent) remove(number, DestroyReason::full, true, true);
+        if (!sent) remove(path.number, DestroyReason::full, true, true);
         return;
     }
     if (!open_cell(path.keys.forward, path.forward_count++, body)) {
         ++counters_.cells_refused;
-        remove(number, DestroyReason::protocol, true, false);
+        remove(path.number, DestroyReason::protocol, true, false);
         return;
     }
     auto cell = read_inner(body);
     if (!cell) {
-        remove(number, DestroyReason::protocol, true, false);
+        remove(path.number, DestroyReason::protocol, true, false);
         return;
     }
-    endpoint_->on_path_cell(EndpointId{number}, *cell, now);
+    endpoint_->on_path_cell(EndpointId{path.number}, *cell, now);
 }
 
 void Relay::on_destroy(const NodeId& from, ByteView payload) {
@@ -141,10 +141,10 @@ void Relay::on_destroy(const NodeId& from, ByteView payload) {
     if (!id || !reader.finished()) return;
     auto found = by_side_.find(Side{from, *id});
     if (found == by_side_.end()) return;
-    const Path& path = paths_.at(found->second);
+    const Path& path = *found->second;
     bool from_previous = path.previous == found->first;
     auto known = std::min(reason, static_cast<std::uint8_t>(DestroyReason::protocol));
-    remove(found->second, static_cast<DestroyReason>(known), !from_previous, from_previous);
+    remove(path.number, static_cast<DestroyReason>(known), !from_previous, from_previous);
 }
 
 void Relay::on_link_down(const NodeId& peer) {

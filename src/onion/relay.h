@@ -97,7 +97,9 @@ private:
     struct SideHash {
         std::size_t operator()(const Side& side) const { return IdHash{}(side.peer) ^ (IdHash{}(side.id) << 1); }
     };
+    using PathNumber = std::uint64_t;
     struct Path {
+        PathNumber number = 0;
         Side previous;
         Side next;  // unused when last
         bool last = false;
@@ -106,11 +108,10 @@ private:
         std::uint64_t backward_count = 0;
         Time expires;
     };
-    using PathNumber = std::uint64_t;
 
     Status accept_setup(const Side& previous, ByteView packet, Time now, UnixTime unix_now);
     void send_destroy(const Side& to, DestroyReason reason);
-    void forward_cell(PathNumber number, Path& path, MutableByteView body, Time now);
+    void forward_cell(Path& path, MutableByteView body, Time now);
     // Removes the path and tells the sides asked.
     void remove(PathNumber number, DestroyReason reason, bool tell_previous, bool tell_next);
 
@@ -123,7 +124,7 @@ private:
 
     PathNumber next_number_ = 1;
     std::unordered_map<PathNumber, Path> paths_;
-    std::unordered_map<Side, PathNumber, SideHash> by_side_;
+    std::unordered_map<Side, Path*, SideHash> by_side_;  // into paths_, which leaves them in place
     // Paths by neighbour, for a lost link and for the bound on paths from one neighbour (predecessors only are
     // counted).
     std::unordered_map<NodeId, std::unordered_set<PathNumber>, IdHash> by_peer_;
