@@ -8,6 +8,7 @@
 #include "eval/malicious/anonymity_experiment.h"
 #include "eval/malicious/confidentiality_experiment.h"
 #include "eval/peers/peers_experiment.h"
+#include "eval/scale/scale_experiment.h"
 #include "eval/wide_area/wide_area_experiment.h"
 #include "eval/workload/workload_experiment.h"
 
@@ -41,6 +42,7 @@ std::vector<std::unique_ptr<Experiment>> all_experiments() {
     experiments.push_back(make_peers_experiment());
     experiments.push_back(make_wide_area_experiment());
     experiments.push_back(make_churn_experiment());
+    experiments.push_back(make_scale_experiment());
     return experiments;
 }
 

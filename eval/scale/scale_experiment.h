@@ -1,0 +1,13 @@
+// `scale`: what grows how with the network: the list and the registry, paths, what model nodes tell each other, memory,
+// and the simulator itself.
+#pragma once
+
+#include <memory>
+
+#include "eval/experiment.h"
+
+namespace planetserve::eval {
+
+std::unique_ptr<Experiment> make_scale_experiment();
+
+}  // namespace planetserve::eval
