@@ -34,7 +34,9 @@ TEST(Population, AnswersAndCountsItsPaths) {
     auto cost = run_population(shape, 1, [](double) {});
     EXPECT_EQ(cost.paths_up, 240u);
     EXPECT_GT(cost.requests, 60u);
-    EXPECT_GE(cost.answered + 6, cost.requests) << "but for the last ones";
+    EXPECT_LE(cost.answered, cost.requests);
+    EXPECT_GE(static_cast<double>(cost.answered), 0.85 * static_cast<double>(cost.requests))
+        << "who asks again before the answer is whole hangs up; and the last ones are under way";
     EXPECT_GT(cost.cpu_seconds, 0);
     auto again = run_population(shape, 1, [](double) {});
     EXPECT_EQ(again.frames, cost.frames);
