@@ -103,4 +103,4 @@ def test_the_verification_node_dies_and_comes_back_with_its_registry(own_network
     assert next(node for node in after["nodes"] if node["role"] == "verifier")["id"] == verifier["id"]
     # Relays that died in the tests before are avoided for a while, so that a path may share one until it is replaced.
     wait_for(lambda: "Everything works." in run("doctor", "--home", own_network.home, check=False).stdout,
-             "the doctor to find nothing wrong", 90)
+             lambda: "the doctor to find nothing wrong: " + run("doctor", "--home", own_network.home, check=False).stdout, 90)
