@@ -27,10 +27,10 @@ ensure_cometbft() {
     release_lock
 }
 
-# find_go: prints a Go that is recent enough, in PATH or where it is unpacked by the instructions of its makers.
+# find_go: prints a Go that is recent enough, in PATH or where it is commonly put.
 find_go() {
     local go version
-    for go in "$(command -v go || true)" /usr/local/go/bin/go "$HOME/go/bin/go" /usr/lib/go/bin/go; do
+    for go in "$(command -v go || true)" /usr/local/go/bin/go "$HOME/go/bin/go" /usr/lib/go*/bin/go; do
         [[ -n $go && -x $go ]] || continue
         version=$("$go" env GOVERSION 2>/dev/null) || continue
         version=${version#go}
@@ -45,7 +45,7 @@ find_go() {
 build_cometbft() {
     local go work installed
     go=$(find_go) ||
-        fail "a committee needs CometBFT, which is built with Go $COMETBFT_GO or later; install it from https://go.dev/dl (or, on Debian 12, golang-1.22-go of bookworm-backports) and put it in PATH, or start without --verifiers"
+        fail "a committee needs CometBFT, which is built with Go $COMETBFT_GO or later; install it from https://go.dev/dl and put it in PATH, or start without --verifiers"
     installed=$(dirname "$PLANETSERVE_COMETBFT")
     work="$CACHE/cometbft/building-$(basename "$installed")"
     mkdir -p "$work"

@@ -215,6 +215,19 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& file) {
 Result<VerifierConfig> load_verifier_config(const std::filesystem::path& file) {
     return load<VerifierConfig>(file, [](const YAML::Node& node, VerifierConfig& config) {
         Keys consensus{{"listen", endpoint_into(config.consensus_listen)}, {"program", into(config.consensus_program)}};
+        adapters::StateSync sync;
+        Keys sync_keys{{"servers",
+                        [&](const YAML::Node& list) {
+                            for (const auto& item : list) sync.servers.push_back(item.as<std::string>());
+                        }},
+                       {"height", within(sync.height, 1, INT64_MAX)},
+                       {"hash", into(sync.hash)}};
+        consensus["state_sync"] = [&](const YAML::Node& value) {
+            read_mapping(value, "consensus.state_sync.", sync_keys);
+            if (sync.servers.size() < 2 || sync.height == 0 || sync.hash.size() != 64)
+                throw YAML::Exception(value.Mark(), "needs two 'servers' at least, a 'height' and the block's 'hash'");
+            config.state_sync = sync;
+        };
         Keys status{{"listen", into(config.status_listen)}};
         Keys keys = common_keys(config.common);
         keys["models"] = [&](const YAML::Node& list) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/cometbft/engine_home.h"
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "routing/decide.h"
@@ -83,6 +84,8 @@ struct VerifierConfig {
     // CometBFT's program, when it is neither $PLANETSERVE_COMETBFT nor in PATH.
     std::optional<Endpoint> consensus_listen;
     std::optional<std::filesystem::path> consensus_program;
+    // How an engine without blocks begins with a snapshot instead of with the first block.
+    std::optional<adapters::StateSync> state_sync;
 };
 
 // An address to listen on, where port 0 takes a free one.

@@ -92,6 +92,7 @@ int run_in_committee(const VerifierConfig& config, Runtime& runtime, committee::
     options.home = runtime.home() / "consensus";
     options.log = runtime.home() / "consensus.log";
     options.listen = consensus_listen(config, *self->consensus_address);
+    options.state_sync = config.state_sync;
     std::function<void()> when_stopped;
     adapters::CometbftEngine engine(
         runtime.context(), runtime.genesis(), runtime.keys().identity, store, runtime.clock(), options,

@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import time
 
+import httpx
 import pytest
 
 from network import Network, free_port, run, wait_for
@@ -138,6 +140,36 @@ def test_a_store_that_lost_blocks_is_brought_up_by_replay(committee):
         file.unlink()
     committee.up()
     wait_for_agreement(committee, height, 60)
+
+
+def rpc(network, name, method, **parameters):
+    """Asks a node's CometBFT over its unix socket."""
+    socket = str(network.home / "nodes" / name / "consensus/rpc.sock")
+    with httpx.Client(transport=httpx.HTTPTransport(uds=socket)) as client:
+        return client.get(f"http://engine/{method}", params=parameters, timeout=10).json()["result"]
+
+
+def test_a_validator_that_lost_all_but_its_votes_begins_with_a_snapshot(committee):
+    height = wait_for_agreement(committee, 0)["height"]
+    node = verifier(committee, "verifier-4")
+    os.kill(node["pid"], signal.SIGTERM)
+    wait_for(lambda: not alive(node["pid"]), "the node to end", 15)
+    folder = committee.home / "nodes/verifier-4"
+    for file in folder.glob("registry.sqlite*"):
+        file.unlink()
+    for item in (folder / "consensus/data").iterdir():
+        if item.name != "priv_validator_state.json":
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+    trusted = rpc(committee, "verifier-1", "commit", height=height)["signed_header"]["commit"]
+    config = folder / "config.yaml"
+    kept = config.read_text()
+    servers = [f"unix://{committee.home}/nodes/verifier-{number}/consensus/rpc.sock" for number in (1, 2)]
+    config.write_text(kept + "consensus:\n  state_sync: " + json.dumps(
+        {"servers": servers, "height": height, "hash": trusted["block_id"]["hash"]}) + "\n")
+    committee.up()
+    wait_for_agreement(committee, height, 90)
+    assert int(rpc(committee, "verifier-4", "status")["sync_info"]["earliest_block_height"]) > 1, "it did not repeat the blocks"
+    config.write_text(kept)
 
 
 def test_two_of_four_are_too_few_until_one_returns(committee):

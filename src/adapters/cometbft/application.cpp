@@ -10,6 +10,8 @@ using committee::Transaction;
 
 // As many as the mempool holds, and a block's more.
 constexpr std::size_t cached_transactions = 16'384;
+// Older ones are forgotten, well beyond those of which evidence is taken (engine_home.cpp). At rest, these are 11 days.
+constexpr std::int64_t blocks_kept = 200'000;
 // Of the code that is 0 where a transaction was taken.
 std::uint32_t code_of(const Error& error) { return static_cast<std::uint32_t>(error.code) + 1; }
 
@@ -85,16 +87,19 @@ Result<abci::Response> Application::handle(const abci::Request& request, UnixTim
             status = commit(out);
             break;
         case R::kListSnapshots:
-            out.mutable_list_snapshots();
+            offered_.list(*out.mutable_list_snapshots());
             break;
         case R::kOfferSnapshot:
-            out.mutable_offer_snapshot()->set_result(abci::ResponseOfferSnapshot::REJECT);
+            offer(request.offer_snapshot(), out);
             break;
-        case R::kLoadSnapshotChunk:
-            out.mutable_load_snapshot_chunk();
+        case R::kLoadSnapshotChunk: {
+            const auto& wanted = request.load_snapshot_chunk();
+            out.mutable_load_snapshot_chunk()->set_chunk(
+                to_string(offered_.chunk(wanted.height(), wanted.format(), wanted.chunk())));
             break;
+        }
         case R::kApplySnapshotChunk:
-            out.mutable_apply_snapshot_chunk()->set_result(abci::ResponseApplySnapshotChunk::ABORT);
+            status = apply_chunk(request.apply_snapshot_chunk(), out);
             break;
         case R::kExtendVote:
             out.mutable_extend_vote();
@@ -201,8 +206,45 @@ Status Application::commit(abci::Response& out) {
     if (!saved) return saved;
     unkept_.reset();
     waiting_.clear();  // the engine checks those that still wait again
+    offered_.on_commit(registry_);
+    if (registry_.height() > blocks_kept) out.mutable_commit()->set_retain_height(registry_.height() - blocks_kept);
     out.mutable_commit();
     return {};
+}
+
+void Application::offer(const abci::RequestOfferSnapshot& request, abci::Response& out) {
+    using Answer = abci::ResponseOfferSnapshot;
+    auto* answer = out.mutable_offer_snapshot();
+    // A registry that has blocks goes on from them.
+    if (registry_.height() != 0) return answer->set_result(Answer::ABORT);
+    // Entries may have grown by renewals since the limit was looked at.
+    auto most = static_cast<std::size_t>(genesis_.parameters.maximum_list_bytes);
+    auto begun = IncomingSnapshot::begin(request.snapshot(), as_bytes(request.app_hash()), most + most / 4);
+    if (!begun) return answer->set_result(Answer::REJECT);
+    incoming_ = std::move(*begun);
+    answer->set_result(Answer::ACCEPT);
+}
+
+Status Application::apply_chunk(const abci::RequestApplySnapshotChunk& request, abci::Response& out) {
+    using Answer = abci::ResponseApplySnapshotChunk;
+    auto* answer = out.mutable_apply_snapshot_chunk();
+    answer->set_result(Answer::REJECT_SNAPSHOT);
+    if (!incoming_ || request.index() != incoming_->next() || !incoming_->add(as_bytes(request.chunk()))) {
+        incoming_.reset();
+        return {};
+    }
+    answer->set_result(Answer::ACCEPT);
+    if (!incoming_->complete()) return {};
+    committee::Registry restored(genesis_);
+    Status good = std::exchange(incoming_, std::nullopt)->restore(restored);
+    if (!good) {
+        answer->set_result(Answer::REJECT_SNAPSHOT);
+        return {};
+    }
+    committee::Changes all;
+    for (const auto& [id, entry] : restored.entries()) all.emplace(id, committee::encode_entry(id, entry));
+    registry_ = std::move(restored);
+    return store_.save(network_, registry_.height(), registry_.time(), registry_.app_hash(), all);
 }
 
 // "/entry" with a node's id as data: its entry, with a proof that CometBFT's light client understands.

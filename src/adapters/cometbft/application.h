@@ -11,14 +11,17 @@
 #include <memory>
 #include <set>
 
+#include "adapters/cometbft/snapshots.h"
 #include "committee/engine.h"
 
 namespace planetserve::abci {
 class Request;
+class RequestApplySnapshotChunk;
 class RequestCheckTx;
 class RequestFinalizeBlock;
 class RequestInfo;
 class RequestInitChain;
+class RequestOfferSnapshot;
 class RequestPrepareProposal;
 class RequestProcessProposal;
 class RequestQuery;
@@ -74,6 +77,8 @@ private:
     void process(const abci::RequestProcessProposal& request, abci::Response& out);
     Status finalize(const abci::RequestFinalizeBlock& request, abci::Response& out);
     Status commit(abci::Response& out);
+    void offer(const abci::RequestOfferSnapshot& request, abci::Response& out);
+    Status apply_chunk(const abci::RequestApplySnapshotChunk& request, abci::Response& out);
     void query(const abci::RequestQuery& request, abci::Response& out) const;
     // Whether the transaction may stand in a block of that time after those of the senders already in it.
     Status fits(ByteView transaction, UnixTime time, std::set<NodeId>& senders);
@@ -86,6 +91,8 @@ private:
     // Whose transactions wait in the mempool: one of each node, and its leave.
     std::set<std::pair<NodeId, bool>> waiting_;
     std::optional<Unkept> unkept_;
+    OfferedSnapshots offered_;
+    std::optional<IncomingSnapshot> incoming_;
     std::function<void(std::int64_t)> decided_;
     std::uint64_t transactions_ = 0;
 };

@@ -265,6 +265,98 @@ TEST_F(ApplicationTest, AnApplicationThatDiesAnywhereComesToTheSameHashes) {
     }
 }
 
+class SnapshotTest : public ApplicationTest {
+protected:
+    SnapshotTest() {
+        source_ = open(store_);
+        Block block{1, start, {}};
+        for (int i = 0; i < 300; ++i)
+            block.transactions.push_back(registration(committee::make_large_member(random_), start));
+        finalize(*source_, block);
+        commit(*source_);
+        abci::Request list;
+        list.mutable_list_snapshots();
+        auto listed = ask(*source_, list).list_snapshots();
+        EXPECT_EQ(listed.snapshots_size(), 1);
+        snapshot_ = listed.snapshots(0);
+    }
+    std::string chunk(std::uint32_t index) const {
+        abci::Request load;
+        load.mutable_load_snapshot_chunk()->set_height(snapshot_.height());
+        load.mutable_load_snapshot_chunk()->set_format(snapshot_.format());
+        load.mutable_load_snapshot_chunk()->set_chunk(index);
+        return ask(*source_, load).load_snapshot_chunk().chunk();
+    }
+    static auto offer(Application& to, const abci::Snapshot& snapshot, const std::string& app_hash) {
+        abci::Request request;
+        *request.mutable_offer_snapshot()->mutable_snapshot() = snapshot;
+        request.mutable_offer_snapshot()->set_app_hash(app_hash);
+        return ask(to, request).offer_snapshot().result();
+    }
+    static auto apply(Application& to, std::uint32_t index, const std::string& bytes) {
+        abci::Request request;
+        request.mutable_apply_snapshot_chunk()->set_index(index);
+        request.mutable_apply_snapshot_chunk()->set_chunk(bytes);
+        return ask(to, request).apply_snapshot_chunk().result();
+    }
+    std::string hash() const { return to_string(source_->registry().app_hash()); }
+
+    using Offer = abci::ResponseOfferSnapshot;
+    using Apply = abci::ResponseApplySnapshotChunk;
+    std::unique_ptr<Application> source_;
+    abci::Snapshot snapshot_;
+};
+
+TEST_F(SnapshotTest, ANewcomerGoesOnFromIt) {
+    MemoryStore store;
+    auto target = open(store);
+    ASSERT_GT(snapshot_.chunks(), 2u);
+    ASSERT_EQ(offer(*target, snapshot_, hash()), Offer::ACCEPT);
+    for (std::uint32_t i = 0; i < snapshot_.chunks(); ++i) {
+        EXPECT_FALSE(store.stored);
+        ASSERT_EQ(apply(*target, i, chunk(i)), Apply::ACCEPT);
+    }
+    EXPECT_EQ(target->registry().app_hash(), source_->registry().app_hash());
+    target = open(store);  // what was restored is kept
+    EXPECT_EQ(target->registry().height(), 1);
+    for (std::int64_t height = 2; height < 12; ++height) {
+        std::int64_t time = start + 4000 * (height - 1);
+        Block block{height, time, {registration(members_[static_cast<std::size_t>(height) % 6], time)}};
+        EXPECT_EQ(finalize(*target, block), finalize(*source_, block)) << height;
+        commit(*target);
+        commit(*source_);
+    }
+    EXPECT_EQ(offer(*target, snapshot_, hash()), Offer::ABORT) << "it has blocks";
+}
+
+TEST_F(SnapshotTest, WhatIsNotWhatTheChainSaysIsRefused) {
+    MemoryStore store;
+    auto target = open(store);
+    EXPECT_EQ(apply(*target, 0, chunk(0)), Apply::REJECT_SNAPSHOT) << "none was offered";
+    for (int fault = 0; fault < 5; ++fault) {
+        auto wrong = snapshot_;
+        if (fault == 0) wrong.set_format(2);
+        if (fault == 1) wrong.set_chunks(100);
+        if (fault == 2) wrong.set_chunks(0);
+        if (fault == 3) wrong.clear_metadata();
+        if (fault == 4) wrong.set_hash("short");
+        EXPECT_EQ(offer(*target, wrong, hash()), Offer::REJECT) << fault;
+    }
+    for (int fault = 0; fault < 4; ++fault) {
+        ASSERT_EQ(offer(*target, snapshot_, fault == 0 ? std::string(32, 'x') : hash()), Offer::ACCEPT);
+        auto result = Apply::ACCEPT;
+        for (std::uint32_t i = 0; i < snapshot_.chunks() && result == Apply::ACCEPT; ++i) {
+            std::string bytes = chunk(i);
+            if (fault == 1 && i == 1) bytes[5] ^= 1;
+            if (fault == 2 && i == 1) bytes.pop_back();
+            result = apply(*target, fault == 3 && i == 1 ? 2 : i, bytes);
+        }
+        EXPECT_EQ(result, Apply::REJECT_SNAPSHOT) << fault;
+        EXPECT_EQ(target->registry().height(), 0);
+        EXPECT_FALSE(store.stored);
+    }
+}
+
 TEST_F(ApplicationTest, AnEntryIsProven) {
     auto application = open(store_);
     Block block{1, start, {}};

@@ -114,7 +114,7 @@ public:
         if (!set) return std::unexpected(set.error());
         validators_ = *set;
         home_ = {fs::absolute(options_.home), fs::absolute(options_.home) / "abci.sock",
-                 fs::absolute(options_.home) / "rpc.sock", options_.listen};
+                 fs::absolute(options_.home) / "rpc.sock", options_.listen, options_.state_sync};
         if (!fits_socket(home_.abci_socket)) {
             socket_folder_ = make_socket_folder();
             home_.abci_socket = socket_folder_ / "abci.sock";

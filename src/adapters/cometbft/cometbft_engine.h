@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 
+#include "adapters/cometbft/engine_home.h"
 #include "base/endpoint.h"
 #include "committee/engine.h"
 #include "crypto/identity.h"
@@ -25,7 +26,8 @@ struct CometbftOptions {
     std::filesystem::path home;  // CometBFT's own directory
     std::filesystem::path log;   // what it prints; put by as LOG.1 when over 16 MiB at a start
     Endpoint listen;             // for the other validators' engines
-    Duration stop_grace = 6s;    // between SIGTERM and SIGKILL
+    std::optional<StateSync> state_sync = std::nullopt;
+    Duration stop_grace = 6s;  // between SIGTERM and SIGKILL
     Duration shortest_backoff = 200ms;
     Duration longest_backoff = 30s;
 };

@@ -125,7 +125,6 @@ std::string engine_config(const committee::Genesis& genesis, const NodeId& self,
         else
             peers += (peers.empty() ? "" : ",") + id + "@" + validator.consensus_address->to_string();
     }
-    const auto& own = *genesis.find(self)->consensus_address;
     std::string text;
     auto line = [&](const char* key, const std::string& value) { text += std::string(key) + " = " + value + "\n"; };
     text += "# Written by planetserve at each start. Whatever is not here has CometBFT's default.\n";
@@ -138,7 +137,6 @@ std::string engine_config(const committee::Genesis& genesis, const NodeId& self,
     // Only validators connect, to each other: nobody else has a place, and addresses are not spread.
     text += "\n[p2p]\n";
     line("laddr", toml_text("tcp://" + home.listen.to_string()));
-    line("external_address", toml_text(own.to_string()));
     line("persistent_peers", toml_text(peers));
     line("unconditional_peer_ids", toml_text(ids));
     line("persistent_peers_max_dial_period", "\"10s\"");
@@ -159,6 +157,17 @@ std::string engine_config(const committee::Genesis& genesis, const NodeId& self,
     line("skip_timeout_commit", "true");
     line("create_empty_blocks_interval", toml_text(std::to_string(genesis.parameters.renew_ms / 2) + "ms"));
     line("peer_gossip_sleep_duration", "\"5ms\"");
+    if (home.state_sync) {
+        std::string servers;
+        for (const auto& server : home.state_sync->servers) servers += (servers.empty() ? "" : ",") + server;
+        text += "\n[statesync]\n";
+        line("enable", "true");
+        line("rpc_servers", toml_text(servers));
+        line("trust_height", std::to_string(home.state_sync->height));
+        line("trust_hash", toml_text(home.state_sync->hash));
+        line("trust_period", "\"168h0m0s\"");
+        line("discovery_time", "\"5s\"");
+    }
     text += "\n[storage]\n";
     line("discard_abci_responses", "true");
     text += "\n[tx_index]\n";

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/endpoint.h"
 #include "committee/genesis.h"
@@ -13,11 +15,20 @@
 
 namespace planetserve::adapters {
 
+// For an engine without blocks of its own: from which others it asks for headers, and one that is trusted. Its registry
+// then comes as a snapshot.
+struct StateSync {
+    std::vector<std::string> servers;  // two at least: other validators' RPC, "unix:///path" or "http://host:port"
+    std::int64_t height = 0;
+    std::string hash;  // of the block of that height, 64 hex digits
+};
+
 struct EngineHome {
     std::filesystem::path path;
     std::filesystem::path abci_socket;  // where the application listens
     std::filesystem::path rpc_socket;   // where CometBFT is asked
     Endpoint listen;                    // for the other validators' engines
+    std::optional<StateSync> state_sync = std::nullopt;
 };
 
 // config/genesis.json.
