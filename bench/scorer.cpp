@@ -106,7 +106,7 @@ private:
         return must(eval::LocalServer::start(context, std::move(options)));
     }
     std::string post(const std::string& path, const std::string& body) {
-        return must(calls_.post(path, {body}, 1, 2min)).front();
+        return must(calls_.post(path, {body}, 1, 30min)).front();
     }
 
     boost::asio::io_context context_{1};

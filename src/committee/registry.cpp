@@ -201,6 +201,13 @@ std::vector<crypto::Digest> Registry::leaf_hashes() const {
     return hashes;
 }
 
+Values Registry::values() const {
+    Values values;
+    for (const auto& [id, leaf] : leaves_) values.emplace(to_bytes(id.bytes()), leaf.value);
+    values.insert(verification_leaves_.leaves().begin(), verification_leaves_.leaves().end());
+    return values;
+}
+
 Bytes Registry::serialise() const {
     proto::State state;
     for (const auto& [id, leaf] : leaves_) state.add_entries(leaf.value.data(), leaf.value.size());

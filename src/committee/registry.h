@@ -49,6 +49,8 @@ public:
     // When a block is due even without transactions: a lease to expire, or a sign that the chain lives.
     std::optional<UnixTime> next_due() const;
 
+    // All of it, as a store keeps it.
+    Values values() const;
     // The whole state, for those who fetch it or join; its hash follows from it (parse_state).
     Bytes serialise() const;
     // Proof of a node's entry under app_hash(); nothing for a node without one. REQUIRES: no block is open.

@@ -242,7 +242,7 @@ Status Application::apply_chunk(const abci::RequestApplySnapshotChunk& request, 
         return {};
     }
     committee::Changes all;
-    for (const auto& [id, entry] : restored.entries()) all.emplace(id, committee::encode_entry(id, entry));
+    for (auto& [key, value] : restored.values()) all.emplace(key, std::move(value));
     registry_ = std::move(restored);
     return store_.save(network_, registry_.height(), registry_.time(), registry_.app_hash(), all);
 }
