@@ -8,6 +8,7 @@
 #include "committee/committee.pb.h"
 #include "committee/directory_client.h"
 #include "committee/directory_server.h"
+#include "committee/embedded_engine.h"
 #include "fuzz_check.h"
 
 using namespace planetserve;
