@@ -80,6 +80,8 @@ public:
         report.summary("scoring_ms_per_token",
                        1e3 * (*laboratory)->scoring_seconds() / static_cast<double>((*laboratory)->scored_tokens()));
         ResultRules rules{.pool = size.pool, .seed = options.seed};
+        if (std::ranges::find(rules.lengths, size.pool) == rules.lengths.end()) rules.lengths.push_back(size.pool);
+        std::ranges::sort(rules.lengths);
         return write_results(*subjects, *calibration, rules, report);
     }
 
