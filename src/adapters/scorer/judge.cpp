@@ -1,7 +1,6 @@
 #include "adapters/scorer/judge.h"
 
 #include <boost/asio/post.hpp>
-#include <cmath>
 #include <cstdio>
 
 namespace planetserve::adapters {
@@ -138,7 +137,7 @@ void Judge::finish(const std::shared_ptr<Job>& job) {
         findings_[node] = in_words(credit, statistics);
         if (credit.grounds == scoring::Grounds::inconclusive) continue;
         score.outcome = verification::Outcome::credit;
-        score.credit = static_cast<verification::Millionths>(std::lround(credit.value * verification::one));
+        score.credit = scoring::millionths(credit.value);
         pools_.erase(pool);
     }
     std::vector<verification::Score> list;
