@@ -84,7 +84,8 @@ TEST_F(LightBlockTest, IsRefusedBeyondItsLimits) {
               "taken");
     EXPECT_NE(after([](auto& b) {
                   auto* key = b.mutable_validator_set()->mutable_validators(0)->mutable_pub_key();
-                  key->set_secp256k1(key->ed25519());
+                  std::string bytes = key->ed25519();
+                  key->set_secp256k1(bytes);
               }),
               "taken");
 }

@@ -6,6 +6,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <future>
 #include <thread>
 
 #include "adapters/cometbft/abci.pb.h"
@@ -75,11 +76,15 @@ protected:
                     response.mutable_echo()->set_message(request.echo().message());
                 return response;
             },
-            [this](const Error& error) { failure_ = error.message; });
+            [this](const Error& error) {
+                failure_ = error.message;
+                told_.set_value();
+            });
         ASSERT_TRUE(server_->listen(folder_ / "abci.sock"));
         thread_ = std::thread([this] { context_.run(); });
     }
     void TearDown() override {
+        told_.get_future().wait();
         asio::post(context_, [this] { server_.reset(); });
         work_.reset();
         thread_.join();
@@ -119,6 +124,7 @@ protected:
     asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
     std::unique_ptr<AbciServer> server_;
     std::string failure_;
+    std::promise<void> told_;  // the failure, once
     int calls_ = 0;
     std::thread thread_;
 };
