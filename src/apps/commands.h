@@ -45,6 +45,8 @@ int up(const UpOptions& options, const std::string& program);
 int down(const std::filesystem::path& home);
 int status(const std::filesystem::path& home, bool as_json);
 int doctor(const std::filesystem::path& home);
+// Replays the chain of a network's committee, and says what moved each reputation.
+int audit(const std::filesystem::path& home);
 int chat(const ChatOptions& options);
 // Prints the id of the node with that home, making its keys if it has none.
 int node_id(const std::filesystem::path& home);

@@ -61,6 +61,11 @@ int main(int argc, char** argv) {
     status->add_flag("--json", as_json, "one JSON object");
     status->callback([&] { code = apps::status(home, as_json); });
 
+    auto* audit =
+        app.add_subcommand("audit", "replay a committee's chain from the genesis; says what moved each reputation");
+    with_home(audit);
+    audit->callback([&] { code = apps::audit(home); });
+
     auto* doctor = app.add_subcommand("doctor", "probe the directory, the paths and a real answer; says what to do");
     with_home(doctor);
     doctor->callback([&] { code = apps::doctor(home); });

@@ -80,3 +80,13 @@ def test_status_shows_reputations(network):
     findings = [finding for seen in verifications(network) for finding in seen["findings"].values()]
     assert any("credit 0.0" in finding or "credit 0.1" in finding or "credit 0.2" in finding or "credit 0.3" in finding for finding in findings), findings
     assert any("credit 1.00" in finding for finding in findings), findings
+
+
+def test_the_chain_explains_reputations(network):
+    if network.verifiers == 1:
+        refused = run("audit", "--home", network.home, check=False)
+        assert refused.returncode == 1 and "keeps no chain" in refused.stderr + refused.stdout
+        return
+    told = run("audit", "--home", network.home, timeout=120).stdout
+    assert network.liar.id[:8] in told and "not trusted" in told and "votes:" in told, told
+    assert "lead from the genesis to" in told
