@@ -36,15 +36,18 @@ int main(int argc, char** argv) {
     up->add_option("--verifiers", up_options.verifiers,
                    "verification nodes (default 1; more are a committee, which needs CometBFT)")
         ->check(CLI::Range(1, 16));
-    up->add_flag(
-        "--verify,!--no-verify", up_options.verify,
-        "whether model nodes are challenged and scored (default: by a committee); fixed once the network is made");
+    bool verify = false, no_verify = false;
+    auto* verify_flag =
+        up->add_flag("--verify", verify,
+                     "model nodes are challenged and scored (default: by a committee); fixed once the network is made");
+    up->add_flag("--no-verify", no_verify, "they are not")->excludes(verify_flag);
     up->add_option("--epoch-seconds", up_options.epoch_seconds, "between two challenges of a model node (default 600)")
         ->check(CLI::Range(10, 86'400));
     up->add_option("--port", up_options.port, "port of the API on 127.0.0.1 (default 8400, or the next that is free)")
         ->check(CLI::Range(1, 65535));
     up->callback([&] {
         up_options.home = home;
+        if (verify || no_verify) up_options.verify = verify;
         code = apps::up(up_options, argv[0]);
     });
 
