@@ -84,8 +84,7 @@ protected:
         thread_ = std::thread([this] { context_.run(); });
     }
     void TearDown() override {
-        told_.get_future().wait();
-        asio::post(context_, [this] { server_.reset(); });
+            asio::post(context_, [this] { server_.reset(); });
         work_.reset();
         thread_.join();
         EXPECT_FALSE(std::filesystem::exists(folder_ / "abci.sock"));
@@ -159,6 +158,7 @@ TEST_F(AbciServerTest, AFailureIsAnExceptionAndTold) {
     ASSERT_TRUE(response);
     EXPECT_EQ(response->exception().error(), "as asked");
     asio::write(socket, asio::buffer(echo("more")));
+    told_.get_future().wait();
     asio::post(context_, [this] { server_.reset(); });
     EXPECT_FALSE(read(socket, frames)) << "nothing more is answered";
     work_.reset();
