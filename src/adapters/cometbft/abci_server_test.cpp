@@ -84,7 +84,7 @@ protected:
         thread_ = std::thread([this] { context_.run(); });
     }
     void TearDown() override {
-            asio::post(context_, [this] { server_.reset(); });
+        asio::post(context_, [this] { server_.reset(); });
         work_.reset();
         thread_.join();
         EXPECT_FALSE(std::filesystem::exists(folder_ / "abci.sock"));
