@@ -44,9 +44,13 @@ void ask_for_tokens(json::object& request) {
 Result<EngineAnswer> read_engine_answer(std::string_view body) {
     auto parsed = inference::parse_json(body, memory_limit);
     if (!parsed) return std::unexpected(parsed.error());
-    const json::value* verbose = find(&*parsed, "__verbose");
+    return engine_answer_of(*parsed);
+}
+
+Result<EngineAnswer> engine_answer_of(const json::value& reply) {
+    const json::value* verbose = find(&reply, "__verbose");
     if (!verbose) {
-        auto message = inference::text_of(find(find(&*parsed, "error"), "message"));
+        auto message = inference::text_of(find(find(&reply, "error"), "message"));
         return fail(ErrorCode::malformed, message ? "the engine: " + std::string(message->substr(0, 300))
                                                   : "the reply does not tell its tokens");
     }

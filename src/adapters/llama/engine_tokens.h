@@ -32,6 +32,7 @@ struct EngineAnswer {
 
 // malformed: not such a reply, or ended by a stop string, which is nothing that can be scored.
 Result<EngineAnswer> read_engine_answer(std::string_view body);
+Result<EngineAnswer> engine_answer_of(const boost::json::value& reply);
 
 std::string apply_template_request(const boost::json::array& messages);
 Result<std::string> read_applied_template(std::string_view body);

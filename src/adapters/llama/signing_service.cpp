@@ -76,9 +76,9 @@ public:
 
 private:
     void sign() {
-        auto answer = read_engine_answer(as_text(reply_));
         auto reply = inference::parse_json(as_text(reply_), memory_limit);
         if (!reply || !reply->is_object()) return;
+        auto answer = engine_answer_of(*reply);
         json::object& members = reply->get_object();
         members.erase("__verbose");
         if (answer && answer->tokens.size() <= scoring::SignedAnswer::most_tokens) {
