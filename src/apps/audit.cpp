@@ -11,6 +11,7 @@
 #include "apps/commands.h"
 #include "apps/network_home.h"
 #include "apps/terminal.h"
+#include "committee/header_verifier.h"
 #include "committee/registry.h"
 #include "lightclient/light_client.h"
 
@@ -86,7 +87,10 @@ void tell_moves(const committee::Registry& registry, std::map<NodeId, verificati
 class Replay {
 public:
     Replay(const committee::Genesis& genesis, Chain& chain)
-        : chain_(chain), registry_(genesis), validators_(*validators_of(genesis)), light_(client_of(genesis)) {}
+        : chain_(chain),
+          registry_(genesis),
+          validators_(*committee::consensus_validators(genesis)),
+          light_(client_of(genesis, validators_)) {}
 
     // Blocks 1 to last, each signed by more than 2/3, each leading to the hash that the next one states.
     Status run(std::int64_t last) {
@@ -104,17 +108,12 @@ public:
     const committee::Registry& registry() const { return registry_; }
 
 private:
-    static Result<lightclient::ValidatorSet> validators_of(const committee::Genesis& genesis) {
-        std::vector<lightclient::Validator> validators;
-        for (const auto& validator : genesis.validators)
-            validators.push_back({validator.id, static_cast<std::int64_t>(validator.power)});
-        return lightclient::ValidatorSet::make(std::move(validators));
-    }
-    static lightclient::LightClient client_of(const committee::Genesis& genesis) {
+    static lightclient::LightClient client_of(const committee::Genesis& genesis,
+                                              const lightclient::ValidatorSet& validators) {
         lightclient::Options options;
         // A chain is audited however old it is.
         options.trusting_period = std::chrono::hours(24 * 365 * 100);
-        return lightclient::LightClient(genesis.consensus_chain_id(), *validators_of(genesis), options);
+        return lightclient::LightClient(genesis.consensus_chain_id(), validators, options);
     }
 
     Result<lightclient::LightBlock> signed_block(std::int64_t height) {

@@ -8,11 +8,8 @@ namespace {
 
 std::optional<lightclient::ValidatorSet> validators_of(const Genesis& genesis) {
     if (!genesis.is_committee()) return std::nullopt;
-    std::vector<lightclient::Validator> validators;
-    for (const auto& validator : genesis.validators)
-        validators.push_back({validator.id, static_cast<std::int64_t>(validator.power)});
     // A genesis that was parsed is within its limits.
-    return lightclient::ValidatorSet::make(std::move(validators)).value();
+    return consensus_validators(genesis).value();
 }
 
 std::optional<lightclient::LightClient> client_of(const Genesis& genesis,
@@ -31,6 +28,13 @@ Result<lightclient::LightBlock> block_of(const StateHeader& header) {
 }
 
 }  // namespace
+
+Result<lightclient::ValidatorSet> consensus_validators(const Genesis& genesis) {
+    std::vector<lightclient::Validator> validators;
+    for (const auto& validator : genesis.validators)
+        validators.push_back({validator.id, static_cast<std::int64_t>(validator.power)});
+    return lightclient::ValidatorSet::make(std::move(validators));
+}
 
 HeaderVerifier::HeaderVerifier(const Genesis& genesis)
     : genesis_(genesis),

@@ -9,6 +9,9 @@
 
 namespace planetserve::committee {
 
+// The genesis's validators as the consensus engine has them. Fails where they are beyond the light client's limits.
+Result<lightclient::ValidatorSet> consensus_validators(const Genesis& genesis);
+
 class HeaderVerifier {
 public:
     explicit HeaderVerifier(const Genesis& genesis);

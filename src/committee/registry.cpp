@@ -25,10 +25,9 @@ Registry::Registry(const Genesis& genesis)
     : parameters_(genesis.parameters),
       network_(genesis.network()),
       time_(genesis.time),
-      app_hash_(crypto::merkle_root({})),
       verification_(make_verification(genesis)) {
     // The first block tells the store of them.
-    if (verification_) verification_leaves_.reset(verification_->leaves());
+    if (verification_) verification_hashes_.reset(verification_->leaves());
     app_hash_ = crypto::merkle_root(leaf_hashes());
 }
 
@@ -140,7 +139,7 @@ Changes Registry::commit() {
     }
     if (verification_) {
         auto verified = verification_->commit();
-        verification_leaves_.apply(verified);
+        verification_hashes_.apply(verified);
         changes.merge(verified);
     }
     if (!changes.empty()) app_hash_ = crypto::merkle_root(leaf_hashes());
@@ -197,25 +196,26 @@ std::vector<crypto::Digest> Registry::leaf_hashes() const {
     std::vector<crypto::Digest> hashes;
     hashes.reserve(leaves_.size());
     for (const auto& [id, leaf] : leaves_) hashes.push_back(leaf.hash);
-    verification_leaves_.append_hashes(hashes);
+    verification_hashes_.append_to(hashes);
     return hashes;
 }
 
 Values Registry::values() const {
     Values values;
     for (const auto& [id, leaf] : leaves_) values.emplace(to_bytes(id.bytes()), leaf.value);
-    values.insert(verification_leaves_.leaves().begin(), verification_leaves_.leaves().end());
+    if (verification_) values.insert(verification_->leaves().begin(), verification_->leaves().end());
     return values;
 }
 
 Bytes Registry::serialise() const {
     proto::State state;
     for (const auto& [id, leaf] : leaves_) state.add_entries(leaf.value.data(), leaf.value.size());
-    for (const auto& [key, value] : verification_leaves_.leaves()) {
-        auto* leaf = state.add_verification();
-        leaf->set_key(key.data(), key.size());
-        leaf->set_value(value.data(), value.size());
-    }
+    if (verification_)
+        for (const auto& [key, value] : verification_->leaves()) {
+            auto* leaf = state.add_verification();
+            leaf->set_key(key.data(), key.size());
+            leaf->set_value(value.data(), value.size());
+        }
     Bytes bytes(state.ByteSizeLong());
     state.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()));
     return bytes;
@@ -247,7 +247,7 @@ Status Registry::restore(const Values& values, std::int64_t height, UnixTime tim
         return fail(ErrorCode::malformed, "a stored state of a network with other parameters of verification");
     if (verification_) {
         if (auto restored = verification_->restore(verified, time); !restored) return restored;
-        verification_leaves_.reset(verified);
+        verification_hashes_.reset(verified);
     }
     entries_.clear();
     leaves_.clear();

@@ -85,7 +85,7 @@ private:
     std::uint64_t bytes_ = 0;  // of all values
     crypto::Digest app_hash_{};
     std::optional<verification::Verification> verification_;
-    VerificationLeaves verification_leaves_;
+    VerificationHashes verification_hashes_;  // of its leaves
 };
 
 }  // namespace planetserve::committee

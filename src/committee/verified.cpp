@@ -25,26 +25,22 @@ std::optional<verification::Verification> make_verification(const Genesis& genes
         *genesis.parameters.verification);
 }
 
-void VerificationLeaves::apply(const verification::Changes& changes) {
+void VerificationHashes::apply(const verification::Changes& changes) {
     for (const auto& [key, value] : changes) {
-        if (value) {
-            leaves_[key] = *value;
+        if (value)
             hashes_[key] = state_leaf(key, *value);
-        } else {
-            leaves_.erase(key);
+        else
             hashes_.erase(key);
-        }
     }
 }
 
-void VerificationLeaves::reset(const verification::Leaves& leaves) {
-    leaves_ = leaves;
+void VerificationHashes::reset(const verification::Leaves& leaves) {
     hashes_.clear();
-    for (const auto& [key, value] : leaves_) hashes_[key] = state_leaf(key, value);
+    for (const auto& [key, value] : leaves) hashes_[key] = state_leaf(key, value);
 }
 
-void VerificationLeaves::append_hashes(std::vector<crypto::Digest>& to) const {
-    for (const auto& [key, hash] : hashes_) to.push_back(hash);
+void VerificationHashes::append_to(std::vector<crypto::Digest>& hashes) const {
+    for (const auto& [key, hash] : hashes_) hashes.push_back(hash);
 }
 
 verification::Millionths Reputations::of(const NodeId& node) const {
@@ -59,7 +55,7 @@ Result<std::optional<Reputations>> read_reputations(const verification::Leaves& 
     auto parameters = verification::parse_parameters(found->second);
     if (!parameters) return std::unexpected(parameters.error());
     Reputations reputations{*parameters, {}};
-    const Bytes prefix = to_bytes(std::string_view("verification/node/"));
+    const Bytes prefix = verification::leaf_key("node/");
     for (auto at = leaves.lower_bound(prefix); at != leaves.end(); ++at) {
         if (at->first.size() != prefix.size() + NodeId::size ||
             !std::equal(prefix.begin(), prefix.end(), at->first.begin()))

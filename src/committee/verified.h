@@ -19,16 +19,14 @@ crypto::Digest state_leaf(ByteView key, ByteView value);
 // Nothing where the genesis asks for no verification.
 std::optional<verification::Verification> make_verification(const Genesis& genesis);
 
-// Leaves with their hashes, kept up with the state machine's changes.
-class VerificationLeaves {
+// Hashes of the state machine's leaves, kept up with its changes.
+class VerificationHashes {
 public:
     void apply(const verification::Changes& changes);
     void reset(const verification::Leaves& leaves);
-    void append_hashes(std::vector<crypto::Digest>& to) const;
-    const verification::Leaves& leaves() const { return leaves_; }
+    void append_to(std::vector<crypto::Digest>& hashes) const;
 
 private:
-    verification::Leaves leaves_;
     std::map<Bytes, crypto::Digest> hashes_;
 };
 

@@ -15,6 +15,7 @@
 #include "adapters/cometbft/state_proofs.h"
 #include "adapters/process/child_process.h"
 #include "adapters/process/supervision.h"
+#include "committee/header_verifier.h"
 
 namespace planetserve::adapters {
 
@@ -107,10 +108,7 @@ public:
         if (self == nullptr || !self->consensus_address)
             return fail(ErrorCode::invalid_argument,
                         "the genesis does not name this node, " + identity_.id().hex() + ", among its validators");
-        std::vector<lightclient::Validator> validators;
-        for (const auto& validator : genesis_.validators)
-            validators.push_back({validator.id, static_cast<std::int64_t>(validator.power)});
-        auto set = lightclient::ValidatorSet::make(std::move(validators));
+        auto set = committee::consensus_validators(genesis_);
         if (!set) return std::unexpected(set.error());
         validators_ = *set;
         home_ = {fs::absolute(options_.home), fs::absolute(options_.home) / "abci.sock",
