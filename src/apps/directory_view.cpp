@@ -2,10 +2,11 @@
 
 namespace planetserve::apps {
 
-node::DirectoryView view_of(const committee::DirectoryList& list, const NodeId& self) {
+node::DirectoryView view_of(const std::map<NodeId, committee::Entry>& entries,
+                            const std::optional<committee::Reputations>& reputations, const NodeId& self) {
     node::DirectoryView view;
     std::vector<onion::RelayInfo> relays;
-    for (const auto& [id, entry] : list.entries) {
+    for (const auto& [id, entry] : entries) {
         if (!entry.descriptor) continue;
         const auto& descriptor = *entry.descriptor;
         if (descriptor.role == wire::Role::user && id != self)
@@ -17,8 +18,8 @@ node::DirectoryView view_of(const committee::DirectoryList& list, const NodeId& 
                                  descriptor.capacity,
                                  entry.load.running,
                                  entry.load.queued,
-                                 is_trusted(list, id),
-                                 reputation_of(list, id)};
+                                 is_trusted(reputations, id),
+                                 reputation_of(reputations, id)};
         for (const auto& model : descriptor.models) info.models.push_back(model.name);
         view.models.push_back(std::move(info));
     }
@@ -26,12 +27,12 @@ node::DirectoryView view_of(const committee::DirectoryList& list, const NodeId& 
     return view;
 }
 
-verification::Millionths reputation_of(const committee::DirectoryList& list, const NodeId& node) {
-    return list.reputations ? list.reputations->of(node) : unverified_reputation;
+verification::Millionths reputation_of(const std::optional<committee::Reputations>& reputations, const NodeId& node) {
+    return reputations ? reputations->of(node) : unverified_reputation;
 }
 
-bool is_trusted(const committee::DirectoryList& list, const NodeId& node) {
-    return !list.reputations || list.reputations->trusted(node);
+bool is_trusted(const std::optional<committee::Reputations>& reputations, const NodeId& node) {
+    return !reputations || reputations->trusted(node);
 }
 
 }  // namespace planetserve::apps

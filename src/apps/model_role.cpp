@@ -17,10 +17,10 @@ namespace planetserve::apps {
 namespace {
 
 // As the group weighs it: above its threshold for a node that is trusted, and not for another.
-double weight_of(const committee::DirectoryList& list, const NodeId& node) {
+double weight_of(const std::optional<committee::Reputations>& reputations, const NodeId& node) {
     const double threshold = routing::Parameters{}.trust_threshold;
-    const double reputation = static_cast<double>(reputation_of(list, node)) / verification::one;
-    return is_trusted(list, node) ? std::max(reputation, threshold + 1e-6) : std::min(reputation, threshold);
+    const double reputation = static_cast<double>(reputation_of(reputations, node)) / verification::one;
+    return is_trusted(reputations, node) ? std::max(reputation, threshold + 1e-6) : std::min(reputation, threshold);
 }
 
 // Of keys and values, a token's, where the engine is somebody else's and does not say.
@@ -154,9 +154,9 @@ void ModelRole::on_list(const committee::DirectoryList& list) {
             if (id == self || !entry.descriptor || entry.descriptor->role != wire::Role::model) continue;
             if (std::ranges::any_of(entry.descriptor->models,
                                     [&](const auto& model) { return model.name == served.model.name; }))
-                peers.push_back({id, weight_of(list, id)});
+                peers.push_back({id, weight_of(list.reputations, id)});
         }
-        node_.groups().set_peers(served.model.name, peers, weight_of(list, self));
+        node_.groups().set_peers(served.model.name, peers, weight_of(list.reputations, self));
     }
 }
 

@@ -142,14 +142,14 @@ std::vector<Endpoint> Runtime::resolve(const NodeId& id) const {
     return found == addresses_.end() ? std::vector<Endpoint>{} : found->second;
 }
 
-void Runtime::know(const committee::DirectoryList& list) {
+void Runtime::know(const std::map<NodeId, committee::Entry>& entries) {
     addresses_.clear();
-    for (const auto& [id, entry] : list.entries)
+    for (const auto& [id, entry] : entries)
         if (entry.descriptor) addresses_[id] = entry.descriptor->addresses;
 }
 
 void Runtime::take_list(const committee::DirectoryList& list) {
-    know(list);
+    know(list.entries);
     if (role_ != nullptr) role_->on_list(list);
     if (!kept_at_ || clock_.now() - *kept_at_ >= keep_list_every) keep_list();
 }

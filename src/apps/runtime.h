@@ -52,7 +52,7 @@ public:
     // What the node says of itself has changed; nothing: it has nothing to offer for now and leaves the list.
     void describe(std::optional<committee::NodeDescriptor> descriptor);
     // Where the nodes of a list are, for a verification node, which fetches none.
-    void know(const committee::DirectoryList& list);
+    void know(const std::map<NodeId, committee::Entry>& entries);
     // Something happened outside a frame: timers are looked at again.
     void rearm();
     // Runs until SIGTERM or SIGINT, then leaves the directory and calls on_stop, which calls what it is given when the

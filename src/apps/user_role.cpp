@@ -35,7 +35,7 @@ UserRole::UserRole(Runtime& runtime, const UserConfig& config, wire::FrameSender
 }
 
 void UserRole::on_list(const committee::DirectoryList& list) {
-    node_.asker().update_directory(view_of(list, runtime_.keys().identity.id()));
+    node_.asker().update_directory(view_of(list.entries, list.reputations, runtime_.keys().identity.id()));
     if (!node_.asker().pool().take_entries_changed()) return;
     if (auto written = write_file(entries_file_, node_.asker().pool().entry_relays().save()); !written)
         spdlog::warn("{}", written.error().message);

@@ -132,11 +132,11 @@ Time VerificationRole::next_timer() const { return std::min({user_.next_timer(),
 void VerificationRole::take_registry(const committee::Registry& registry) {
     list_height_ = registry.height();
     list_taken_ = runtime_.clock().now();
-    committee::DirectoryList list{{}, registry.entries(), {}};
-    user_.asker().update_directory(view_of(list, runtime_.keys().identity.id()));
-    runtime_.know(list);
+    // It asks those that are not trusted, too.
+    user_.asker().update_directory(view_of(registry.entries(), std::nullopt, runtime_.keys().identity.id()));
+    runtime_.know(registry.entries());
     model_nodes_.clear();
-    for (const auto& [id, entry] : list.entries) {
+    for (const auto& [id, entry] : registry.entries()) {
         if (!entry.descriptor || entry.descriptor->role != wire::Role::model) continue;
         verifier::ModelNodeEntry node{id, {}};
         for (const auto& model : entry.descriptor->models) node.models.push_back(model.name);
@@ -146,13 +146,11 @@ void VerificationRole::take_registry(const committee::Registry& registry) {
 }
 
 void VerificationRole::submit(Bytes transaction) {
-    auto parsed = verification::parse_transaction(transaction);
-    if (!parsed) return;
     const auto& identity = runtime_.keys().identity;
     const UnixTime now = runtime_.clock().unix_now();
     Bytes wrapped =
         committee::sign({runtime_.genesis().network(), identity.id(), static_cast<std::uint64_t>(now.milliseconds),
-                         committee::Verify{std::move(transaction), std::move(*parsed)}},
+                         committee::Verify{std::move(transaction), {}}},
                         identity);
     engine_.submit(wrapped, now, [this](const Status& taken) {
         refusal_ = taken ? "" : taken.error().message;

@@ -78,7 +78,11 @@ std::optional<NodeId> Epoch::second() const {
 
 std::optional<ChallengePlan> Epoch::plan(const Parameters& parameters) const {
     if (!report) return std::nullopt;
-    return ChallengePlan{report->plan_output, population, parameters.nodes_per_epoch, parameters.challenges_per_node};
+    return plan_of(report->plan_output, parameters);
+}
+
+ChallengePlan Epoch::plan_of(const crypto::VrfOutput& output, const Parameters& parameters) const {
+    return {output, population, parameters.nodes_per_epoch, parameters.challenges_per_node};
 }
 
 bool Epoch::gave_no_answer(const NodeId& node) const {

@@ -64,6 +64,8 @@ struct Epoch {
     // only.
     std::optional<NodeId> second() const;
     std::optional<ChallengePlan> plan(const Parameters& parameters) const;
+    // The one that a leader's output gives, before it is reported.
+    ChallengePlan plan_of(const crypto::VrfOutput& output, const Parameters& parameters) const;
     // That neither of the two verifiers got an answer of it.
     bool gave_no_answer(const NodeId& node) const;
 };

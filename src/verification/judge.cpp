@@ -56,7 +56,7 @@ Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Re
         return fail(ErrorCode::already_exists, "an earlier leader reported");
     auto output = crypto::vrf_verify(sender, alpha(Purpose::plan), report.plan_proof);
     if (!output) return fail(ErrorCode::authentication, "a report whose proof is wrong");
-    ChallengePlan plan{*output, epoch_.population, parameters_.nodes_per_epoch, parameters_.challenges_per_node};
+    ChallengePlan plan = epoch_.plan_of(*output, parameters_);
     if (!std::ranges::all_of(report.unanswered, [&](const NodeId& node) { return plan.challenged(node); }))
         return fail(ErrorCode::invalid_argument, "a report of a node that was not to be challenged");
     if (!epoch_.report) return Verdict::take;

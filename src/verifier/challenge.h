@@ -6,11 +6,12 @@
 
 #include "base/ids.h"
 #include "scoring/sampling.h"
+#include "verification/challenge_plan.h"
 
 namespace planetserve::verifier {
 
 // What the question follows from; only the leader of an epoch knows it beforehand.
-using ChallengeSeed = FixedBytes<struct ChallengeSeedTag, 32>;
+using ChallengeSeed = verification::PromptSeed;
 
 struct Challenge {
     std::string body;      // of a POST /v1/chat/completions

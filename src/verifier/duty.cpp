@@ -93,8 +93,7 @@ void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& mo
     if (epoch.report || epoch.leader(state.schedule().turn(epoch.number, now)) != identity_.id()) return;
     if (!work_.plan_proof) {
         work_.plan_proof = crypto::vrf_prove(identity_, state.alpha(Purpose::plan));
-        verification::ChallengePlan plan{*crypto::vrf_proof_to_hash(*work_.plan_proof), epoch.population,
-                                         state.parameters().nodes_per_epoch, state.parameters().challenges_per_node};
+        auto plan = epoch.plan_of(*crypto::vrf_proof_to_hash(*work_.plan_proof), state.parameters());
         std::vector<ModelNodeEntry> chosen;
         for (const ModelNodeEntry& node : model_nodes)
             if (plan.challenged(node.id) && !node.models.empty()) chosen.push_back(node);
@@ -131,7 +130,7 @@ void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelN
     work_.ask_until = now + time * 3 / 4;
     for (const ModelNodeEntry& node : nodes)
         for (std::uint32_t index = 0; index < challenges; ++index) {
-            auto seed = challenge_seed(plan, node.id, index);
+            auto seed = plan.prompt_seed(node.id, index);
             auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>((time / 2).count())));
             ChallengeTask task{
                 node.id,        std::string(model_of(node, seed)), index, seed, request_id(seed), now + after,
@@ -214,8 +213,8 @@ void Duty::on_transcript(ByteView bytes) {
     std::vector<Exhibit> exhibits;
     for (TranscriptEntry& entry : transcript->entries)
         if (entry.answer)
-            exhibits.push_back({make_challenge(challenge_seed(*plan_, entry.asked, entry.index), entry.model),
-                                std::move(*entry.answer)});
+            exhibits.push_back(
+                {make_challenge(plan_->prompt_seed(entry.asked, entry.index), entry.model), std::move(*entry.answer)});
     output_.score(work_.epoch, std::move(exhibits));
 }
 

@@ -81,7 +81,6 @@ private:
         std::optional<std::vector<NodeId>> unanswered;  // once all was asked
         // As a voter.
         std::optional<Time> fetched_at;
-        std::optional<crypto::Digest> transcript;  // that was checked
         bool scoring = false;
         std::optional<std::vector<verification::Score>> scores;
         std::optional<verification::Reveal> reveal;

@@ -73,17 +73,13 @@ IdempotencyId request_id(const ChallengeSeed& seed) {
     return id;
 }
 
-ChallengeSeed challenge_seed(const verification::ChallengePlan& plan, const NodeId& node, std::uint32_t index) {
-    return *ChallengeSeed::from(plan.prompt_seed(node, index).bytes());
-}
-
 Status check(const Transcript& transcript, const verification::ChallengePlan& plan) {
     for (const TranscriptEntry& entry : transcript.entries) {
         const std::string who = "node " + entry.asked.brief();
         if (!plan.challenged(entry.asked)) return fail(ErrorCode::invalid_argument, who + " is not in the plan");
         if (entry.index >= plan.challenges) return fail(ErrorCode::invalid_argument, who + " was asked too often");
         if (!entry.answer) continue;
-        auto seed = challenge_seed(plan, entry.asked, entry.index);
+        auto seed = plan.prompt_seed(entry.asked, entry.index);
         auto challenge = make_challenge(seed, entry.model);
         if (entry.answer->nonce != scoring::nonce_of(request_id(seed)) ||
             entry.answer->request != crypto::sha256(as_bytes(challenge.body)) || entry.answer->model != entry.model)

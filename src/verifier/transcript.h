@@ -38,7 +38,6 @@ crypto::Digest digest_of(ByteView serialised);
 
 // The id of the request that puts a challenge, from which its nonce follows: nobody can choose it.
 IdempotencyId request_id(const ChallengeSeed& seed);
-ChallengeSeed challenge_seed(const verification::ChallengePlan& plan, const NodeId& node, std::uint32_t index);
 
 // Whether the entries are those of the plan and the answers what they have to be: to the challenge that the plan asks
 // for, with its nonce, signed by a node of the network.
