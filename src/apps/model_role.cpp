@@ -107,6 +107,7 @@ Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, 
     options.context = config.context;
     options.threads = config.threads;
     options.cache_mib = config.cache_mib;
+    options.flash_attention = config.flash_attention;
     std::string number = std::to_string(engines_.size());
     options.socket = runtime_.home() / ("engine-" + number + ".sock");
     options.log = runtime_.home() / ("engine-" + number + ".log");
