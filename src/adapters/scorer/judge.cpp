@@ -29,22 +29,19 @@ struct Judge::Job {
         std::vector<scoring::TokenId> prompt = {};
         std::vector<scoring::Position> positions = {};
         bool failed = false;
+        bool by_steps = false;  // fed token by token
 
         // Tokens that no model of this vocabulary draws leave no positions: an answer without a sound end.
         scoring::AnswerScore score() const {
             return scoring::score_answer({.positions = positions, .finish = exhibit.answer.finish},
                                          exhibit.challenge.profile, exhibit.answer.nonce);
         }
-        bool replays() const {
-            scoring::Pool pool;
-            pool.add(score());
-            return pool.statistics().mismatches == 0;
-        }
     };
 
     std::uint64_t epoch = 0;
     std::vector<Item> items;
     std::size_t next = 0;  // to be tokenised
+    bool again = false;    // only those that are fed by steps are, now
     std::string problem;
 };
 
@@ -93,7 +90,7 @@ void Judge::run_passes(const std::shared_ptr<Job>& job) {
     worker_ = std::jthread([this, job, models = models_](std::stop_token stop) {
         std::map<std::string, std::vector<Job::Item*>> by_model;
         for (Job::Item& item : job->items)
-            if (!item.failed) by_model[item.exhibit.answer.model].push_back(&item);
+            if (!item.failed && item.by_steps == job->again) by_model[item.exhibit.answer.model].push_back(&item);
         for (auto& [name, items] : by_model) {
             // Only this thread, of which there is one at a time, touches them.
             auto& scorer = scorers_[name];
@@ -109,22 +106,41 @@ void Judge::run_passes(const std::shared_ptr<Job>& job) {
                 item->failed = scorer == nullptr;
                 if (item->failed || item->exhibit.answer.tokens.empty()) continue;
                 PromptAndAnswer one{item->prompt, item->exhibit.answer.tokens};
-                // What looks honest in the fast pass is; what does not may be its kernels' noise.
-                for (Feeding feeding : {Feeding::blocks, Feeding::steps}) {
-                    auto scored = scorer->score({&one, 1}, candidates, feeding, stop);
-                    if (stop.stop_requested()) return;
-                    if (!scored) break;
-                    item->positions = std::move(scored->front());
-                    if (item->replays()) break;
-                }
+                auto scored =
+                    scorer->score({&one, 1}, candidates, item->by_steps ? Feeding::steps : Feeding::blocks, stop);
+                if (stop.stop_requested()) return;
+                if (scored) item->positions = std::move(scored->front());
             }
         }
         boost::asio::post(context_, [this, job] { finish(job); });
     });
 }
 
+bool Judge::leaves_doubts(Job& job) const {
+    std::map<NodeId, scoring::Pool> pools;
+    for (const Job::Item& item : job.items) {
+        if (item.failed) continue;
+        const NodeId& node = item.exhibit.answer.node;
+        auto known = pools_.find(node);
+        pools.try_emplace(node, known == pools_.end() ? scoring::Pool() : known->second)
+            .first->second.add(item.score());
+    }
+    bool any = false;
+    for (Job::Item& item : job.items) {
+        if (item.failed) continue;
+        auto credit = scoring::credit_of(pools.at(item.exhibit.answer.node).statistics(), calibration_);
+        item.by_steps = credit.grounds != scoring::Grounds::inconclusive && credit.value < 1;
+        any = any || item.by_steps;
+    }
+    return any;
+}
+
 void Judge::finish(const std::shared_ptr<Job>& job) {
     if (job != job_) return;
+    if (!job->again && leaves_doubts(*job)) {
+        job->again = true;
+        return run_passes(job);
+    }
     problem_ = job->problem;
     std::map<NodeId, verification::Score> scores;
     for (const Job::Item& item : job->items) {
