@@ -39,7 +39,7 @@ Status Asker::Ask::begin() {
     const auto& options = asker_.options_;
     const ModelNodeInfo* chosen = choose();
     if (chosen == nullptr) return fail(ErrorCode::unavailable, "no other model node serves '" + request_.model + "'");
-    request_.continues = preferred() == chosen->id;
+    request_.continues = (request_.node && request_.continues) || preferred() == chosen->id;
     enter_target(*chosen);
     asker_.placed_.served({crypto::sha256(request_.id.bytes())}, target_->id);
     tried_.insert(target_->id);

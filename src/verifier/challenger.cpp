@@ -33,6 +33,7 @@ public:
         request_.model = result_.task.model;
         request_.body = to_bytes(result_.challenge.body);
         request_.node = result_.task.node;
+        request_.continues = result_.task.there;
         auto started = challenger.overlay_.start(request_, *this);
         if (started)
             exchange_ = std::move(*started);
@@ -120,8 +121,10 @@ void Challenger::on_timer() {
         at = running_.erase(at);
     }
     while (running_.size() < at_once_ && !waiting_.empty() && waiting_.begin()->first <= now) {
-        auto asking = std::make_unique<Asking>(std::move(waiting_.begin()->second));
+        ChallengeTask task = std::move(waiting_.begin()->second);
         waiting_.erase(waiting_.begin());
+        if (task.until - now < task.least) continue;
+        auto asking = std::make_unique<Asking>(std::move(task));
         asking->start(*this);
         running_.emplace(next_number_++, std::move(asking));
     }

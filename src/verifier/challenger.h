@@ -23,9 +23,11 @@ struct ChallengeTask {
     std::string model;
     std::uint32_t index = 0;  // of the node's challenges in this epoch
     ChallengeSeed seed;
-    IdempotencyId id;  // of the request; its nonce follows from it
-    Time at{};         // when to ask
-    Time until{};      // after that there is no answer
+    IdempotencyId id;    // of the request; its nonce follows from it
+    Time at{};           // when to ask
+    Time until{};        // after that there is no answer
+    Duration least{};    // it is not asked, and nothing told of it, when its turn comes with less time than that
+    bool there = false;  // the node is to answer itself, as if it had answered the conversation so far
 };
 
 // What came of it.
@@ -51,8 +53,9 @@ public:
     using OnResult = std::function<void(ChallengeResult)>;
     static constexpr std::size_t reply_limit = 1 << 20;
     static constexpr std::size_t most_tasks = 4096;
-    // Requests at once: few where there are few nodes, which may share a machine.
-    static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 16, 1, 16); }
+    // Requests at once: few where there are few nodes, which may share a machine, and enough that one that is silent
+    // does not keep the others from being asked.
+    static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 2, 1, 16); }
 
     // The overlay outlives the challenger. on_result is told from within on_timer and must not
     // destroy the challenger.

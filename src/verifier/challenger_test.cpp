@@ -41,7 +41,8 @@ protected:
                 random_.id<ChallengeSeed>(),
                 random_.id<IdempotencyId>(),
                 clock_.now() + after,
-                clock_.now() + after + 60s};
+                clock_.now() + after + 60s,
+                30s};
     }
     void reply(const std::string& body, unsigned status = 200) {
         auto [request, sink] = overlay_.asked.back();
@@ -140,10 +141,31 @@ TEST_F(Challenging, NoAnswerIsSaidToBeNone) {
     EXPECT_EQ(overlay_.open, 0);
 }
 
+TEST_F(Challenging, WhatIsLeftTooLittleTimeIsNotAskedNorToldOf) {
+    ASSERT_TRUE(challenger_.add(task()));
+    ASSERT_TRUE(challenger_.add(task()));
+    challenger_.on_timer();
+    ASSERT_EQ(overlay_.asked.size(), 1u) << "one at a time, as there are few";
+    clock_.run_for(31s);
+    reply("{}", 503);
+    challenger_.on_timer();
+    EXPECT_EQ(overlay_.asked.size(), 1u);
+    EXPECT_EQ(results_.size(), 1u);
+    EXPECT_EQ(challenger_.tasks(), 0u);
+}
+
+TEST_F(Challenging, SaysWhereTheAnswerIsWanted) {
+    auto there = task();
+    there.there = true;
+    ASSERT_TRUE(challenger_.add(there));
+    challenger_.on_timer();
+    EXPECT_TRUE(overlay_.asked.back().first.continues);
+}
+
 TEST_F(Challenging, IsBoundedAndForgets) {
     for (std::size_t i = 0; i < 40; ++i) ASSERT_TRUE(challenger_.add(task()));
     challenger_.on_timer();
-    EXPECT_EQ(overlay_.asked.size(), 2u);
+    EXPECT_EQ(overlay_.asked.size(), 16u);
     challenger_.clear();
     EXPECT_EQ(overlay_.open, 0);
     EXPECT_TRUE(results_.empty());

@@ -97,7 +97,7 @@ void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& mo
         std::vector<ModelNodeEntry> chosen;
         for (const ModelNodeEntry& node : model_nodes)
             if (plan.challenged(node.id) && !node.models.empty()) chosen.push_back(node);
-        ask(plan, chosen, plan.challenges, state.schedule().next_change(epoch.number, now) - now);
+        ask(plan, chosen, plan.challenges, state.schedule().next_change(epoch.number, now) - now, false);
     }
     if (!asked_all()) return;
     keep_transcript(epoch.number);
@@ -113,30 +113,35 @@ void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>&
             if (std::ranges::binary_search(epoch.report->unanswered, node.id) && !node.models.empty())
                 chosen.push_back(node);
         const UnixTime now = clock_.unix_now();
-        ask(*plan_, chosen, 1, state.schedule().next_change(epoch.number, now) - now);
+        ask(*plan_, chosen, 1, state.schedule().next_change(epoch.number, now) - now, true);
     }
     if (asked_all()) say("recheck", verification::Recheck{*work_.unanswered});
 }
 
 // Spread over the first half of the time there is, as users ask. What is not answered after three quarters of it is not
-// waited for, so that a block can still take the report.
+// waited for, so that a block can still take the report. A second verifier wants the node's own answer, under an id of
+// its own: the one to which the node handed the first request may be why there was none.
 void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes,
-               std::uint32_t challenges, Duration time) {
+               std::uint32_t challenges, Duration time, bool again) {
     const Time now = clock_.now();
     work_.asking = true;
     work_.results.clear();
-    work_.asked.clear();
     work_.expected = 0;
     work_.ask_until = now + time * 3 / 4;
     for (const ModelNodeEntry& node : nodes)
         for (std::uint32_t index = 0; index < challenges; ++index) {
             auto seed = plan.prompt_seed(node.id, index);
             auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>((time / 2).count())));
-            ChallengeTask task{
-                node.id,        std::string(model_of(node, seed)), index, seed, request_id(seed), now + after,
-                work_.ask_until};
+            ChallengeTask task{.node = node.id,
+                               .model = std::string(model_of(node, seed)),
+                               .index = index,
+                               .seed = seed,
+                               .id = again ? recheck_id(seed) : request_id(seed),
+                               .at = now + after,
+                               .until = work_.ask_until,
+                               .least = time / 4,
+                               .there = again};
             if (!challenger_.add(std::move(task))) return;
-            work_.asked.insert(node.id);
             ++work_.expected;
         }
 }
@@ -156,7 +161,9 @@ void Duty::on_result(ChallengeResult result) {
 bool Duty::asked_all() {
     if (work_.unanswered) return true;
     if (work_.results.size() < work_.expected && clock_.now() < work_.ask_until) return false;
-    std::set<NodeId> silent = work_.asked;
+    // A node that was not asked, since others took their time, is not silent.
+    std::set<NodeId> silent;
+    for (const auto& [place, entry] : work_.results) silent.insert(place.first);
     for (const auto& [place, entry] : work_.results)
         if (entry.answer) silent.erase(place.first);
     work_.unanswered.emplace(silent.begin(), silent.end());

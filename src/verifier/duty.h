@@ -75,7 +75,6 @@ private:
         std::optional<crypto::VrfProof> plan_proof;
         bool asking = false;
         Time ask_until{};
-        std::set<NodeId> asked;
         std::map<std::pair<NodeId, std::uint32_t>, TranscriptEntry> results;
         std::size_t expected = 0;
         std::optional<std::vector<NodeId>> unanswered;  // once all was asked
@@ -95,7 +94,7 @@ private:
     void reveal(const verification::Verification& state);
 
     void ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes,
-             std::uint32_t challenges, Duration time);
+             std::uint32_t challenges, Duration time, bool again);
     void on_result(ChallengeResult result);
     // True once all answers came or are not waited for any more; then it is known who gave none.
     bool asked_all();

@@ -26,6 +26,7 @@ struct ModelNode {
     crypto::Identity identity;
     Millionths credit = one;  // what its answers are worth
     bool answers = true;
+    bool hands_on = false;  // what it may hand on, to where it is lost
 };
 
 // Answers each request for a node in 300 ms, as that node.
@@ -44,7 +45,7 @@ public:
         auto node =
             std::ranges::find(nodes_, *request.node, [](const ModelNode& known) { return known.identity.id(); });
         ++asked;
-        if (node != nodes_.end() && node->answers) {
+        if (node != nodes_.end() && node->answers && (request.continues || !node->hands_on)) {
             scoring::SignedAnswer answer{.model = request.model,
                                          .nonce = scoring::nonce_of(request.id),
                                          .request = crypto::sha256(request.body),
@@ -212,6 +213,14 @@ TEST_F(Committee, OneThatAnswersTheSecondVerifierKeepsIt) {
     make(4, 4);
     // Away while leaders ask, there when it is asked once more.
     at_block_ = [this] { models_[1].answers = phase() == Phase::recheck; };
+    run_epochs(6);
+    EXPECT_EQ(scores(1), 0u);
+    EXPECT_TRUE(trusted(1));
+}
+
+TEST_F(Committee, OneWhoseHandedOnRequestsAreLostElsewhereKeepsIt) {
+    make(4, 4);
+    models_[1].hands_on = true;
     run_epochs(6);
     EXPECT_EQ(scores(1), 0u);
     EXPECT_TRUE(trusted(1));
