@@ -16,7 +16,7 @@ void turn_removals(CacheMirror::Changes& changes, std::size_t begin) {
 
 CacheMirror::CacheMirror(std::uint64_t secret, std::uint64_t capacity_bytes, std::size_t capacity_entries)
     : capacity_bytes_(capacity_bytes),
-      capacity_entries_(std::min<std::size_t>(capacity_entries, none - 1)),
+      capacity_entries_(std::min<std::size_t>(capacity_entries, PrefixTable::largest_value)),
       table_(secret) {}
 
 void CacheMirror::link_newest(Index index) {
@@ -80,10 +80,10 @@ void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::ui
     std::size_t level = 0;
     for (; level < hashes.size(); ++level) {
         PrefixKey next = key.child(hashes[level]);
-        const Index* held = table_.find(next);
-        if (held == nullptr) break;
-        unlink(*held);
-        path.push_back(*held);
+        const Index held = table_.find(next);
+        if (held == none) break;
+        unlink(held);
+        path.push_back(held);
         key = next;
     }
 
@@ -109,12 +109,12 @@ void CacheMirror::forget(std::span<const ChunkHash> hashes, std::size_t levels, 
     if (levels >= hashes.size()) return;
     PrefixKey key = root;
     for (std::size_t level = 0; level <= levels; ++level) key = key.child(hashes[level]);
-    const Index* top = table_.find(key);
-    if (top == nullptr) return;
+    const Index top = table_.find(key);
+    if (top == none) return;
 
     enum class Place : std::uint8_t { unknown, inside, outside };
     std::vector<Place> places(entries_.size(), Place::unknown);
-    places[*top] = Place::inside;
+    places[top] = Place::inside;
     std::vector<Index> climbed;
     auto place_of = [&](Index index) {
         climbed.clear();
@@ -149,7 +149,7 @@ std::size_t CacheMirror::depth(std::span<const ChunkHash> hashes, PrefixKey root
     PrefixKey key = root;
     for (std::size_t level = 0; level < hashes.size(); ++level) {
         key = key.child(hashes[level]);
-        if (table_.find(key) == nullptr) return level;
+        if (table_.find(key) == none) return level;
     }
     return hashes.size();
 }
