@@ -90,7 +90,9 @@ void Duty::draw_ahead(const Verification& state) {
 void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
     const UnixTime now = clock_.unix_now();
     const auto& epoch = state.epoch();
-    if (epoch.report || epoch.leader(state.schedule().turn(epoch.number, now)) != identity_.id()) return;
+    // Who is to be challenged is known with the first block after drawing; without it all would be.
+    if (!epoch.frozen || epoch.report) return;
+    if (epoch.leader(state.schedule().turn(epoch.number, now)) != identity_.id()) return;
     if (!work_.plan_proof) {
         work_.plan_proof = crypto::vrf_prove(identity_, state.alpha(Purpose::plan));
         auto plan = epoch.plan_of(*crypto::vrf_proof_to_hash(*work_.plan_proof), state.parameters());

@@ -111,11 +111,12 @@ protected:
         std::unique_ptr<Duty> duty;          // null while it is down
         std::function<void(Bytes&)> change;  // of what it says
         std::optional<Millionths> opinion;   // of everybody, whatever they answered
+        bool restless = false;               // looks at the time between blocks too
     };
 
     void make(std::size_t verifiers, std::size_t models) {
         parameters_.epoch_ms = 20'000;
-        parameters_.draw_ms = 2'000;
+        parameters_.draw_ms = draw_ms_;
         parameters_.leader_ms = 4'000;
         parameters_.leaders = 2;
         parameters_.recheck_ms = 3'000;
@@ -143,8 +144,11 @@ protected:
         state_->commit();
         std::vector<ModelNodeEntry> entries;
         for (const ModelNode& node : models_) entries.push_back({node.identity.id(), {"m"}});
-        for (auto& node : nodes_)
+        for (auto& node : nodes_) {
             if (node->duty) node->duty->update(*state_, entries);
+            for (Duration after = block_time / 10; node->restless && after < block_time; after += block_time / 10)
+                node->later(after, [this, entries](Duty& own) { own.update(*state_, entries); });
+        }
         if (at_block_) at_block_();
         clock_.after(block_time, [this] { make_block(); });
     }
@@ -166,6 +170,7 @@ protected:
     EventQueue clock_;
     verification::Chain chain_{"test", {}, {}};
     verification::Parameters parameters_;
+    std::int64_t draw_ms_ = 2'000;
     std::vector<ModelNode> models_;
     FakeOverlay overlay_{clock_, models_};
     std::vector<std::unique_ptr<Node>> nodes_;
@@ -272,6 +277,21 @@ TEST_F(Committee, ALeaderOffThePlanIsNotFollowed) {
         };
     run_epochs(5);
     EXPECT_EQ(reputation(0), before);
+}
+
+// Nodes look at the clock more often than there are blocks, and whom to challenge is known with a block only.
+TEST_F(Committee, ALeaderAsksNobodyBeforeThePlanIsKnown) {
+    parameters_.nodes_per_epoch = 2;
+    draw_ms_ = 2'100;  // no block comes just then
+    make(4, 8);
+    for (auto& node : nodes_) node->restless = true;
+    run_epochs(10);
+    std::uint64_t all = 0;
+    for (std::size_t model = 0; model < 8; ++model) all += scores(model);
+    EXPECT_GE(all, 8u);
+    EXPECT_LE(all, 45u) << "2 of 8 an epoch on average";
+    EXPECT_EQ(refused_, std::vector<std::string>());
+    for (const auto& node : nodes_) EXPECT_EQ(node->duty->problem(), "");
 }
 
 class Restart : public Committee, public testing::WithParamInterface<Phase> {};
