@@ -130,8 +130,8 @@ void EventOrder::drain(Time now) {
 
 void EventOrder::on_timer(Time now) {
     if (!replaying_ || now < deadline_) return;
-    if (progressed_)
-        ask(*next_, now);
+    if (progressed_ || tries_ < replay_tries)
+        ask(next_.value_or(0), now);
     else
         give_up(now);
 }
