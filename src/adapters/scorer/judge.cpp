@@ -1,5 +1,6 @@
 #include "adapters/scorer/judge.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cstdio>
 
@@ -12,8 +13,13 @@ constexpr std::uint32_t candidates = 128;
 // Nodes whose answers are too short to judge yet.
 constexpr std::size_t most_pools = 4096;
 
+// Of an answer without a limit, so many tokens from the beginning are scored.
+constexpr std::size_t most_scored = 256;
+
 scoring::ScoredText text_of(const std::vector<scoring::Position>& positions, const scoring::SignedAnswer& answer) {
-    return {.positions = positions, .finish = answer.finish};
+    return {.positions = positions,
+            .finish = answer.finish,
+            .unscored = positions.empty() ? 0 : answer.tokens.size() - positions.size()};
 }
 
 std::string in_words(const scoring::Credit& credit, const scoring::Statistics& statistics) {
@@ -101,7 +107,9 @@ void Judge::run_passes(const std::shared_ptr<Job>& job) {
                 // One by one: an answer that cannot be fed, which is its node's doing, must not spoil the others'.
                 item->failed = scorer == nullptr;
                 if (item->failed || item->exhibit.answer.tokens.empty()) continue;
-                PromptAndAnswer one{item->prompt, item->exhibit.answer.tokens};
+                const auto& tokens = item->exhibit.answer.tokens;
+                const auto end = tokens.begin() + static_cast<std::ptrdiff_t>(std::min(tokens.size(), most_scored));
+                PromptAndAnswer one{item->prompt, {tokens.begin(), end}};
                 auto scored = scorer->score({&one, 1}, candidates, stop);
                 if (stop.stop_requested()) return;
                 if (scored) item->positions = std::move(scored->front());
