@@ -33,8 +33,11 @@ enum class Outcome : std::uint8_t {
     // With an answer that a node signed: the one that was asked, or the one to which it handed the request on, as it
     // may with any request. It speaks of the one that signed.
     answered,
-    not_signed,  // an answer that nobody stands for, or that is to something else
+    // An answer of the asked node that nobody stands for, or that is to something else, or that it broke off.
+    not_signed,
     no_answer,
+    // Such an answer of another node, to which the asked one handed the request on.
+    not_signed_elsewhere,
 };
 std::string_view to_string(Outcome outcome);
 
@@ -50,6 +53,7 @@ class Challenger {
 public:
     using OnResult = std::function<void(ChallengeResult)>;
     static constexpr std::size_t reply_limit = 1 << 20;
+    static constexpr std::size_t stream_limit = 32 << 20;
     static constexpr std::size_t most_tasks = 4096;
     // Requests at once: few where there are few nodes, which may share a machine.
     static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 16, 1, 16); }

@@ -77,6 +77,7 @@ private:
         Time ask_until{};
         std::set<NodeId> asked;
         std::map<std::pair<NodeId, std::uint32_t>, TranscriptEntry> results;
+        std::set<NodeId> not_signed;  // nodes that answered a challenge and did not sign
         std::size_t expected = 0;
         std::optional<std::vector<NodeId>> unanswered;  // once all was asked
         // As a voter.
@@ -94,10 +95,10 @@ private:
     void commit(const verification::Verification& state);
     void reveal(const verification::Verification& state);
 
-    void ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes,
-             std::uint32_t challenges, Duration time);
+    void ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time);
     void on_result(ChallengeResult result);
-    // True once all answers came or are not waited for any more; then it is known who gave none.
+    // True once all answers came or are not waited for any more; then it is known who gave none. One that does not
+    // stand for what it says in some form of request gave none, whatever it says in others.
     bool asked_all();
     void keep_transcript(std::uint64_t epoch);
     // Once, and again after a while.
