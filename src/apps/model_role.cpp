@@ -115,8 +115,13 @@ Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, 
         runtime_.context(), options,
         [this, name = config.name](const adapters::EngineStatus& status) { engine_changed(name, status); }));
     served.engine = engines_.back().get();
+    std::optional<scoring::TokenId> end;
+    if (auto token = adapters::end_token(file->file))
+        end = scoring::TokenId(*token);
+    else
+        spdlog::warn("{}: {}; streamed answers of it are not signed", file->file.string(), token.error().message);
     signed_.push_back(
-        std::make_unique<adapters::SigningService>(*engines_.back(), config.name, runtime_.keys().identity));
+        std::make_unique<adapters::SigningService>(*engines_.back(), config.name, runtime_.keys().identity, end));
     return signed_.back().get();
 }
 

@@ -99,7 +99,7 @@ void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& mo
         std::vector<ModelNodeEntry> chosen;
         for (const ModelNodeEntry& node : model_nodes)
             if (plan.challenged(node.id) && !node.models.empty()) chosen.push_back(node);
-        ask(plan, chosen, plan.challenges, state.schedule().next_change(epoch.number, now) - now, false);
+        ask(plan, chosen, state.schedule().next_change(epoch.number, now) - now, false);
     }
     if (!asked_all()) return;
     keep_transcript(epoch.number);
@@ -115,7 +115,7 @@ void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>&
             if (std::ranges::binary_search(epoch.report->unanswered, node.id) && !node.models.empty())
                 chosen.push_back(node);
         const UnixTime now = clock_.unix_now();
-        ask(*plan_, chosen, 1, state.schedule().next_change(epoch.number, now) - now, true);
+        ask(*plan_, chosen, state.schedule().next_change(epoch.number, now) - now, true);
     }
     if (asked_all()) say("recheck", verification::Recheck{*work_.unanswered});
 }
@@ -123,15 +123,18 @@ void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>&
 // Spread over the first half of the time there is, as users ask. What is not answered after three quarters of it is not
 // waited for, so that a block can still take the report. A second verifier wants the node's own answer, under an id of
 // its own: the one to which the node handed the first request may be why there was none.
-void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes,
-               std::uint32_t challenges, Duration time, bool again) {
+void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
+               bool again) {
     const Time now = clock_.now();
     work_.asking = true;
     work_.results.clear();
+    work_.answered.clear();
+    work_.no_answer.clear();
+    work_.not_signed.clear();
     work_.expected = 0;
     work_.ask_until = now + time * 3 / 4;
     for (const ModelNodeEntry& node : nodes)
-        for (std::uint32_t index = 0; index < challenges; ++index) {
+        for (std::uint32_t index = 0; index < plan.challenges; ++index) {
             auto seed = plan.prompt_seed(node.id, index);
             auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>((time / 2).count())));
             ChallengeTask task{.node = node.id,
@@ -155,6 +158,9 @@ void Duty::on_result(ChallengeResult result) {
     else
         counters_.last_failure = "node " + result.task.node.brief() + ": " + std::string(to_string(result.outcome)) +
                                  (result.why.empty() ? "" : ", " + result.why);
+    if (result.outcome == Outcome::answered) work_.answered.insert(result.task.node);
+    if (result.outcome == Outcome::no_answer) work_.no_answer.insert(result.task.node);
+    if (result.outcome == Outcome::not_signed) work_.not_signed.insert(result.task.node);
     TranscriptEntry entry{result.task.node, result.task.index, result.task.model, std::move(result.answer)};
     work_.results.insert_or_assign({entry.asked, entry.index}, std::move(entry));
     next_ = clock_.now();
@@ -164,10 +170,8 @@ bool Duty::asked_all() {
     if (work_.unanswered) return true;
     if (work_.results.size() < work_.expected && clock_.now() < work_.ask_until) return false;
     // A node that was not asked, since others took their time, is not silent.
-    std::set<NodeId> silent;
-    for (const auto& [place, entry] : work_.results) silent.insert(place.first);
-    for (const auto& [place, entry] : work_.results)
-        if (entry.answer) silent.erase(place.first);
+    std::set<NodeId> silent = work_.not_signed;
+    std::ranges::set_difference(work_.no_answer, work_.answered, std::inserter(silent, silent.end()));
     work_.unanswered.emplace(silent.begin(), silent.end());
     return true;
 }

@@ -27,7 +27,16 @@ struct ModelNode {
     Millionths credit = one;  // what its answers are worth
     bool answers = true;
     bool hands_on = false;  // what it may hand on, to where it is lost
+    // Which requests it answers by something cheaper, or does not sign.
+    std::function<bool(const json::object&)> cheats_on = {};
+    bool signs_cheats = true;
 };
+
+bool cheats(const ModelNode& node, std::string_view body) {
+    return node.cheats_on && node.cheats_on(json::parse(body).as_object());
+}
+bool is_streamed(const json::object& request) { return request.contains("stream"); }
+bool is_plain(const json::object& request) { return !request.contains("temperature"); }
 
 // Answers each request for a node in 300 ms, as that node.
 class FakeOverlay final : public inference::Service {
@@ -53,9 +62,12 @@ public:
             scoring::sign(answer, node->identity);
             json::object signed_answer{{"signed_answer", to_hex(scoring::serialise(answer))}};
             std::string body = json::serialize(json::object{{"planetserve", signed_answer}});
-            clock_.after(300ms, [alive = handle->alive, &sink, body] {
+            if (!node->signs_cheats && cheats(*node, as_text(request.body))) body = R"({"choices":[]})";
+            const bool streamed = is_streamed(json::parse(as_text(request.body)).as_object());
+            if (streamed) body = "data: " + body + "\n\ndata: [DONE]\n\n";
+            clock_.after(300ms, [alive = handle->alive, &sink, body, streamed] {
                 if (!*alive) return;
-                sink.on_head({200, {{"content-type", "application/json"}}});
+                sink.on_head({200, {{"content-type", streamed ? "text/event-stream" : "application/json"}}});
                 sink.on_body(as_bytes(body));
                 sink.on_end();
             });
@@ -93,9 +105,15 @@ protected:
             std::map<NodeId, verification::Score> scores;
             for (const auto& exhibit : exhibits)
                 for (const ModelNode& node : committee.models_)
-                    if (exhibit.answer.node == node.identity.id())
-                        scores[node.identity.id()] = {node.identity.id(), verification::Outcome::credit,
-                                                      opinion ? *opinion : node.credit};
+                    if (exhibit.answer.node == node.identity.id()) {
+                        // Answers are pooled, and tokens that are not the model's show in any company.
+                        auto& score = scores
+                                          .try_emplace(node.identity.id(), node.identity.id(),
+                                                       verification::Outcome::credit, node.credit)
+                                          .first->second;
+                        if (cheats(node, exhibit.challenge.body)) score.credit = 0;
+                        if (opinion) score.credit = *opinion;
+                    }
             std::vector<verification::Score> list;
             for (const auto& [id, score] : scores) list.push_back(score);
             later(500ms, [epoch, list](Duty& own) { own.on_scores(epoch, list); });
@@ -229,6 +247,27 @@ TEST_F(Committee, OneWhoseHandedOnRequestsAreLostElsewhereKeepsIt) {
     run_epochs(6);
     EXPECT_EQ(scores(1), 0u);
     EXPECT_TRUE(trusted(1));
+}
+
+// Challenges come in all forms of requests, so there is none in which it pays to cheat.
+TEST_F(Committee, OneThatCheatsInOneFormOfRequestsIsFoundOut) {
+    make(4, 5);
+    models_[0].cheats_on = is_streamed;
+    models_[1].cheats_on = is_plain;
+    models_[2].cheats_on = [](const json::object& request) { return is_streamed(request) && is_plain(request); };
+    models_[3].cheats_on = [](const json::object& request) { return !is_streamed(request); };
+    models_[3].signs_cheats = false;
+    std::array<int, 5> untrusted{};
+    for (int epoch = 0; epoch < 40; ++epoch) {
+        run_epochs(1);
+        for (std::size_t model = 0; model < 5; ++model) untrusted[model] += !trusted(model);
+    }
+    EXPECT_GT(untrusted[0], 20);
+    EXPECT_GT(untrusted[1], 15);
+    EXPECT_GT(untrusted[2], 5);
+    EXPECT_GT(untrusted[3], 15);
+    EXPECT_EQ(untrusted[4], 0);
+    EXPECT_EQ(refused_, std::vector<std::string>());
 }
 
 TEST_F(Committee, EarnsItsWayBack) {

@@ -1,5 +1,6 @@
 #include "adapters/scorer/judge.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cstdio>
 
@@ -11,6 +12,9 @@ namespace {
 constexpr std::uint32_t candidates = 128;
 // Nodes whose answers are too short to judge yet.
 constexpr std::size_t most_pools = 4096;
+
+// Of an answer without a limit, so many tokens from the beginning are scored.
+constexpr std::size_t most_scored = 256;
 
 std::string in_words(const scoring::Credit& credit, const scoring::Statistics& statistics) {
     char text[200];
@@ -33,8 +37,10 @@ struct Judge::Job {
 
         // Tokens that no model of this vocabulary draws leave no positions: an answer without a sound end.
         scoring::AnswerScore score() const {
-            return scoring::score_answer({.positions = positions, .finish = exhibit.answer.finish},
-                                         exhibit.challenge.profile, exhibit.answer.nonce);
+            const std::size_t unscored = positions.empty() ? 0 : exhibit.answer.tokens.size() - positions.size();
+            return scoring::score_answer(
+                {.positions = positions, .finish = exhibit.answer.finish, .unscored = unscored},
+                exhibit.challenge.profile, exhibit.answer.nonce);
         }
     };
 
@@ -105,7 +111,9 @@ void Judge::run_passes(const std::shared_ptr<Job>& job) {
                 // One by one: an answer that cannot be fed, which is its node's doing, must not spoil the others'.
                 item->failed = scorer == nullptr;
                 if (item->failed || item->exhibit.answer.tokens.empty()) continue;
-                PromptAndAnswer one{item->prompt, item->exhibit.answer.tokens};
+                const auto& tokens = item->exhibit.answer.tokens;
+                const auto end = tokens.begin() + static_cast<std::ptrdiff_t>(std::min(tokens.size(), most_scored));
+                PromptAndAnswer one{item->prompt, {tokens.begin(), end}};
                 auto scored =
                     scorer->score({&one, 1}, candidates, item->by_steps ? Feeding::steps : Feeding::blocks, stop);
                 if (stop.stop_requested()) return;

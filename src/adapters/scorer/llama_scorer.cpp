@@ -140,10 +140,18 @@ struct LlamaScorer::Engine {
 
     Position position(std::int32_t row, TokenId emitted, std::uint32_t top_k) const {
         auto values = logits(row);
-        return {.emitted = emitted,
-                .candidates = likeliest(values, top_k),
-                .log_probability = log_softmax(values, number(emitted)),
-                .ends_text = llama_vocab_is_eog(vocabulary, static_cast<llama_token>(number(emitted)))};
+        Position position{.emitted = emitted,
+                          .candidates = likeliest(values, top_k),
+                          .log_probability = log_softmax(values, number(emitted)),
+                          .ends_text = ends_text(emitted)};
+        if (!position.ends_text) return position;
+        for (const scoring::Candidate& candidate : position.candidates)
+            if (candidate.token != emitted && ends_text(candidate.token))
+                position.other_ends.push_back(candidate.token);
+        return position;
+    }
+    bool ends_text(TokenId token) const {
+        return llama_vocab_is_eog(vocabulary, static_cast<llama_token>(number(token)));
     }
 
     // A batch being put together, and what is asked of it.
@@ -310,9 +318,7 @@ void LlamaScorer::forget(std::uint32_t sequence) {
     engine_->lengths[sequence] = 0;
 }
 
-bool LlamaScorer::ends_text(TokenId token) const {
-    return llama_vocab_is_eog(engine_->vocabulary, static_cast<llama_token>(number(token)));
-}
+bool LlamaScorer::ends_text(TokenId token) const { return engine_->ends_text(token); }
 
 std::uint32_t LlamaScorer::vocabulary() const { return engine_->tokens; }
 
