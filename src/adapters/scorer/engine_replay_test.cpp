@@ -130,7 +130,11 @@ protected:
     std::unique_ptr<LlamaScorer> scorer_;
 };
 
-const std::string content = R"("messages":[{"role":"user","content":"Tell me three facts about the tides."}])";
+// A prompt that the engine has not seen: of one that it has, it computes the last token by itself, which makes noise.
+std::string content(std::size_t number) {
+    return R"("messages":[{"role":"user","content":")" + std::to_string(number) +
+           R"(: tell me three facts about the tides."}])";
+}
 
 TEST_F(EngineReplay, AnswersToEveryFormOfRequestReplay) {
     const std::vector<std::string> streams{R"("stream":true,)", "",
@@ -141,7 +145,7 @@ TEST_F(EngineReplay, AnswersToEveryFormOfRequestReplay) {
                              R"("min_p":0.2,"top_p":1,"temperature":2,)", R"("temperature":0,)",
                              R"("seed":5,"temperature":null,"frequency_penalty":0,)"}) {
         const std::string stream = streams[asked++ % streams.size()];
-        const std::string body = "{" + std::string(form) + stream + R"("max_tokens":40,)" + content + "}";
+        const std::string body = "{" + std::string(form) + stream + R"("max_tokens":40,)" + content(asked) + "}";
         Reply reply = ask(body);
         ASSERT_TRUE(reply.answer) << body;
         EXPECT_TRUE(scoring::verify(*reply.answer));
@@ -161,8 +165,8 @@ TEST_F(EngineReplay, AStreamTellsTheTokensOfTheWholeReply) {
           R"(Write Python with  double  spaces,\n\ttabs and `code`.)", R"(Say hi.)"})
         for (int seed = 1; seed < 3; ++seed) {
             const std::string rest = R"("seed":)" + std::to_string(seed) +
-                                     R"(,"max_tokens":50,"messages":[{"role":"user","content":")" + question +
-                                     R"("}]})";
+                                     R"(,"cache_prompt":false,"max_tokens":50,"messages":[{"role":"user","content":")" +
+                                     question + R"("}]})";
             Reply whole = ask("{" + rest);
             Reply streamed = ask(R"({"stream":true,)" + rest);
             ASSERT_TRUE(whole.answer);
