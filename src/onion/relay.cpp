@@ -1,6 +1,7 @@
 #include "onion/relay.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace planetserve::onion {
 
@@ -31,14 +32,44 @@ Relay::Relay(const NodeId& self, const crypto::AgreementKey& onion_key, RelayLim
       limits_(limits),
       sender_(sender),
       random_(random),
-      admission_(limits.admission) {}
+      admission_(limits.admission) {
+    limits_.maximum_paths = std::min(limits.maximum_paths, std::size_t{1} << slot_bits);
+}
+
+Relay::Path* Relay::find(const Side& side) {
+    auto slot = by_side_.find(hash(side), [&](Slot candidate) {
+        const Path& path = paths_[candidate];
+        return path.previous == side || (!path.last && path.next == side);
+    });
+    return slot ? &paths_[*slot] : nullptr;
+}
+
+Relay::Path* Relay::find(PathNumber number) {
+    const std::size_t slot = number & ((PathNumber{1} << slot_bits) - 1);
+    return slot < paths_.size() && paths_[slot].number == number ? &paths_[slot] : nullptr;
+}
+
+Relay::Path& Relay::keep(Path path) {
+    if (free_.empty()) {
+        free_.push_back(static_cast<Slot>(paths_.size()));
+        paths_.emplace_back();
+    }
+    const Slot slot = free_.back();
+    free_.pop_back();
+    path.number = ++made_ << slot_bits | slot;
+    by_side_.insert(hash(path.previous), slot);
+    if (!path.last) by_side_.insert(hash(path.next), slot);
+    ++built_by_peer_[path.previous.peer];
+    next_expiry_ = std::min(next_expiry_, path.expires);
+    return paths_[slot] = std::move(path);
+}
 
 void Relay::on_setup(const NodeId& from, ByteView payload, Time now, UnixTime unix_now) {
     ByteReader reader(payload);
     auto id = PathId::from(reader.bytes(PathId::size));
     if (!id) return;
     Side previous{from, *id};
-    if (by_side_.contains(previous)) {
+    if (find(previous) != nullptr) {
         ++counters_.setups_refused;  // the path of that id goes on; the sender broke the protocol
         return;
     }
@@ -54,7 +85,7 @@ void Relay::on_setup(const NodeId& from, ByteView payload, Time now, UnixTime un
 Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, UnixTime unix_now) {
     // Bounds before public-key work.
     auto built = built_by_peer_.find(previous.peer);
-    if (paths_.size() >= limits_.maximum_paths ||
+    if (paths() >= limits_.maximum_paths ||
         (built != built_by_peer_.end() && built->second >= limits_.maximum_paths_per_peer))
         return fail(ErrorCode::exhausted, "no room for another path");
     if (auto admitted = admission_.admit(previous.peer, now, unix_now); !admitted) return admitted;
@@ -69,24 +100,15 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, Unix
     if (!admission_.remember(previous.peer, setup->expiry, setup->replay_tag))
         return fail(ErrorCode::already_exists, "a replayed set-up");
 
-    PathNumber number = next_number_++;
-    Path fresh{number, previous, {}, setup->last, setup->keys, 0, 0, now + lifetime};
+    Path fresh{0, previous, {}, setup->last, setup->keys, 0, 0, now + lifetime};
     if (!fresh.last) {
         fresh.next = Side{setup->next, random_.id<PathId>()};
         auto sent = sender_.send(fresh.next.peer, wire::FrameType::path_setup, {fresh.next.id.bytes(), setup->packet});
         if (!sent) return sent;
     }
-    Path& path = paths_.emplace(number, std::move(fresh)).first->second;
-    if (!path.last) {
-        by_side_.emplace(path.next, &path);
-        by_peer_[path.next.peer].insert(number);
-    }
-    by_side_.emplace(previous, &path);
-    by_peer_[previous.peer].insert(number);
-    ++built_by_peer_[previous.peer];
-    by_expiry_.emplace(path.expires, number);
+    const Path& path = keep(std::move(fresh));
     if (path.last) {
-        EndpointId endpoint{number};
+        EndpointId endpoint{path.number};
         endpoint_->on_path_up(endpoint);
         send_backward(endpoint, Command::confirm, false, 0, {});
     }
@@ -96,12 +118,12 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, Unix
 void Relay::on_cell(const NodeId& from, MutableByteView payload, Time now) {
     if (payload.size() != PathId::size + wire::cell_size) return;
     Side side{from, PathId::from(payload.first(PathId::size)).value()};
-    auto found = by_side_.find(side);
-    if (found == by_side_.end()) {
+    Path* found = find(side);
+    if (found == nullptr) {
         ++counters_.cells_refused;  // cells still under way when a path is torn down are no one's fault
         return;
     }
-    Path& path = *found->second;
+    Path& path = *found;
     MutableByteView body = payload.subspan(PathId::size);
     if (side == path.previous) {
         forward_cell(path, body, now);
@@ -139,44 +161,53 @@ void Relay::on_destroy(const NodeId& from, ByteView payload) {
     auto id = PathId::from(reader.bytes(PathId::size));
     std::uint8_t reason = reader.u8();
     if (!id || !reader.finished()) return;
-    auto found = by_side_.find(Side{from, *id});
-    if (found == by_side_.end()) return;
-    const Path& path = *found->second;
-    bool from_previous = path.previous == found->first;
+    const Side side{from, *id};
+    const Path* path = find(side);
+    if (path == nullptr) return;
+    bool from_previous = path->previous == side;
     auto known = std::min(reason, static_cast<std::uint8_t>(DestroyReason::protocol));
-    remove(path.number, static_cast<DestroyReason>(known), !from_previous, from_previous);
+    remove(path->number, static_cast<DestroyReason>(known), !from_previous, from_previous);
 }
 
 void Relay::on_link_down(const NodeId& peer) {
-    auto found = by_peer_.find(peer);
-    if (found == by_peer_.end()) return;
-    std::vector<PathNumber> lost(found->second.begin(), found->second.end());
-    std::sort(lost.begin(), lost.end());
+    std::vector<PathNumber> lost;
+    for (const Path& path : paths_)
+        if (path.number != 0 && (path.previous.peer == peer || (!path.last && path.next.peer == peer)))
+            lost.push_back(path.number);
+    std::ranges::sort(lost);
     for (PathNumber number : lost) {
-        auto path = paths_.find(number);
-        if (path == paths_.end()) continue;
-        bool previous_lost = path->second.previous.peer == peer;
+        const Path* path = find(number);
+        if (path == nullptr) continue;
+        bool previous_lost = path->previous.peer == peer;
         remove(number, DestroyReason::link_lost, !previous_lost, previous_lost);
     }
 }
 
 void Relay::on_timer(Time now) {
-    while (!by_expiry_.empty() && by_expiry_.begin()->first <= now)
-        remove(by_expiry_.begin()->second, DestroyReason::expired, true, true);
+    if (now < next_expiry_) return;
+    std::vector<std::pair<Time, PathNumber>> expired;
+    next_expiry_ = Time::max();
+    for (const Path& path : paths_) {
+        if (path.number == 0) continue;
+        if (path.expires <= now)
+            expired.emplace_back(path.expires, path.number);
+        else
+            next_expiry_ = std::min(next_expiry_, path.expires);
+    }
+    std::ranges::sort(expired);
+    for (auto [expires, number] : expired) remove(number, DestroyReason::expired, true, true);
 }
-
-Time Relay::next_timer() const { return by_expiry_.empty() ? Time::max() : by_expiry_.begin()->first; }
 
 bool Relay::send_backward(EndpointId endpoint, Command command, bool first, StreamId stream,
                           std::initializer_list<ByteView> parts) {
-    auto found = paths_.find(static_cast<PathNumber>(endpoint));
-    if (found == paths_.end()) return false;
-    Path& path = found->second;
+    Path* found = find(static_cast<PathNumber>(endpoint));
+    if (found == nullptr) return false;
+    Path& path = *found;
     CellBody body;
     write_inner(body, command, first, stream, parts);
     seal_cell(path.keys.backward, path.backward_count++, body);
     if (sender_.send(path.previous.peer, wire::FrameType::path_cell, {path.previous.id.bytes(), body})) return true;
-    remove(found->first, DestroyReason::full, true, false);
+    remove(path.number, DestroyReason::full, true, false);
     return false;
 }
 
@@ -191,22 +222,15 @@ void Relay::send_destroy(const Side& to, DestroyReason reason) {
 }
 
 void Relay::remove(PathNumber number, DestroyReason reason, bool tell_previous, bool tell_next) {
-    auto found = paths_.find(number);
-    if (found == paths_.end()) return;
-    Path path = std::move(found->second);
-    paths_.erase(found);
-    auto forget = [&](const Side& side) {
-        by_side_.erase(side);
-        auto peer = by_peer_.find(side.peer);
-        if (peer == by_peer_.end()) return;
-        peer->second.erase(number);
-        if (peer->second.empty()) by_peer_.erase(peer);
-    };
-    forget(path.previous);
-    if (!path.last) forget(path.next);
+    Path* found = find(number);
+    if (found == nullptr) return;
+    const Path path = std::exchange(*found, Path{});
+    const auto slot = static_cast<Slot>(found - paths_.data());
+    free_.push_back(slot);
+    by_side_.erase(hash(path.previous), slot);
+    if (!path.last) by_side_.erase(hash(path.next), slot);
     auto built = built_by_peer_.find(path.previous.peer);
     if (built != built_by_peer_.end() && --built->second == 0) built_by_peer_.erase(built);
-    by_expiry_.erase({path.expires, number});
     if (tell_previous) send_destroy(path.previous, reason);
     if (tell_next && !path.last) send_destroy(path.next, reason);
     if (path.last && endpoint_ != nullptr) endpoint_->on_path_down(EndpointId{number});

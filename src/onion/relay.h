@@ -11,12 +11,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
+#include <optional>
 #include <unordered_map>
-#include <unordered_set>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/random.h"
+#include "base/slot_index.h"
 #include "base/time.h"
 #include "crypto/agreement.h"
 #include "onion/cell.h"
@@ -50,7 +51,7 @@ public:
 };
 
 struct RelayLimits {
-    std::size_t maximum_paths = 4096;
+    std::size_t maximum_paths = 4096;  // at most 2^20
     std::size_t maximum_paths_per_peer = 1024;
     Duration maximum_lifetime = 1h;
     AdmissionLimits admission;
@@ -77,15 +78,15 @@ public:
     void on_destroy(const NodeId& from, ByteView payload);
     void on_link_down(const NodeId& peer);
     void on_timer(Time now);
-    // When on_timer has something to do; Time::max() when never.
-    Time next_timer() const;
+    // Not after on_timer has something to do; Time::max() when never.
+    Time next_timer() const { return next_expiry_; }
 
     // For the endpoint: sends a cell towards the path's builder, or ends the path. False when the path is gone.
     bool send_backward(EndpointId path, Command command, bool first, StreamId stream,
                        std::initializer_list<ByteView> parts);
     void close_path(EndpointId path, DestroyReason reason);
 
-    std::size_t paths() const { return paths_.size(); }
+    std::size_t paths() const { return paths_.size() - free_.size(); }
     const RelayCounters& counters() const { return counters_; }
 
 private:
@@ -94,12 +95,13 @@ private:
         PathId id;
         auto operator<=>(const Side&) const = default;
     };
-    struct SideHash {
-        std::size_t operator()(const Side& side) const { return IdHash{}(side.peer) ^ (IdHash{}(side.id) << 1); }
-    };
+    // Counts the paths that were made, above slot_bits; below is where the path is kept. So numbers are never reused,
+    // and are in the order of making.
     using PathNumber = std::uint64_t;
-    struct Path {
-        PathNumber number = 0;
+    using Slot = SlotIndex::Slot;
+    static constexpr unsigned slot_bits = 20;
+    struct alignas(64) Path {
+        PathNumber number = 0;  // 0: the slot is free
         Side previous;
         Side next;  // unused when last
         bool last = false;
@@ -109,6 +111,11 @@ private:
         Time expires;
     };
 
+    static std::size_t hash(const Side& side) { return IdHash{}(side.peer) ^ (IdHash{}(side.id) << 1); }
+    // Null when there is none; either is valid until a path is made.
+    Path* find(const Side& side);
+    Path* find(PathNumber number);
+    Path& keep(Path path);
     Status accept_setup(const Side& previous, ByteView packet, Time now, UnixTime unix_now);
     void send_destroy(const Side& to, DestroyReason reason);
     void forward_cell(Path& path, MutableByteView body, Time now);
@@ -122,14 +129,14 @@ private:
     Random& random_;
     PathEndpoint* endpoint_ = nullptr;
 
-    PathNumber next_number_ = 1;
-    std::unordered_map<PathNumber, Path> paths_;
-    std::unordered_map<Side, Path*, SideHash> by_side_;  // into paths_, which leaves them in place
-    // Paths by neighbour, for a lost link and for the bound on paths from one neighbour (predecessors only are
-    // counted).
-    std::unordered_map<NodeId, std::unordered_set<PathNumber>, IdHash> by_peer_;
+    // What a cell needs lies in its path's slot, found by one look-up; what is rare looks through all slots.
+    std::vector<Path> paths_;
+    std::vector<Slot> free_;
+    SlotIndex by_side_;
+    std::uint64_t made_ = 0;
+    Time next_expiry_ = Time::max();  // of no path is it earlier
+    // For the bound on paths from one neighbour.
     std::unordered_map<NodeId, std::size_t, IdHash> built_by_peer_;
-    std::set<std::pair<Time, PathNumber>> by_expiry_;
     RelayAdmission admission_;
     RelayCounters counters_;
 };

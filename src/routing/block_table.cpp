@@ -7,7 +7,8 @@ namespace planetserve::routing {
 
 BlockTable::BlockTable(std::uint64_t secret, BlockTableLimits limits)
     : root_{secret | 1},
-      limits_{std::min<std::size_t>(limits.blocks, none - 1), std::min<std::size_t>(limits.levels, none - 1)},
+      limits_{std::min<std::size_t>(limits.blocks, PrefixTable::largest_value),
+              std::min<std::size_t>(limits.levels, PrefixTable::largest_value)},
       by_hash_(secret),
       by_prefix_(secret) {}
 
@@ -58,12 +59,11 @@ void BlockTable::store(const BlocksStored& event) {
 
     Index parent = none;
     if (event.parent && !known_only) {
-        const Index* found = by_hash_.find(key_of(*event.parent));
-        if (found == nullptr) {
+        parent = by_hash_.find(key_of(*event.parent));
+        if (parent == none) {
             counters_.orphans += event.hashes.size();
             return;
         }
-        parent = *found;
     }
     std::span<const std::uint32_t> tokens = event.tokens;
     PrefixKey prefix = parent == none ? root_ : blocks_[parent].prefix;
@@ -74,8 +74,8 @@ void BlockTable::store(const BlocksStored& event) {
             tokens = tokens.subspan(size);
         }
         Index index;
-        if (const Index* found = by_hash_.find(key)) {
-            index = *found;
+        if (const Index found = by_hash_.find(key); found != none) {
+            index = found;
         } else if (known_only || size != block_size_) {
             ++counters_.others;
             continue;
@@ -111,7 +111,7 @@ BlockTable::Index BlockTable::create(PrefixKey hash, PrefixKey prefix, Index par
         blocks_[parent].first_child = index;
     }
     by_hash_.insert(hash, index);
-    if (by_prefix_.find(prefix) == nullptr) {
+    if (by_prefix_.find(prefix) == none) {
         by_prefix_.insert(prefix, index);
         block.by_prefix = true;
     }
@@ -122,9 +122,8 @@ void BlockTable::remove(const BlocksRemoved& event, std::vector<PrefixKey>& lost
     if (event.group != group_.value_or(0)) return;
     counters_.removed += event.hashes.size();
     for (BlockHash hash : event.hashes) {
-        const Index* found = by_hash_.find(key_of(hash));
-        if (found == nullptr) continue;
-        const Index index = *found;
+        const Index index = by_hash_.find(key_of(hash));
+        if (index == none) continue;
         Block& block = blocks_[index];
         std::uint16_t& copies = block.copies[static_cast<std::size_t>(event.medium)];
         if (copies == 0 || --copies > 0 || block.held()) continue;
@@ -183,9 +182,9 @@ void BlockTable::walk(std::span<const std::uint32_t> tokens, Visit&& visit) cons
     PrefixKey prefix = root_;
     for (std::size_t end = block_size_; end <= tokens.size(); end += block_size_) {
         prefix = extend(prefix, tokens.subspan(end - block_size_, block_size_));
-        const Index* found = by_prefix_.find(prefix);
-        if (found == nullptr || !blocks_[*found].held()) return;
-        visit(*found, end);
+        const Index found = by_prefix_.find(prefix);
+        if (found == none || !blocks_[found].held()) return;
+        visit(found, end);
     }
 }
 

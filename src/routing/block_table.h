@@ -65,7 +65,7 @@ public:
 
 private:
     using Index = std::uint32_t;
-    static constexpr Index none = 0xffffffff;
+    static constexpr Index none = PrefixTable::absent;
     struct Block {
         PrefixKey hash;          // the engine's, as a key of by_hash_
         PrefixKey prefix;        // of its tokens and all before them

@@ -17,7 +17,7 @@ void turn_removals(CacheMirror::Changes& changes, std::size_t begin) {
 
 CacheMirror::CacheMirror(std::uint64_t secret, std::uint64_t capacity_bytes, std::size_t capacity_entries)
     : capacity_bytes_(capacity_bytes),
-      capacity_entries_(std::min<std::size_t>(capacity_entries, none - 1)),
+      capacity_entries_(std::min<std::size_t>(capacity_entries, PrefixTable::largest_value)),
       table_(secret) {}
 
 void CacheMirror::link_newest(Index index) {
@@ -89,10 +89,10 @@ void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::ui
     std::size_t level = 0;
     for (; level < hashes.size(); ++level) {
         PrefixKey next = key.child(hashes[level]);
-        const Index* held = table_.find(next);
-        if (held == nullptr) break;
-        unlink(*held);
-        path.push_back(*held);
+        const Index held = table_.find(next);
+        if (held == none) break;
+        unlink(held);
+        path.push_back(held);
         key = next;
     }
 
@@ -122,10 +122,9 @@ void CacheMirror::forget(std::span<const ChunkHash> hashes, std::size_t levels, 
 }
 
 void CacheMirror::forget(PrefixKey key, Changes& changes) {
-    const Index* found = table_.find(key);
-    if (found == nullptr) return;
+    const Index top = table_.find(key);
+    if (top == none) return;
     Changes removals;
-    const Index top = *found;
     for (Index index = top;;) {
         while (entries_[index].first_child != none) index = entries_[index].first_child;
         const Index above = entries_[index].parent;
@@ -150,7 +149,7 @@ std::size_t CacheMirror::depth(std::span<const ChunkHash> hashes, PrefixKey root
     PrefixKey key = root;
     for (std::size_t level = 0; level < hashes.size(); ++level) {
         key = key.child(hashes[level]);
-        if (table_.find(key) == nullptr) return level;
+        if (table_.find(key) == none) return level;
     }
     return hashes.size();
 }

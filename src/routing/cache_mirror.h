@@ -64,7 +64,7 @@ public:
 
 private:
     using Index = std::uint32_t;
-    static constexpr Index none = 0xffffffff;
+    static constexpr Index none = PrefixTable::absent;
     struct Entry {
         std::uint64_t key = 0;  // zero: not in use
         std::uint64_t root = 0;
