@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 
+#include "adapters/vllm/kv_event_subscriber.h"
+
 namespace planetserve::apps {
 
 namespace {
@@ -79,6 +81,27 @@ Keys common_keys(CommonConfig& config) {
             {"operator", into(config.operator_name)}};
 }
 
+// A socket of the engine's, as this machine reaches it.
+Setter kv_endpoint_into(std::string& target) {
+    return [&target](const YAML::Node& node) {
+        target = node.as<std::string>();
+        if (Status checked = adapters::check_kv_endpoint(target); !checked)
+            throw YAML::Exception(node.Mark(), checked.error().message);
+    };
+}
+
+void read_kv_events(const YAML::Node& node, std::optional<ServedModelConfig::KvEvents>& target) {
+    ServedModelConfig::KvEvents events;
+    std::string replay;
+    read_mapping(node, "models.kv_events.",
+                 {{"endpoint", kv_endpoint_into(events.endpoint)},
+                  {"replay_endpoint", kv_endpoint_into(replay)},
+                  {"topic", into(events.topic)}});
+    if (events.endpoint.empty()) throw YAML::Exception(node.Mark(), "needs an 'endpoint'");
+    if (!replay.empty()) events.replay_endpoint = replay;
+    target = events;
+}
+
 Keys model_keys(ServedModelConfig& model) {
     return {{"name", into(model.name)},
             {"catalogue", into(model.catalogue)},
@@ -87,6 +110,7 @@ Keys model_keys(ServedModelConfig& model) {
             {"sha256", into(model.sha256)},
             {"upstream", into(model.upstream)},
             {"upstream_key", into(model.upstream_key)},
+            {"kv_events", [&model](const YAML::Node& node) { read_kv_events(node, model.kv_events); }},
             {"slots", within(model.slots, 1, 1024)},
             {"context", within(model.context, 128, 1 << 22)},
             {"threads", within(model.threads, 0, 1024)},
@@ -124,6 +148,10 @@ void check_model(const ServedModelConfig& model) {
     if (sources != 1)
         throw YAML::Exception(YAML::Mark::null_mark(),
                               "model '" + model.name + "' needs exactly one of: catalogue, file, url, upstream");
+    if (model.kv_events && !model.upstream)
+        throw YAML::Exception(YAML::Mark::null_mark(), "model '" + model.name +
+                                                           "' has 'kv_events', which only an 'upstream' that is vLLM "
+                                                           "publishes");
     if (model.url && !model.sha256)
         throw YAML::Exception(YAML::Mark::null_mark(),
                               "model '" + model.name + "' is fetched by URL and needs its sha256");

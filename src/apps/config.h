@@ -49,6 +49,13 @@ struct ServedModelConfig {
     std::optional<std::string> sha256;
     std::optional<std::string> upstream;
     std::optional<std::string> upstream_key;
+    // Where an upstream that is vLLM tells what its KV cache holds; the names are those of its --kv-events-config.
+    struct KvEvents {
+        std::string endpoint;
+        std::optional<std::string> replay_endpoint;
+        std::string topic;
+    };
+    std::optional<KvEvents> kv_events;
     std::uint32_t slots = 4;       // requests at once
     std::uint32_t context = 4096;  // tokens a slot
     std::uint32_t threads = 0;     // 0: all cores

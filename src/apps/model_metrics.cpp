@@ -8,7 +8,8 @@ void ModelMetrics::set(const std::string& name, const std::string& help, const s
     family->Add(model.empty() ? prometheus::Labels{} : prometheus::Labels{{"model", model}}).Set(value);
 }
 
-void ModelMetrics::update(const std::vector<node::ModelGroupStatus>& groups, const exchange::Server& server) {
+void ModelMetrics::update(const std::vector<node::ModelGroupStatus>& groups,
+                          const std::vector<CacheEventsStatus>& cache_events, const exchange::Server& server) {
     for (const auto& group : groups) {
         auto value = [&](const char* name, const char* help, auto number) {
             set(std::string("planetserve_model_") + name, help, group.model, static_cast<double>(number));
@@ -23,6 +24,15 @@ void ModelMetrics::update(const std::vector<node::ModelGroupStatus>& groups, con
         value("tree_prefixes", "entries of the group's tree", group.tree_prefixes);
         value("sync_bytes_sent_total", "bytes of sync to other nodes", group.sync.bytes_sent);
         value("sync_bytes_received_total", "bytes of sync from other nodes", group.sync.bytes_received);
+    }
+    for (const auto& one : cache_events) {
+        auto value = [&](const char* name, const char* help, auto number) {
+            set(std::string("planetserve_model_kv_events_") + name, help, one.model, static_cast<double>(number));
+        };
+        value("following", "1 while the engine's KV events flow", one.events.state == "following" ? 1 : 0);
+        value("batches_total", "batches of them", one.events.order.delivered);
+        value("unreadable_total", "batches that could not be read", one.events.order.unreadable);
+        value("losses_total", "times that events were lost for good", one.events.order.losses);
     }
     set("planetserve_exchanges", "exchanges that are open", "", static_cast<double>(server.exchanges()));
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "apps/model_status.h"
 #include "node/model_groups.h"
 
 namespace planetserve::apps {
@@ -15,7 +16,8 @@ class ModelMetrics {
 public:
     explicit ModelMetrics(prometheus::Registry& registry) : registry_(registry) {}
 
-    void update(const std::vector<node::ModelGroupStatus>& groups, const exchange::Server& server);
+    void update(const std::vector<node::ModelGroupStatus>& groups, const std::vector<CacheEventsStatus>& cache_events,
+                const exchange::Server& server);
 
 private:
     void set(const std::string& name, const std::string& help, const std::string& model, double value);

@@ -23,6 +23,9 @@ double weight_of(const std::optional<committee::Reputations>& reputations, const
     return is_trusted(reputations, node) ? std::max(reputation, threshold + 1e-6) : std::min(reputation, threshold);
 }
 
+// For what a prompt is as tokens: nothing waits for it.
+constexpr Duration tokenize_deadline = 10s;
+
 // Of keys and values, a token's, where the engine is somebody else's and does not say.
 constexpr std::uint64_t usual_kv_bytes = 32 << 10;
 
@@ -46,6 +49,7 @@ node::ModelGroupOptions group_options(const RoutingConfig& routing, const Served
     member.count_computing = routing.count_computing;
     member.listed_for = std::chrono::milliseconds(routing.listed_for_ms);
     member.cache_bytes = cache_bytes(model, kv_bytes);
+    member.follow_cache = model.kv_events.has_value();
     return options;
 }
 
@@ -75,6 +79,38 @@ Status ModelRole::add(const ServedModelConfig& config) {
     router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
     node_.groups().add(config.name, group_options(routing_, config, served.kv_bytes));
     served_.push_back(std::move(served));
+    return config.kv_events ? follow_cache(config) : Status{};
+}
+
+Status ModelRole::follow_cache(const ServedModelConfig& config) {
+    auto target = adapters::HttpTarget::parse(*config.upstream);
+    if (!target) return std::unexpected(target.error());
+    adapters::HttpEngineOptions options;
+    options.target = *target;
+    options.bearer_key = config.upstream_key;
+    options.head_deadline = options.body_deadline = tokenize_deadline;
+    options.connections = adapters::VllmTokenizer::at_once;
+    options.idle_connections = 2;
+    Followed followed;
+    followed.model = config.name;
+    followed.http = std::make_unique<adapters::HttpEngine>(runtime_.context(), options);
+    followed.tokenizer = std::make_unique<adapters::VllmTokenizer>(runtime_.context(), *followed.http);
+    const std::string& model = config.name;
+    adapters::KvEventHandlers handlers{
+        .on_events = [this, model](const auto& events) { node_.groups().on_cache_events(model, events); },
+        .on_unknown = [this, model](bool complete) { node_.groups().on_cache_unknown(model, complete); },
+        .on_note =
+            [model](const std::string& line, bool problem) {
+                spdlog::log(problem ? spdlog::level::warn : spdlog::level::info, "engine of {}: {}", model, line);
+            }};
+    followed.events = std::make_unique<adapters::KvEventSubscriber>(
+        runtime_.context(),
+        adapters::KvEventOptions{.endpoint = config.kv_events->endpoint,
+                                 .replay_endpoint = config.kv_events->replay_endpoint,
+                                 .topic = config.kv_events->topic},
+        std::move(handlers));
+    node_.groups().follow_cache(config.name, *followed.tokenizer);
+    followed_.push_back(std::move(followed));
     return {};
 }
 
@@ -136,6 +172,7 @@ void ModelRole::engine_changed(const std::string& model, const adapters::EngineS
 
 void ModelRole::run() {
     for (auto& engine : engines_) engine->run();
+    for (auto& followed : followed_) followed.events->run();
 }
 
 void ModelRole::stop() {
@@ -210,9 +247,18 @@ Status ModelRole::ready() {
 }
 
 std::string ModelRole::status_json() {
-    return model_status(runtime_.keys().identity.id(), node_.groups().status(), node_.server(), runtime_.directory());
+    return model_status(runtime_.keys().identity.id(), node_.groups().status(), cache_events(), node_.server(),
+                        runtime_.directory());
 }
 
-void ModelRole::refresh_metrics() { metrics_.update(node_.groups().status(), node_.server()); }
+std::vector<CacheEventsStatus> ModelRole::cache_events() const {
+    std::vector<CacheEventsStatus> all;
+    for (const Followed& followed : followed_)
+        all.push_back(
+            {followed.model, followed.events->status(), followed.tokenizer->asked(), followed.tokenizer->failed()});
+    return all;
+}
+
+void ModelRole::refresh_metrics() { metrics_.update(node_.groups().status(), cache_events(), node_.server()); }
 
 }  // namespace planetserve::apps

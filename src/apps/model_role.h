@@ -14,8 +14,11 @@
 #include "adapters/llama/http_engine.h"
 #include "adapters/llama/managed_engine.h"
 #include "adapters/llama/signing_service.h"
+#include "adapters/vllm/kv_event_subscriber.h"
+#include "adapters/vllm/vllm_tokenizer.h"
 #include "apps/config.h"
 #include "apps/model_metrics.h"
+#include "apps/model_status.h"
 #include "apps/runtime.h"
 #include "inference/model_router.h"
 #include "node/model_node.h"
@@ -61,6 +64,16 @@ private:
         std::uint64_t kv_bytes = 0;                       // of keys and values, a token
     };
 
+    // An engine that tells what its cache holds, and who tells what prompts are as its tokens.
+    struct Followed {
+        std::string model;
+        std::unique_ptr<adapters::HttpEngine> http;
+        std::unique_ptr<adapters::VllmTokenizer> tokenizer;
+        std::unique_ptr<adapters::KvEventSubscriber> events;
+    };
+
+    Status follow_cache(const ServedModelConfig& config);
+    std::vector<CacheEventsStatus> cache_events() const;
     Result<inference::Service*> upstream(const ServedModelConfig& config);
     Result<inference::Service*> managed(const ServedModelConfig& config, Served& served);
     void engine_changed(const std::string& model, const adapters::EngineStatus& status);
@@ -74,6 +87,7 @@ private:
     std::vector<Served> served_;
     inference::ModelRouter router_;
     node::ModelNode node_;
+    std::vector<Followed> followed_;  // after the node, which their handlers call
     Time router_timer_{};
     UnixTime started_;
     std::function<void()> engine_changed_;

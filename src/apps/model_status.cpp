@@ -14,6 +14,32 @@ json::object load_of(const routing::LoadReport& load) {
             {"queued_tokens", load.queued_tokens}, {"prefill_tokens_per_second", load.prefill_tokens_per_second}};
 }
 
+json::object cache_events_of(const node::ModelGroupStatus& group, const CacheEventsStatus& status) {
+    const auto& order = status.events.order;
+    const auto& blocks = group.block_events;
+    return {{"state", status.events.state},
+            {"problem", status.events.problem},
+            {"complete", group.blocks_complete},
+            {"blocks", group.blocks},
+            {"block_tokens", group.block_tokens},
+            {"batches", order.delivered},
+            {"unreadable", order.unreadable},
+            {"unknown_events", status.events.unknown_events},
+            {"gaps", order.gaps},
+            {"replays", order.replays},
+            {"losses", order.losses},
+            {"stored", blocks.stored},
+            {"removed", blocks.removed},
+            {"orphans", blocks.orphans},
+            {"not_followed", blocks.others},
+            {"overflow", blocks.overflow},
+            {"tokenized", status.tokenized},
+            {"tokenize_failed", status.tokenize_failed},
+            {"compared", group.sync.settled},
+            {"unmatched", group.sync.unmatched},
+            {"withdrawn", group.sync.withdrawn}};
+}
+
 json::object group_of(const node::ModelGroupStatus& group) {
     json::array peers;
     for (const auto& peer : group.peers)
@@ -45,9 +71,15 @@ json::object group_of(const node::ModelGroupStatus& group) {
 }  // namespace
 
 std::string model_status(const NodeId& id, const std::vector<node::ModelGroupStatus>& groups,
-                         const exchange::Server& server, const committee::DirectoryClient& directory) {
+                         const std::vector<CacheEventsStatus>& cache_events, const exchange::Server& server,
+                         const committee::DirectoryClient& directory) {
     json::array models;
-    for (const auto& group : groups) models.push_back(group_of(group));
+    for (const auto& group : groups) {
+        json::object model = group_of(group);
+        for (const CacheEventsStatus& status : cache_events)
+            if (status.model == group.model) model["cache_events"] = cache_events_of(group, status);
+        models.push_back(std::move(model));
+    }
     const auto& counters = server.counters();
     return json::serialize(json::object{{"id", id.hex()},
                                         {"role", "model"},

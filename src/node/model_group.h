@@ -40,8 +40,9 @@ public:
 
     routing::Member member;
     std::set<NodeId> peers;
-    double prefill_rate = 0;          // tokens a second; 0 before the first word
-    std::uint64_t queued_tokens = 0;  // of prompts that wait or are being computed, what the cache lacks
+    inference::Tokenizer* tokenizer = nullptr;  // where the engine's cache is followed
+    double prefill_rate = 0;                    // tokens a second; 0 before the first word
+    std::uint64_t queued_tokens = 0;            // of prompts that wait or are being computed, what the cache lacks
     ModelGroupStatus totals;
 
 private:

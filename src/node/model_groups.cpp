@@ -49,6 +49,20 @@ void ModelGroups::on_engine_restart(const std::string& model) {
     if (Group* group = find(model)) group->member.on_engine_restart();
 }
 
+void ModelGroups::follow_cache(const std::string& model, inference::Tokenizer& tokenizer) {
+    if (Group* group = find(model)) group->tokenizer = &tokenizer;
+}
+
+void ModelGroups::on_cache_events(const std::string& model, std::span<const routing::CacheEvent> events) {
+    Group* group = find(model);
+    if (group == nullptr) return;
+    for (const routing::CacheEvent& event : events) group->member.on_cache_event(event);
+}
+
+void ModelGroups::on_cache_unknown(const std::string& model, bool complete) {
+    if (Group* group = find(model)) group->member.on_cache_unknown(complete);
+}
+
 void ModelGroups::leave() {
     for (auto& [model, group] : groups_)
         if (group->options.enabled) group->member.leave();
@@ -156,6 +170,11 @@ std::vector<ModelGroupStatus> ModelGroups::status() const {
         status.array_version = group->member.array().version;
         status.sync = group->member.counters();
         status.peers = group->member.peers();
+        const routing::BlockTable& blocks = group->member.blocks();
+        status.blocks = blocks.blocks();
+        status.block_tokens = blocks.block_size();
+        status.blocks_complete = blocks.complete();
+        status.block_events = blocks.counters();
         all.push_back(std::move(status));
     }
     return all;

@@ -8,12 +8,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/time.h"
 #include "exchange/server.h"
 #include "inference/model_router.h"
 #include "inference/prompt.h"
+#include "inference/prompt_tokens.h"
 #include "routing/member.h"
 
 namespace planetserve::node {
@@ -39,6 +41,11 @@ struct ModelGroupStatus {
     routing::LoadReport load;
     routing::MemberCounters sync;
     std::vector<routing::Member::PeerStatus> peers;
+    // Where the engine's cache is followed: blocks that it holds, of so many tokens.
+    std::size_t blocks = 0;
+    std::size_t block_tokens = 0;
+    bool blocks_complete = false;
+    routing::BlockTableCounters block_events;
 };
 
 class ModelGroups final : public exchange::Forwarding, public inference::Service {
@@ -59,6 +66,12 @@ public:
     void set_peers(const std::string& model, const std::vector<routing::Peer>& peers, double own_reputation);
     // The model's engine lost what it had cached.
     void on_engine_restart(const std::string& model);
+    // An engine whose cache is followed (routing::MemberOptions::follow_cache): who tells what prompts are as tokens,
+    // and what the engine says of its blocks (routing/member.h). The tokenizer outlives the groups, or is destroyed
+    // before them.
+    void follow_cache(const std::string& model, inference::Tokenizer& tokenizer);
+    void on_cache_events(const std::string& model, std::span<const routing::CacheEvent> events);
+    void on_cache_unknown(const std::string& model, bool complete);
     // Tells the groups that this node ends.
     void leave();
 
@@ -76,6 +89,7 @@ public:
 private:
     class Group;
     class WatchedRun;
+    struct SoughtTokens;
 
     Group* find(const std::string& model);
     // The request's canonical prompt; nothing where routing by it makes no sense.

@@ -118,5 +118,61 @@ TEST_F(Groups, ManyAtOnceAreSpread) {
     for (const auto& [id, count] : served) EXPECT_LE(count, 20);
 }
 
+// Tells what it is asked when the test says so: a token for each of the text's bytes.
+struct SlowTokenizer final : inference::Tokenizer {
+    void tokenize(std::string_view path, ByteView asked, Handler handler) override {
+        EXPECT_EQ(path, "/v1/completions");
+        EXPECT_EQ(to_string(asked), body);
+        waiting.push_back(std::move(handler));
+    }
+    void tell(std::size_t tokens) {
+        inference::PromptTokens told;
+        for (std::size_t i = 0; i < tokens; ++i) told.ids.push_back(static_cast<std::uint32_t>(i));
+        for (auto& handler : std::exchange(waiting, {})) handler(told);
+    }
+    std::string body;
+    std::vector<Handler> waiting;
+};
+
+TEST_F(Groups, AnEngineThatTellsWhatItHoldsIsBelieved) {
+    make(40, 2);
+    SlowTokenizer tokenizer;
+    tokenizer.body = body(long_text_);
+    ModelGroupOptions options;
+    options.member.follow_cache = true;
+    for (auto& model : models_) {
+        model->node.groups().add("m", options);
+        model->node.groups().follow_cache("m", tokenizer);
+        model->node.groups().on_cache_unknown("m", true);
+    }
+    tell_list();
+    clock_.run_for(11s);
+    ModelHost& holder = answer(long_text_);
+    ModelHost& other = *models_[&holder == models_[0].get() ? 1 : 0];
+    auto held = [&] { return holder.node.groups().status()[0].own_prefixes; };
+    auto believed = [&] { return other.node.groups().status()[0].peers.at(0).prefixes; };
+    // The engine stored 5,120 of the prompt's 6,000 tokens, in two blocks.
+    routing::BlocksStored stored;
+    stored.hashes = {{1}, {2}};
+    stored.block_size = 2560;
+    for (std::uint32_t token = 0; token < 5120; ++token) stored.tokens.push_back(token);
+    holder.node.groups().on_cache_events("m", std::vector<routing::CacheEvent>{stored});
+    ASSERT_EQ(tokenizer.waiting.size(), 1u);
+    EXPECT_GE(held(), 6000u / 256);
+    tokenizer.tell(6000);
+    network_.rearm(holder.id);
+    clock_.run_for(7s);
+    EXPECT_EQ(held(), 5120u / 256) << "the last block is not whole, so it is not held";
+    EXPECT_EQ(believed(), held());
+    holder.node.groups().on_cache_events("m", std::vector<routing::CacheEvent>{routing::BlocksRemoved{{{2}}, {}, 0}});
+    clock_.run_for(6s);
+    EXPECT_EQ(held(), 2560u / 256);
+    EXPECT_EQ(believed(), held());
+    holder.node.groups().on_cache_unknown("m", false);
+    clock_.run_for(6s);
+    EXPECT_EQ(held(), 0u);
+    EXPECT_EQ(believed(), 0u);
+}
+
 }  // namespace
 }  // namespace planetserve::node

@@ -15,7 +15,18 @@ ModelGroups::WatchedRun::WatchedRun(ModelGroups& groups, Group& group, inference
 
 ModelGroups::WatchedRun::~WatchedRun() { finish(); }
 
+void ModelGroups::WatchedRun::seek_tokens(const inference::Request& request) {
+    if (group_.tokenizer == nullptr) return;
+    tokens_ = std::make_shared<SoughtTokens>();
+    group_.tokenizer->tokenize(request.path, request.body,
+                               [&groups = groups_, &group = group_, sought = tokens_](auto tokens) {
+                                   sought->tokens = std::move(tokens);
+                                   sought->tell(groups, group);
+                               });
+}
+
 Status ModelGroups::WatchedRun::start(inference::Request request) {
+    seek_tokens(request);
     auto started = groups_.engines_.start(std::move(request), *this);
     if (!started) {
         finished_ = true;
@@ -64,6 +75,7 @@ void ModelGroups::WatchedRun::prefilled() {
 void ModelGroups::WatchedRun::finish() {
     if (std::exchange(finished_, true)) return;
     prefilled();
+    const std::size_t prompt_size = prompt_.size();
     if (served_) {
         const inference::Answer& answer = reader_.answer();
         std::optional<routing::Member::Report> report;
@@ -75,9 +87,14 @@ void ModelGroups::WatchedRun::finish() {
         }
         if (answer.timings.prompt_per_second && answer.timings.prompt_n.value_or(0) >= tokens_to_measure)
             group_.note_prefill(*answer.timings.prompt_per_second);
-        const std::size_t prompt_size = prompt_.size();
         if (!answer.reasoned) inference::append_answer(prompt_, answer.text, answer.tool_calls);
         group_.member.on_finished(ByteView(prompt_).first(prompt_size), prompt_, report);
+    }
+    if (tokens_) {
+        prompt_.resize(prompt_size);
+        tokens_->prompt = std::move(prompt_);
+        tokens_->over = true;
+        tokens_->tell(groups_, group_);
     }
     groups_.update_load(group_);
 }

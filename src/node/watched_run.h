@@ -6,6 +6,19 @@
 
 namespace planetserve::node {
 
+// What a prompt is as tokens: the group is told once they are known and the run is over, whichever comes first.
+struct ModelGroups::SoughtTokens {
+    std::optional<inference::PromptTokens> tokens;
+    Bytes prompt;  // once the run is over
+    bool over = false;
+
+    void tell(ModelGroups& groups, Group& group) {
+        if (!tokens || !over) return;
+        group.member.on_prompt_tokens(prompt, tokens->ids, tokens->weights, groups.clock_.now());
+        groups.wake_();
+    }
+};
+
 class ModelGroups::WatchedRun final : public inference::Exchange, public inference::ReplySink {
 public:
     WatchedRun(ModelGroups& groups, Group& group, inference::Api api, Bytes prompt, inference::ReplySink& sink);
@@ -20,6 +33,7 @@ public:
     void on_error(const Error& error) override;
 
 private:
+    void seek_tokens(const inference::Request& request);
     void prefilled();
     // Once: what the engine did is told to the group.
     void finish();
@@ -31,8 +45,9 @@ private:
     inference::ReplySink& sink_;
     std::unique_ptr<inference::Exchange> inner_;
     routing::Member::Started begun_;
-    std::uint64_t waiting_tokens_ = 0;  // counted in the group's queued tokens
-    bool served_ = false;               // the engine answered, it did not refuse
+    std::shared_ptr<SoughtTokens> tokens_;  // none where the engine's cache is not followed
+    std::uint64_t waiting_tokens_ = 0;      // counted in the group's queued tokens
+    bool served_ = false;                   // the engine answered, it did not refuse
     bool finished_ = false;
 };
 
