@@ -119,10 +119,15 @@ Comparison compare_timed(TimeValue time_value, TimeReference time_reference,
                          std::chrono::microseconds total_time = std::chrono::milliseconds(600),
                          std::chrono::microseconds turn_time = std::chrono::microseconds(100)) {
     using Clock = std::chrono::steady_clock;
+    // By a run that was as long as a turn: the first calls after a pause are slower.
     auto calls_a_turn = [&](auto& time) {
         time(3);
-        double once = std::max(time(10), 0.001);
-        return static_cast<std::size_t>(std::max(1.0, static_cast<double>(turn_time.count()) / once));
+        for (std::size_t calls = 10;; calls *= 2) {
+            double all = time(calls) * static_cast<double>(calls);
+            if (all < static_cast<double>(turn_time.count())) continue;
+            return std::max<std::size_t>(
+                1, static_cast<std::size_t>(static_cast<double>(turn_time.count()) * static_cast<double>(calls) / all));
+        }
     };
     const std::size_t value_calls = calls_a_turn(time_value);
     const std::size_t reference_calls = calls_a_turn(time_reference);

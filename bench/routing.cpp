@@ -2,8 +2,9 @@
 // of 1,500 tokens (6,000 bytes) in chunks of 64 tokens (256 bytes), the prompt that is looked up held whole.
 //
 // lookup         hashes given; the reference: a walk over the map by 64-bit hashes, from the root until a level is
-// absent lookup_hashed  from the prompt's bytes; the reference hashes chained chunks with std::hash (unkeyed, Murmur)
-// insert         a chunk entry, of prompts that are not there yet, at a million entries (removals not counted)
+//                absent
+// lookup_hashed  from the prompt's bytes; the reference hashes chained chunks with std::hash (unkeyed, Murmur)
+// insert         a chunk entry, of prompts that are not there yet, at a million entries; remove: of the same
 // hash           the prompt's bytes to the hashes of its levels
 // match_short    a prompt of which a third is held
 // sync           bytes to one peer for 1,000 new prompts of a node whose cache is full, a delta each 100 of them; the
@@ -162,18 +163,28 @@ void add_peers(Bench& bench, const char* program, bench::Report& report) {
     }
 }
 
-// Insertion of new paths and their removal; only the insertion is timed.
-double time_insertion(auto insert, auto remove) {
+// Insertion of new paths and their removal, in microseconds.
+struct Changes {
+    double insertion = 0;
+    double removal = 0;
+};
+Changes time_changes(auto insert, auto remove) {
     using Clock = std::chrono::steady_clock;
-    std::vector<double> samples;
+    std::vector<double> insertions;
+    std::vector<double> removals;
     for (int turn = 0; turn < 200; ++turn) {
         auto start = Clock::now();
         insert();
-        samples.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+        auto between = Clock::now();
         remove();
+        insertions.push_back(std::chrono::duration<double, std::micro>(between - start).count());
+        removals.push_back(std::chrono::duration<double, std::micro>(Clock::now() - between).count());
     }
-    std::ranges::nth_element(samples, samples.begin() + 100);
-    return samples[100];
+    auto median = [](std::vector<double>& samples) {
+        std::ranges::nth_element(samples, samples.begin() + 100);
+        return samples[100];
+    };
+    return {median(insertions), median(removals)};
 }
 
 struct SyncBytes {
@@ -237,7 +248,7 @@ int main(int argc, char** argv) {
         for (std::size_t level = 0; level < levels; ++level)
             fresh.back().push_back(static_cast<ChunkHash>(bench.random.next()));
     }
-    double insert = time_insertion(
+    Changes own = time_changes(
         [&] {
             for (const auto& path : fresh) bench.tree.insert(path, 3);
         },
@@ -245,7 +256,7 @@ int main(int argc, char** argv) {
             for (const auto& path : fresh)
                 for (std::size_t size = levels; size > 0; --size) bench.tree.remove(std::span(path).first(size), 3);
         });
-    double map_insert = time_insertion(
+    Changes of_map = time_changes(
         [&] {
             for (const auto& path : fresh)
                 for (ChunkHash hash : path) bench.map[hash * 0x9e3779b97f4a7c15] |= 8;
@@ -255,7 +266,8 @@ int main(int argc, char** argv) {
                 for (ChunkHash hash : path) bench.map.erase(hash * 0x9e3779b97f4a7c15);
         });
     double count = static_cast<double>(fresh.size() * levels);
-    report.add("insert/entry", insert * 1000 / count, "ns", map_insert * 1000 / count);
+    report.add("insert/entry", own.insertion * 1000 / count, "ns", of_map.insertion * 1000 / count);
+    report.add("remove/entry", own.removal * 1000 / count, "ns", of_map.removal * 1000 / count);
 
     auto sync = sync_bytes(bench);
     report.add("sync/1000_prompts", sync.deltas, "bytes", sync.snapshots);

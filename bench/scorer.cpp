@@ -1,8 +1,9 @@
-// What it costs a verifier to score an answer: one pass over prompt and answer by the scorer, beside asking a
-// llama-server of the same build for the probabilities of one token after the other, its prompt cache on. One thread
-// each. Needs what
-// ./planetserve bench exports: PLANETSERVE_ENGINE, PLANETSERVE_MODELS.
+// What it costs a verifier to score an answer: in blocks, the pass that comes first, and step by step, that of answers
+// which do not replay in it; beside asking a llama-server of the same build for the probabilities of one token after
+// the other, its prompt cache on. One thread each. Needs what ./planetserve bench exports: PLANETSERVE_ENGINE,
+// PLANETSERVE_MODELS.
 #include <cstdlib>
+#include <map>
 
 #include "adapters/llama/engine_tokens.h"
 #include "adapters/scorer/llama_scorer.h"
@@ -102,6 +103,8 @@ private:
                         "1",
                         "-tb",
                         "1",
+                        "-fa",
+                        "off",
                         "--no-webui"};
         return must(eval::LocalServer::start(context, std::move(options)));
     }
@@ -114,9 +117,9 @@ private:
     eval::EngineCalls calls_;
 };
 
-double time_scorer(LlamaScorer& scorer, std::span<const PromptAndAnswer> answers) {
+double time_scorer(LlamaScorer& scorer, std::span<const PromptAndAnswer> answers, adapters::Feeding feeding) {
     auto start = Steady::now();
-    bench::keep(must(scorer.score(answers, candidates)));
+    bench::keep(must(scorer.score(answers, candidates, feeding)));
     return milliseconds_since(start) / static_cast<double>(answers.size());
 }
 
@@ -140,23 +143,26 @@ int main(int argc, char** argv) {
     auto one = load(1);
     auto four = load(4);
     auto eight = load(most_answers);
-    std::vector<double> by_one;
-    std::vector<double> by_four;
-    std::vector<double> by_eight;
-    std::vector<double> by_token;
+    using enum adapters::Feeding;
+    std::map<std::string, std::vector<double>> took;
     for (std::size_t round = 0; round < rounds; ++round) {
         std::span<const PromptAndAnswer> all = texts;
-        by_one.push_back(time_scorer(*one, all.subspan(round % most_answers, 1)));
+        auto single = all.subspan(round % most_answers, 1);
         auto start = Steady::now();
-        server.score(texts[round % most_answers]);
-        by_token.push_back(milliseconds_since(start));
-        by_four.push_back(time_scorer(*four, all.first(4)));
-        by_eight.push_back(time_scorer(*eight, all));
+        server.score(single.front());
+        took["server"].push_back(milliseconds_since(start));
+        took["blocks 1"].push_back(time_scorer(*one, single, blocks));
+        took["blocks 4"].push_back(time_scorer(*four, all.first(4), blocks));
+        took["blocks 8"].push_back(time_scorer(*eight, all, blocks));
+        took["steps 1"].push_back(time_scorer(*one, single, steps));
+        took["steps 4"].push_back(time_scorer(*four, all.first(4), steps));
+        took["steps 8"].push_back(time_scorer(*eight, all, steps));
     }
-    const double alone = median(by_one);
-    report.add("one pass, an answer", alone, "ms", median(by_token));
-    report.add("one pass, 4 answers, each", median(by_four), "ms", alone);
-    report.add("one pass, 8 answers, each", median(by_eight), "ms", alone);
-    report.add("token by token / one pass", median(by_token) / alone, "times");
+    const double server_takes = median(took["server"]);
+    for (const char* feeding : {"blocks", "steps"})
+        for (const char* many : {"1", "4", "8"})
+            report.add(std::string(feeding) + ", " + many + " at once, an answer",
+                       median(took[std::string(feeding) + " " + many]), "ms", server_takes);
+    report.add("token by token / in blocks", server_takes / median(took["blocks 1"]), "times");
     return report.finish();
 }

@@ -23,12 +23,12 @@ Result<std::unique_ptr<inference::Exchange>> TokenEngine::start(inference::Reque
     ++started_;
     bool full = running_.size() >= options_.capacity;
     running_.emplace(number, read(request, sink));
-    if (full) {
+    if (full || refusal_) {
         events_.after(0us, [this, number] {
             auto found = running_.find(number);
             if (found == running_.end()) return;
             inference::ReplySink* refused = found->second.sink;
-            refused->on_head({503, {{"retry-after", "1"}}});
+            refused->on_head({refusal_.value_or(503), {{"retry-after", "1"}}});
             refused->on_end();
             after_progress();
         });

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "inference/service.h"
 #include "simulator/event_queue.h"
@@ -41,6 +42,8 @@ public:
 
     std::size_t started() const { return started_; }
     std::size_t running() const { return running_.size(); }
+    // From now on it answers nothing but this status.
+    void refuse_with(unsigned status) { refusal_ = status; }
     // Called as frames might now be sent; the simulator re-arms timers in it.
     std::function<void()> after_progress = [] {};
 
@@ -62,6 +65,7 @@ private:
 
     EventQueue& events_;
     TokenEngineOptions options_;
+    std::optional<unsigned> refusal_;
     std::map<std::uint64_t, Running> running_;
     std::uint64_t next_ = 1;
     std::size_t started_ = 0;

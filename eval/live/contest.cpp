@@ -96,8 +96,8 @@ Result<Contest::Outcome> Contest::run_arm(const ContestArm& arm, const std::vect
     auto records = send(context, *front, seed, items, arm.name);
     if (!records) return std::unexpected(records.error());
     Outcome outcome;
-    // A network's own processes are not known here, nor what each of its engines did.
-    if (arm.needs_engines) outcome.other_cores = others.cores();
+    // The processes of a network that was there before are not known here.
+    if (!ours.empty()) outcome.other_cores = others.cores();
     if (Status written = report.csv("requests_" + arm.name, requests_table(*records)); !written)
         return std::unexpected(written.error());
     if (Status written = report.csv("metrics_" + arm.name, metrics_table((*monitor)->samples())); !written)
@@ -150,6 +150,17 @@ ContestArm round_robin_arm() {
     return {"round_robin", "the engines in turn", true,
             [](boost::asio::io_context&, const std::vector<std::string>& engines,
                const std::filesystem::path&) -> Result<Front> { return Front{engines, local_model_name}; }};
+}
+
+ContestArm network_arm(std::string name, std::string what, LocalNetworkOptions options) {
+    return {std::move(name), std::move(what), false,
+            [options = std::move(options)](boost::asio::io_context& context, const std::vector<std::string>&,
+                                           const std::filesystem::path& folder) -> Result<Front> {
+                auto network = start_network(context, options, folder);
+                if (!network) return std::unexpected(network.error());
+                return Front{
+                    {network->base_url}, local_model_name, std::move(network->servers), std::move(network->folder)};
+            }};
 }
 
 ContestArm network_arm(std::string name, std::string what, std::string url) {

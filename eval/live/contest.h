@@ -1,11 +1,11 @@
 // The same work through several arms, one after the other: each gets engines of its own with empty caches, or is a
-// network that has engines already.
+// network that brings its engines.
 #pragma once
 
 #include <functional>
 #include <limits>
 
-#include "eval/live/local_engine.h"
+#include "eval/live/local_network.h"
 #include "eval/report.h"
 #include "eval/workload/results.h"
 
@@ -16,6 +16,7 @@ struct Front {
     std::vector<std::string> endpoints;
     std::string model;  // empty: asked of the endpoints
     std::vector<std::unique_ptr<LocalServer>> servers = {};
+    std::unique_ptr<TemporaryFolder> folder = {};
 };
 
 struct ContestArm {
@@ -57,6 +58,8 @@ private:
 
 // The engines in turn, nothing in between.
 ContestArm round_robin_arm();
+// A network of this machine, started for the arm and with engines of its own like the others'.
+ContestArm network_arm(std::string name, std::string what, LocalNetworkOptions options);
 // A network that is already there: `url` is the base URL of a user node's API.
 ContestArm network_arm(std::string name, std::string what, std::string url);
 

@@ -14,8 +14,6 @@ void LiveAblation::add_options(CLI::App& app) {
     app.add_option("--live-tools", tools, "prompts that requests share (default 12)")
         ->check(CLI::Range(1, 1000))
         ->needs(flag);
-    app.add_option("--hr-tree-url", tree_url, "base URL of a network that forwards by the HR-tree alone")->needs(flag);
-    app.add_option("--balanced-url", balanced_url, "base URL of a network that balances load as well")->needs(flag);
     contest.add_options(app);
 }
 
@@ -24,10 +22,13 @@ Status LiveAblation::run(const RunOptions& options, Report& report) {
     if (Status resolved = contest.engines.resolve(); !resolved) return resolved;
     LiveWork work = tool_work(tools, options.quick ? std::min<std::size_t>(requests, 30) : requests, options.seed);
     if (Status timed = contest.time(work.items, report); !timed) return timed;
-    std::vector<ContestArm> arms{round_robin_arm()};
-    if (!tree_url.empty()) arms.push_back(network_arm("hr_tree", "this network, HR-tree alone", tree_url));
-    if (!balanced_url.empty()) arms.push_back(network_arm("hr_tree_and_load", "this network", balanced_url));
-    return contest.run(arms, work.items, work.ceiling, report);
+    LocalNetworkOptions network{.engines = contest.engines, .model_nodes = contest.engine_count};
+    LocalNetworkOptions paper = network;
+    paper.without_additions = {"count_computing",    "count_in_flight",        "count_others", "expected_cost",
+                               "ignore_common_part", "prefer_partial_holders", "spread_ties"};
+    return contest.run({round_robin_arm(), network_arm("hr_tree_and_load", "this network, the paper's decision", paper),
+                        network_arm("ours", "this network", network)},
+                       work.items, work.ceiling, report);
 }
 
 }  // namespace planetserve::eval

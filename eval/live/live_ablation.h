@@ -1,5 +1,5 @@
-// The live half of the forwarding ablation: engines in turn, and this network with its forwarding half and wholly on,
-// on prompts of few tools (Zipf 1.1). For an experiment that has a simulated half as well.
+// The live half of the forwarding ablation: engines in turn, this network with the paper's decision alone, and this
+// network, on prompts of few tools (Zipf 1.1). For an experiment that has a simulated half as well.
 #pragma once
 
 #include "eval/experiment.h"
@@ -12,8 +12,6 @@ struct LiveAblation {
     Contest contest;
     std::size_t requests = 120;
     std::size_t tools = 12;
-    std::string tree_url;      // a network that forwards by the HR-tree alone
-    std::string balanced_url;  // and one that balances load as well
 
     void add_options(CLI::App& app);
     Status run(const RunOptions& options, Report& report);

@@ -22,6 +22,7 @@ void LocalEngineOptions::add_options(CLI::App& app) {
     app.add_option("--slots", slots, "requests at once in each engine (default 2)")->check(CLI::Range(1, 64));
     app.add_option("--cache-mib", cache_mib, "prompt cache of each engine in main memory (default 256)")
         ->check(CLI::Range(0, 1 << 20));
+    app.add_flag("--flash-attention", flash_attention, "in each engine (default: off, as a model node's)");
 }
 
 Status LocalEngineOptions::resolve() {
@@ -73,6 +74,8 @@ Result<std::vector<std::unique_ptr<LocalServer>>> start_engines(boost::asio::io_
                        std::to_string(options.threads),
                        "--cache-ram",
                        std::to_string(options.cache_mib),
+                       "-fa",
+                       options.flash_attention ? "on" : "off",
                        "--metrics",
                        "--no-webui"};
         auto started = LocalServer::start(context, std::move(server));

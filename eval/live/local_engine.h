@@ -18,6 +18,7 @@ struct LocalEngineOptions {
     unsigned slots = 2;
     unsigned context = 2048;   // tokens a slot
     unsigned cache_mib = 256;  // prompt cache in main memory; a model node's default
+    bool flash_attention = false;
 
     void add_options(CLI::App& app);
     // Fills in what was not given. not_found with what to do.

@@ -16,11 +16,14 @@ namespace planetserve::eval {
 // A port on 127.0.0.1 that is free now.
 Result<std::uint16_t> free_port();
 
+// Runs the context for so long.
+void pause(boost::asio::io_context& context, Duration duration);
+
 struct LocalServerOptions {
-    std::string name;               // in messages
-    std::vector<std::string> argv;  // argv[0] is a path
-    std::string base_url;           // where it will listen
-    std::string health_path = "/health";
+    std::string name;                     // in messages
+    std::vector<std::string> argv;        // argv[0] is a path
+    std::string base_url;                 // where it will listen
+    std::string health_path = "/health";  // empty: it is not waited for
     std::filesystem::path log;
     Duration start_deadline = 2min;
 };
@@ -28,7 +31,7 @@ struct LocalServerOptions {
 // Everything happens on the context's thread, which is the one that starts it.
 class LocalServer {
 public:
-    // Returns when its health path answers 200; runs the context meanwhile. The error has the end of the log.
+    // Returns when its health path, if any, answers 200; runs the context meanwhile. The error has the end of the log.
     static Result<std::unique_ptr<LocalServer>> start(boost::asio::io_context& context, LocalServerOptions options);
 
     const std::string& base_url() const { return options_.base_url; }

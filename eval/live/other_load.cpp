@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <sstream>
 #include <string>
 
@@ -12,15 +14,35 @@ namespace planetserve::eval {
 
 namespace {
 
-// User and system time of a process and of its children that ended, in ticks.
-double ticks_of(pid_t pid) {
+// What /proc tells of a process from its third field, its state, on. Empty when it is gone.
+std::string fields_of(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     std::string line;
     std::getline(file, line);
     // The name, in brackets, may hold anything.
     std::size_t end = line.rfind(')');
-    if (end == line.npos) return 0;
-    std::istringstream fields(line.substr(end + 1));
+    return end == line.npos ? "" : line.substr(end + 1);
+}
+
+// Adds the processes that these have started.
+void add_children(std::vector<pid_t>& processes) {
+    std::multimap<pid_t, pid_t> children;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        pid_t pid = std::atoi(entry.path().filename().c_str());
+        if (pid <= 0) continue;
+        std::istringstream fields(fields_of(pid));
+        std::string state;
+        pid_t parent = 0;
+        if (fields >> state >> parent) children.emplace(parent, pid);
+    }
+    for (std::size_t i = 0; i < processes.size(); ++i)
+        for (auto [child, end] = children.equal_range(processes[i]); child != end; ++child)
+            if (std::ranges::find(processes, child->second) == processes.end()) processes.push_back(child->second);
+}
+
+// User and system time of a process and of its children that ended, in ticks.
+double ticks_of(pid_t pid) {
+    std::istringstream fields(fields_of(pid));
     std::string skipped;
     for (int i = 3; i < 14; ++i) fields >> skipped;
     double sum = 0;
@@ -36,6 +58,7 @@ double ticks_of(pid_t pid) {
 
 OtherLoad::OtherLoad(std::vector<pid_t> processes) : processes_(std::move(processes)) {
     processes_.push_back(getpid());
+    add_children(processes_);
     start_ = read();
 }
 

@@ -11,7 +11,8 @@ namespace planetserve::eval {
 // Counts from its construction. Linux only: reads /proc.
 class OtherLoad {
 public:
-    // The experiment's processes: this one and those given, which have to run until cores() is called.
+    // The experiment's processes: this one and those given, with what they have started by now. All have to run until
+    // cores() is called.
     explicit OtherLoad(std::vector<pid_t> processes);
 
     // Cores' worth of processor time others took, on average. Not a number where /proc does not tell.

@@ -17,9 +17,7 @@ public:
         return "the same conversations through round-robin, sglang-router, smg and this network";
     }
     Basis basis() const override { return Basis::live; }
-    std::string_view example() const override {
-        return "--out results --trace conversation_trace.jsonl --planetserve-url http://127.0.0.1:8400/v1";
-    }
+    std::string_view example() const override { return "--out results --trace conversation_trace.jsonl"; }
     bool runs_alone() const override { return false; }
 
     void add_options(CLI::App& app) override {
@@ -38,7 +36,7 @@ public:
             ->envname("PLANETSERVE_SGLANG_ROUTER");
         app.add_option("--smg", smg_, "Python of an environment with the package smg")->envname("PLANETSERVE_SMG");
         app.add_option("--planetserve-url", planetserve_,
-                       "base URL of this network, with engines of its own like these");
+                       "base URL of a network that is there already, in place of one that is started");
     }
 
     Status run(const RunOptions& options, Report& report) override {
@@ -54,8 +52,11 @@ public:
     }
 
 private:
-    // This network's own part: started by somebody else, from the same engine and model.
-    ContestArm planetserve_arm() const { return network_arm("planetserve", "this network", planetserve_); }
+    ContestArm planetserve_arm() const {
+        if (!planetserve_.empty()) return network_arm("planetserve", "this network, there already", planetserve_);
+        return network_arm("planetserve", "this network",
+                           LocalNetworkOptions{.engines = contest_.engines, .model_nodes = contest_.engine_count});
+    }
 
     Result<std::vector<ContestArm>> chosen_arms(Report& report) const {
         auto router = [](std::string name, const std::string& python, std::string module,
@@ -85,7 +86,7 @@ private:
                                      !sglang_.empty(), "--sglang-router"),
                                offer(router("smg", smg_, smg, router_default_balance), !smg_.empty(), "--smg"),
                                offer(router("smg_tuned", smg_, smg, router_tuned_balance), !smg_.empty(), "--smg"),
-                               offer(planetserve_arm(), !planetserve_.empty(), "--planetserve-url")})
+                               offer(planetserve_arm(), true, "")})
             if (!offered) return std::unexpected(offered.error());
         return arms;
     }

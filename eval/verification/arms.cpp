@@ -5,7 +5,7 @@ namespace planetserve::eval {
 std::vector<Arm> engine_arms(bool quick) {
     std::vector<Arm> arms{
         {.name = "honest", .title = "honest, the verifier's kernels", .honest = true},
-        {.name = "honest_other", .title = "honest, other kernels", .flash_attention = false, .honest = true},
+        {.name = "honest_other", .title = "honest, other kernels", .flash_attention = true, .honest = true},
         {.name = "q2_k", .title = "2 bits (Q2_K)", .model = "Q2_K"},
         {.name = "pruned", .title = "smaller (layers pruned)", .model = "pruned"},
         {.name = "greedy", .title = "greedy", .temperature = 0},

@@ -15,8 +15,7 @@ struct Arm {
     // What its engine runs: "" is the claimed model; else a type that llama-quantize makes of it ("Q2_K"), "pruned", or
     // the path of a GGUF.
     std::string model = "";
-    bool flash_attention = true;  // false: other kernels than the verifier's
-    unsigned micro_batch = 32;    // over 63 tokens: another kernel for long prompts
+    bool flash_attention = false;  // true: other kernels than the verifier's
     Alteration alteration = Alteration::none;
     float temperature = 1;  // times what was asked for; 0: greedy
     bool ignores_seed = false;

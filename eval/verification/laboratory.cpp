@@ -105,7 +105,7 @@ Result<std::filesystem::path> Laboratory::model_file(const std::string& model) {
 }
 
 Result<std::string> Laboratory::engine_for(const Arm& arm) {
-    std::string wanted = arm.model + " " + std::to_string(arm.flash_attention) + " " + std::to_string(arm.micro_batch);
+    std::string wanted = arm.model + " " + std::to_string(arm.flash_attention);
     if (server_ && serves_ == wanted) return server_->base_url();
     server_.reset();
     auto file = model_file(arm.model);
@@ -133,8 +133,6 @@ Result<std::string> Laboratory::engine_for(const Arm& arm) {
                     std::to_string(options_.threads),
                     "-fa",
                     arm.flash_attention ? "on" : "off",
-                    "-ub",
-                    std::to_string(arm.micro_batch),
                     "--cache-ram",
                     "0",
                     "--no-webui"};
@@ -254,7 +252,7 @@ Result<std::vector<scoring::AnswerScore>> Laboratory::score(std::span<const Chal
         for (std::size_t i = begin; i < std::min<std::size_t>(answers.size(), begin + options_.slots); ++i)
             texts.push_back({challenges[i].prompt, answers[i].tokens});
         auto start = Clock::now();
-        auto positions = scorer_->score(texts, profile.top_k);
+        auto positions = scorer_->score(texts, profile.top_k, adapters::Feeding::steps);
         if (!positions) return std::unexpected(positions.error());
         scoring_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
         for (std::size_t i = 0; i < texts.size(); ++i) {

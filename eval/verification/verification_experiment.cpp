@@ -128,8 +128,7 @@ private:
         Answers honest;
         auto arms = engine_arms(options.quick);
         // Arms of one engine follow each other.
-        std::ranges::sort(arms, {},
-                          [](const Arm& arm) { return std::tuple(arm.model, !arm.flash_attention, arm.micro_batch); });
+        std::ranges::sort(arms, {}, [](const Arm& arm) { return std::tuple(arm.model, arm.flash_attention); });
         for (const Arm& arm : arms) {
             auto answers = laboratory.ask(arm, challenges, profile, options.seed);
             if (!answers) return std::unexpected(answers.error());
@@ -153,7 +152,7 @@ private:
     // Honest nodes whose kernels are not the verifier's, so that there is noise: so many tokens of them.
     Result<Subject> calibrate(Laboratory& laboratory, std::span<const Challenge> challenges, std::size_t tokens,
                               const scoring::SamplingProfile& profile, const RunOptions& options) {
-        const Arm arm{.name = "calibration", .title = "calibration", .flash_attention = false, .honest = true};
+        const Arm arm{.name = "calibration", .title = "calibration", .flash_attention = true, .honest = true};
         Subject calibration{.name = arm.name, .title = arm.title, .honest = true};
         std::unique_ptr<Scoring> under_way;
         auto finish = [&]() -> Status {

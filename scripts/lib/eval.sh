@@ -11,7 +11,8 @@ eval_verb() {
     fi
     hold_lock "build-$(printf '%s' "$ROOT" | sha256sum | cut -c1-12)"
     configure_preset release release || exit 1
-    build_targets release planetserve_eval || exit 1
+    # Some of those that start engines start networks of the program's own nodes, too.
+    build_targets release planetserve_eval planetserve || exit 1
     release_lock
     if [[ ${1:-} == peers ]] && ! asks_for_help "$@"; then ensure_routers; fi
     exec "$EVAL_PROGRAM" "$@"

@@ -1,5 +1,6 @@
 // `planetserve audit`: replays a committee's chain from the genesis on, and says what moved each reputation.
 
+#include <bit>
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
@@ -59,9 +60,9 @@ std::string decimal(verification::Millionths value) {
     return text;
 }
 
-std::string votes_on(const verification::Verification& state, const NodeId& node) {
+std::string votes_on(const verification::Ballots& ballots, const NodeId& node) {
     std::string votes;
-    for (const auto& [verifier, ballot] : state.ballots())
+    for (const auto& [verifier, ballot] : ballots)
         for (const auto& score : ballot.scores)
             if (ballot.revealed && score.node == node && score.outcome != verification::Outcome::inconclusive)
                 votes += (votes.empty() ? "" : ", ") + verifier.brief() + " " +
@@ -69,18 +70,46 @@ std::string votes_on(const verification::Verification& state, const NodeId& node
     return votes;
 }
 
-// What a block did to reputations.
-void tell_moves(const committee::Registry& registry, std::map<NodeId, verification::Millionths>& before) {
+// What a block did to reputations, by the votes that were there before it: they are settled as it begins, and gone
+// where another epoch begins with it.
+void tell_moves(const committee::Registry& registry, const verification::Ballots& ballots,
+                std::map<NodeId, verification::Millionths>& before) {
     const auto* state = registry.verification();
     if (state == nullptr) return;
     for (const auto& [node, standing] : state->standings()) {
         auto known = before.try_emplace(node, state->parameters().initial).first;
         if (known->second == standing.reputation) continue;
-        std::cout << "  epoch " << state->epoch().number << ", height " << registry.height() << ": " << node.brief()
+        std::cout << "  epoch " << standing.last_epoch << ", height " << registry.height() << ": " << node.brief()
                   << "  " << decimal(known->second) << " -> " << decimal(standing.reputation)
-                  << (state->trusted(node) ? "" : red("  not trusted")) << "  votes: " << votes_on(*state, node)
+                  << (state->trusted(node) ? "" : red("  not trusted")) << "  votes: " << votes_on(ballots, node)
                   << "\n";
         known->second = standing.reputation;
+    }
+}
+
+// What a block says against verification nodes.
+void tell_equivocations(const committee::Registry& registry, std::map<NodeId, std::uint32_t>& before) {
+    const auto* state = registry.verification();
+    if (state == nullptr) return;
+    for (const auto& [verifier, power] : state->verifiers().powers()) {
+        const std::uint32_t now = state->record(verifier).equivocations;
+        if (std::exchange(before[verifier], now) == now) continue;
+        std::cout << "  epoch " << state->epoch().number << ", height " << registry.height() << ": verifier "
+                  << verifier.brief() << red("  said two different things") << "\n";
+    }
+}
+
+// How each voted.
+void tell_records(const committee::Registry& registry) {
+    const auto* state = registry.verification();
+    if (state == nullptr) return;
+    std::cout << bold("verifiers") << "\n";
+    for (const auto& [verifier, power] : state->verifiers().powers()) {
+        auto record = state->record(verifier);
+        std::cout << "  " << verifier.brief() << "  power " << power << ", equivocations " << record.equivocations
+                  << ", of the last " << verification::record_window << " epochs far "
+                  << std::popcount(record.far_epochs) << ", missed " << std::popcount(record.missed_epochs)
+                  << (state->flagged(verifier) ? red("  flagged") : "") << "\n";
     }
 }
 
@@ -100,8 +129,11 @@ public:
             if (block->header.app_hash != to_bytes(ByteView(registry_.app_hash())))
                 return fail(ErrorCode::authentication,
                             "block " + std::to_string(height) + " states another hash than its blocks before lead to");
+            verification::Ballots ballots;
+            if (const auto* state = registry_.verification()) ballots = state->ballots();
             if (auto applied = apply(*block); !applied) return applied;
-            tell_moves(registry_, reputations_);
+            tell_equivocations(registry_, equivocations_);
+            tell_moves(registry_, ballots, reputations_);
         }
         return {};
     }
@@ -142,6 +174,7 @@ private:
     lightclient::ValidatorSet validators_;
     lightclient::LightClient light_;
     std::map<NodeId, verification::Millionths> reputations_;
+    std::map<NodeId, std::uint32_t> equivocations_;
 };
 
 Result<std::int64_t> last_height(Chain& chain) {
@@ -181,6 +214,7 @@ int audit(const std::filesystem::path& path) {
     std::cout << bold("reputations") << "\n";
     Replay replay(*genesis, chain);
     if (auto replayed = replay.run(*last); !replayed) return error_exit(replayed.error().message);
+    tell_records(replay.registry());
     std::cout << green("ok") << "  " << *last
               << " blocks, each signed by more than 2/3 of the genesis's power, lead from the genesis to "
               << to_hex(replay.registry().app_hash()) << "\n";

@@ -91,6 +91,7 @@ Keys model_keys(ServedModelConfig& model) {
             {"context", within(model.context, 128, 1 << 22)},
             {"threads", within(model.threads, 0, 1024)},
             {"cache_mib", within(model.cache_mib, 0, 1 << 20)},
+            {"flash_attention", into(model.flash_attention)},
             {"queue", within(model.queue, 0, 10000)}};
 }
 

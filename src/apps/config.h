@@ -53,6 +53,7 @@ struct ServedModelConfig {
     std::uint32_t context = 4096;  // tokens a slot
     std::uint32_t threads = 0;     // 0: all cores
     std::uint32_t cache_mib = 256;
+    bool flash_attention = false;
     std::uint32_t queue = 32;  // requests that wait for a slot
 };
 

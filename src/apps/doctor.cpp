@@ -8,6 +8,7 @@
 #include "apps/network_home.h"
 #include "apps/overview.h"
 #include "apps/terminal.h"
+#include "committee/genesis.h"
 
 namespace planetserve::apps {
 
@@ -47,32 +48,51 @@ void check_processes(const NetworkHome& home, const json::object& all, Findings&
     if (running == nodes.size()) findings.good("all " + std::to_string(running) + " nodes run");
 }
 
+// Of each verification node, by its name; all the same where the genesis does not say.
+std::map<std::string, std::uint64_t> voting_powers(const NetworkHome& home) {
+    std::map<std::string, std::uint64_t> powers;
+    auto text = read_file(home.genesis());
+    auto genesis = text ? committee::Genesis::parse(*text) : std::unexpected(text.error());
+    if (genesis)
+        for (const auto& validator : genesis->validators) powers[validator.name] = validator.power;
+    return powers;
+}
+
 // Whether the verification nodes agree on blocks, where there are several.
 void check_committee(const NetworkHome& home, const json::object& all, Findings& findings) {
     std::size_t verifiers = 0, running = 0;
+    std::uint64_t power = 0, running_power = 0;
+    auto powers = voting_powers(home);
     for (const auto& item : all.at("nodes").as_array()) {
         const auto& node = item.as_object();
         if (node.at("role").as_string() != "verifier") continue;
+        std::string name(node.at("name").as_string());
+        const std::uint64_t own_power = powers.try_emplace(name, 1).first->second;
         ++verifiers;
+        power += own_power;
         const auto* seen = node.if_contains("committee");
         if (seen == nullptr) continue;  // it does not run, which was said
-        std::string name(node.at("name").as_string());
         if (!seen->is_object()) {
             findings.bad(name + " does not tell its state", "see " + home.log(name).string());
             continue;
         }
         const auto& consensus = seen->as_object().at("consensus").as_object();
         std::string state(consensus.at("state").as_string()), reason(consensus.at("reason").as_string());
-        if (state == "running")
+        if (state == "running") {
             ++running;
-        else
+            running_power += own_power;
+        } else {
             findings.bad(
                 "the consensus engine of " + name + " is " + state + (reason.empty() ? "" : ": " + reason),
                 "see " + (home.node(name) / "consensus.log").string() + "; one that catches up needs nothing but time");
+        }
     }
     if (verifiers < 2) return;
     std::string part = std::to_string(running) + " of " + std::to_string(verifiers) + " verification nodes";
-    if (3 * running > 2 * verifiers)
+    if (power != verifiers)
+        part += ", with " + std::to_string(running_power) + " of " + std::to_string(power) + " of the voting power,";
+    // As a committee counts; powers are at most 2^60 in all.
+    if (3 * running_power > 2 * power)
         findings.good(part + " take part in consensus; more than two thirds are needed");
     else
         findings.bad("only " + part + " take part in consensus",

@@ -107,6 +107,7 @@ Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, 
     options.context = config.context;
     options.threads = config.threads;
     options.cache_mib = config.cache_mib;
+    options.flash_attention = config.flash_attention;
     std::string number = std::to_string(engines_.size());
     options.socket = runtime_.home() / ("engine-" + number + ".sock");
     options.log = runtime_.home() / ("engine-" + number + ".log");
@@ -114,8 +115,13 @@ Result<inference::Service*> ModelRole::managed(const ServedModelConfig& config, 
         runtime_.context(), options,
         [this, name = config.name](const adapters::EngineStatus& status) { engine_changed(name, status); }));
     served.engine = engines_.back().get();
+    std::optional<scoring::TokenId> end;
+    if (auto token = adapters::end_token(file->file))
+        end = scoring::TokenId(*token);
+    else
+        spdlog::warn("{}: {}; streamed answers of it are not signed", file->file.string(), token.error().message);
     signed_.push_back(
-        std::make_unique<adapters::SigningService>(*engines_.back(), config.name, runtime_.keys().identity));
+        std::make_unique<adapters::SigningService>(*engines_.back(), config.name, runtime_.keys().identity, end));
     return signed_.back().get();
 }
 

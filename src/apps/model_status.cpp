@@ -53,6 +53,7 @@ std::string model_status(const NodeId& id, const std::vector<node::ModelGroupSta
                                         {"role", "model"},
                                         {"registered", directory.registered()},
                                         {"problem", directory.problem()},
+                                        {"last_failure", directory.last_failure()},
                                         {"models", std::move(models)},
                                         {"exchanges",
                                          {{"open", server.exchanges()},

@@ -18,6 +18,9 @@ namespace {
 constexpr Duration keep_list_every = 30s;
 constexpr Duration stop_deadline = 8s;
 constexpr Duration last_words = 200ms;
+// A failure of the directory that comes again is logged again after this.
+constexpr Duration log_again = 60s;
+constexpr std::size_t most_logged = 64;
 
 template <typename T>
 T require(Result<T> result) {
@@ -190,8 +193,20 @@ void Runtime::rearm() {
     if (std::exchange(rearm_posted_, true)) return;
     asio::post(context_, [this] {
         rearm_posted_ = false;
+        log_directory();
         arm_timer();
     });
+}
+
+// What a verification node did wrong is no problem any more when the next one was asked; the log keeps it.
+void Runtime::log_directory() {
+    if (directory_->failures() == std::exchange(failures_seen_, directory_->failures())) return;
+    const Time now = clock_.now();
+    auto [told, first] = logged_.try_emplace(directory_->last_failure(), now);
+    if (!first && now < told->second + log_again) return;
+    told->second = now;
+    spdlog::warn("directory: {}", directory_->last_failure());
+    if (logged_.size() > most_logged) logged_.clear();
 }
 
 void Runtime::arm_timer() {

@@ -67,6 +67,7 @@ private:
     void take_list(const committee::DirectoryList& list);
     void keep_list();
     void arm_timer();
+    void log_directory();
     std::vector<Endpoint> resolve(const NodeId& id) const;
 
     CommonConfig config_;
@@ -85,6 +86,8 @@ private:
     Time armed_ = Time::max();
     bool rearm_posted_ = false;
     std::optional<Time> kept_at_;
+    std::uint64_t failures_seen_ = 0;     // of the directory
+    std::map<std::string, Time> logged_;  // when, of its failures
 };
 
 }  // namespace planetserve::apps

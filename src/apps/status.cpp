@@ -38,6 +38,33 @@ std::string committee_of(const json::object& node) {
            " peers" + (reason.empty() ? "" : ": " + reason);
 }
 
+// What the others remember of how a verification node voted: its own word does not count where there is another's.
+std::string record_of(const json::object& all, const std::string& id) {
+    const json::object* record = nullptr;
+    for (const auto& item : all.at("nodes").as_array()) {
+        boost::system::error_code error;
+        const auto* list = item.find_pointer("/committee/verification/verifiers", error);
+        const auto* teller = item.as_object().if_contains("id");
+        if (list == nullptr || !list->is_array() || (record != nullptr && text(teller) == id)) continue;
+        for (const auto& one : list->as_array())
+            if (one.is_object() && text(one.as_object().if_contains("id")) == id) record = &one.as_object();
+    }
+    if (record == nullptr) return "";
+    std::string out;
+    auto number = [&](const char* key) {
+        const auto* value = record->if_contains(key);
+        boost::system::error_code wrong;
+        const std::uint64_t read = value == nullptr ? 0 : value->to_number<std::uint64_t>(wrong);
+        return wrong ? 0 : read;
+    };
+    if (auto many = number("equivocations"); many > 0)
+        out += ", " + red("said two different things in " + std::to_string(many) + (many == 1 ? " epoch" : " epochs"));
+    const auto* flagged = record->if_contains("flagged");
+    if (flagged != nullptr && flagged->is_bool() && flagged->as_bool())
+        out += ", " + red("votes far from the others (" + std::to_string(number("far_epochs")) + " of 16 epochs)");
+    return out;
+}
+
 void print_nodes(const json::object& all) {
     std::cout << bold("nodes") << "\n";
     for (const auto& item : all.at("nodes").as_array()) {
@@ -45,7 +72,9 @@ void print_nodes(const json::object& all) {
         std::string state = text(node.if_contains("state"));
         std::cout << "  " << std::left << std::setw(12) << text(node.if_contains("name")) << std::setw(10)
                   << brief(text(node.if_contains("id"))) << (state == "running" ? green(state) : red(state)) << "  "
-                  << text(node.if_contains("address")) << committee_of(node) << "\n";
+                  << text(node.if_contains("address")) << committee_of(node)
+                  << (text(node.if_contains("role")) == "verifier" ? record_of(all, text(node.if_contains("id"))) : "")
+                  << "\n";
     }
 }
 

@@ -42,9 +42,13 @@ json::array model_nodes_of(const node::DirectoryView& view) {
 
 json::object directory_of(const node::DirectoryView& view, const committee::DirectoryClient& directory,
                           const Clock& clock) {
-    json::object object{
-        {"users", view.relays.size()}, {"model_nodes", view.models.size()},    {"height", 0},
-        {"age_seconds", nullptr},      {"registered", directory.registered()}, {"problem", directory.problem()}};
+    json::object object{{"users", view.relays.size()},
+                        {"model_nodes", view.models.size()},
+                        {"height", 0},
+                        {"age_seconds", nullptr},
+                        {"registered", directory.registered()},
+                        {"problem", directory.problem()},
+                        {"last_failure", directory.last_failure()}};
     if (directory.list()) {
         object["height"] = directory.list()->header.height;
         object["age_seconds"] = static_cast<double>((clock.unix_now() - directory.list()->header.time).count()) / 1000;

@@ -124,6 +124,19 @@ void VerificationRole::on_timer() {
     if (registry->height() != list_height_ && runtime_.clock().now() >= list_taken_ + list_every)
         take_registry(*registry);
     duty_.update(*registry->verification(), model_nodes_);
+    log_duty();
+}
+
+// What leaders and model nodes did wrong, once each: the status shows the last only.
+void VerificationRole::log_duty() {
+    if (duty_.problem() != logged_problem_) {
+        logged_problem_ = duty_.problem();
+        if (!logged_problem_.empty()) spdlog::warn("verification: {}", logged_problem_);
+    }
+    const auto& counters = duty_.counters();
+    const std::uint64_t failed = counters.asked - counters.answered;
+    if (failed == std::exchange(logged_failed_, failed)) return;
+    spdlog::info("verification: a challenge failed: {}", counters.last_failure);
 }
 
 Time VerificationRole::next_timer() const { return std::min({user_.next_timer(), duty_.next_timer(), next_poll_}); }
@@ -186,6 +199,8 @@ json::object VerificationRole::status() const {
                                          {"missed_epochs", std::popcount(record.missed_epochs)},
                                          {"flagged", state.flagged(verifier)}});
     }
+    json::array order;
+    for (const NodeId& verifier : state.epoch().order()) order.push_back(json::value(verifier.hex()));
     auto phase = state.schedule().phase(state.epoch().number, runtime_.clock().unix_now());
     std::string problem = duty_.problem();
     if (auto ready = user_.asker().ready(); problem.empty() && !ready) problem = "cannot ask: " + ready.error().message;
@@ -196,6 +211,7 @@ json::object VerificationRole::status() const {
 #endif
     return {{"epoch", state.epoch().number},
             {"phase", verification::name_of(phase)},
+            {"order", std::move(order)},
             {"leader", state.epoch().report ? state.epoch().report->leader.hex() : ""},
             {"ballots", state.ballots().size()},
             {"standings", std::move(standings)},

@@ -47,6 +47,7 @@ private:
     VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry);
     Status load_models(const std::vector<ServedModelConfig>& models);
     void take_registry(const committee::Registry& registry);
+    void log_duty();
 
     Runtime& runtime_;
     committee::Engine& engine_;
@@ -58,7 +59,9 @@ private:
     std::int64_t list_height_ = -1;
     std::vector<verifier::ModelNodeEntry> model_nodes_;
     std::vector<std::unique_ptr<adapters::ManagedEngine>> engines_;
-    std::string refusal_;  // of the last transaction that was not taken
+    std::string logged_problem_;       // of the duty
+    std::uint64_t logged_failed_ = 0;  // challenges
+    std::string refusal_;              // of the last transaction that was not taken
 #ifdef PLANETSERVE_SCORER
     std::unique_ptr<adapters::Judge> judge_;
 #endif

@@ -40,7 +40,7 @@ void DirectoryClient::on_timer() {
     for (Task* task : {&fetch_, &registration_}) {
         if (task->next > now) continue;
         if (task->call) {
-            fail_task(*task, "verification node " + task->validator.brief() + " does not answer");
+            fail_task(*task, "does not answer");
             continue;
         }
         if (task == &fetch_)
@@ -57,11 +57,13 @@ void DirectoryClient::call(Task& task, ByteView body) {
     std::array<std::uint8_t, 8> id{};
     store_big_endian(MutableByteView(id), *task.call);
     auto sent = sender_.send(task.validator, wire::FrameType::call_request, {id, body});
-    if (!sent) fail_task(task, "verification node " + task.validator.brief() + ": " + sent.error().message);
+    if (!sent) fail_task(task, sent.error().message);
 }
 
 void DirectoryClient::fail_task(Task& task, const std::string& why) {
-    task.problem = why;
+    task.problem = "verification node " + task.validator.brief() + ": " + why;
+    last_failure_ = task.problem;
+    ++failures_;
     task.call.reset();
     ++validator_;  // another one may answer
     task.retry = task.retry == Duration{} ? options_.retry_first : std::min(task.retry * 2, options_.retry_most);
@@ -131,8 +133,7 @@ void DirectoryClient::on_response(const NodeId& from, ByteView payload) {
 
 void DirectoryClient::on_link_down(const NodeId& peer) {
     for (Task* task : {&fetch_, &registration_})
-        if (task->call && task->validator == peer)
-            fail_task(*task, "verification node " + peer.brief() + " cannot be reached");
+        if (task->call && task->validator == peer) fail_task(*task, "cannot be reached");
 }
 
 void DirectoryClient::on_submit_answer(ByteView body) {
@@ -198,7 +199,7 @@ void DirectoryClient::take_part(StateHeader header, std::uint64_t total, std::ui
     append(parts_, bytes);
     if (!last) {
         if (clock_.now() - fetch_began_ > options_.fetch_deadline)
-            return fail_task(fetch_, "verification node " + fetch_.validator.brief() + " sends its list too slowly");
+            return fail_task(fetch_, "sends its list too slowly");
         fetch_.call.reset();
         fetch_.next = clock_.now();
         return;

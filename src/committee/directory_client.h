@@ -61,6 +61,9 @@ public:
     const std::string& problem() const {
         return registration_.problem.empty() ? fetch_.problem : registration_.problem;
     }
+    // What went wrong last and with which verification node, in words; kept when all is well again.
+    const std::string& last_failure() const { return last_failure_; }
+    std::uint64_t failures() const { return failures_; }
     // Since when the list in hand has not been confirmed by the validators; nothing without a list.
     std::optional<std::chrono::milliseconds> list_age() const;
     // Addresses of verification nodes, from the genesis.
@@ -116,6 +119,8 @@ private:
     Task registration_;
     std::size_t validator_ = 0;
     std::uint64_t next_call_ = 1;
+    std::string last_failure_;
+    std::uint64_t failures_ = 0;
 };
 
 }  // namespace planetserve::committee

@@ -163,6 +163,24 @@ TEST_F(List, WithAllDownItTriesNotTooOftenAndTakesUpAgain) {
     EXPECT_TRUE(client->problem().empty()) << client->problem();
 }
 
+TEST_F(List, WhatFailedLastIsTellableWhenAllIsWellAgain) {
+    for (const auto& validator : validators_) down_.insert(validator.id());
+    auto client = make_client();
+    EXPECT_EQ(client->failures(), 0u);
+    run(*client, 5s);
+    auto failures = client->failures();
+    EXPECT_GE(failures, 2u);
+    EXPECT_EQ(client->last_failure(), client->problem());
+    auto failure = client->last_failure();
+    EXPECT_TRUE(std::ranges::any_of(validators_, [&](const auto& validator) {
+        return failure.starts_with("verification node " + validator.id().brief() + ": ");
+    })) << failure;
+    down_.clear();
+    run(*client, 10s);
+    EXPECT_TRUE(client->problem().empty()) << client->problem();
+    EXPECT_EQ(client->last_failure(), failure);
+}
+
 TEST_F(List, TwoOfThreeSignaturesAreTooFew) {
     sign_by(2);
     auto client = make_client();

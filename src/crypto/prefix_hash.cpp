@@ -22,6 +22,8 @@ static_assert(std::endian::native == std::endian::little, "the hash is defined o
 
 constexpr std::size_t stride = 32;          // bytes an AVX2 step takes
 constexpr std::size_t toeplitz_shift = 16;  // between the keys of the two passes, as in RFC 4418
+constexpr std::size_t cache_line = 64;
+constexpr std::size_t ahead = 2048;  // bytes asked for before they are looked at
 constexpr std::uint64_t prime = (std::uint64_t{1} << 61) - 1;
 
 __extension__ using Wide = unsigned __int128;
@@ -84,9 +86,9 @@ Nh fastest_nh() {
     return nh_portable;
 }
 
+// REQUIRES: below 2^121.
 std::uint64_t reduce(Wide value) {
     std::uint64_t folded = (static_cast<std::uint64_t>(value) & prime) + static_cast<std::uint64_t>(value >> 61);
-    folded = (folded & prime) + (folded >> 61);
     return folded >= prime ? folded - prime : folded;
 }
 
@@ -179,16 +181,25 @@ void PrefixHash::hash(ByteView data, std::span<const std::uint32_t> ends, std::s
     if (ends.empty()) return;
     if (out.size() != ends.size() || ends.back() > data.size()) throw std::logic_error("PrefixHash: sizes do not fit");
     state.sums.resize(ends.size());
-    // A product is below 2^93; 2^13 blocks of two products keep the sums far below 2^128.
+    // A product is below 2^93; 2^13 blocks of two products keep the sums far below 2^121.
     Wide first = 0;
     Wide second = 0;
     std::size_t begin = 0;
     std::size_t block = 0;
+    // A string that has just come in is in none of the nearer caches, and the processor's own prefetching begins anew
+    // at each page.
+    std::size_t asked = 0;
+    auto ask_until = [&](std::size_t end) {
+        for (end = std::min<std::size_t>(end, ends.back()); asked < end; asked += cache_line)
+            __builtin_prefetch(data.data() + asked);
+    };
+    ask_until(ahead);
     for (std::size_t level = 0; level < ends.size(); ++level) {
         const std::size_t end = ends[level];
         if (end <= begin) throw std::logic_error("PrefixHash: boundaries do not ascend");
         while (begin < end) {
             std::size_t size = std::min(block_size, end - begin);
+            ask_until(begin + size + ahead);
             if (block == state.multipliers.size()) throw std::logic_error("PrefixHash: too many blocks");
             Digest128 digest = state.digest(data.subspan(begin, size), nh);
             const Multipliers& by = state.multipliers[block++];

@@ -113,6 +113,33 @@ std::vector<std::string> tail(std::size_t from) {
     return {pieces.begin() + static_cast<std::ptrdiff_t>(from), pieces.end()};
 }
 
+// The one that goes on signs the rest, which is not what the reader asked for; a whole first reply keeps its own.
+TEST(ResumableStream, AnAnswerOfTwoNodesHasNoSignature) {
+    auto with_signature = [](std::string reply) {
+        std::size_t event = reply.rfind("data: {", reply.find(R"("finish_reason":"stop")"));
+        return reply.insert(event + 7, R"("planetserve":{"signed_answer":"abcd"},)");
+    };
+    for (const std::string& body : {drawn, seeded}) {
+        ResumableStream stream(chat, to_bytes(body));
+        ASSERT_TRUE(stream.on_head(event_head));
+        Reader reader;
+        const std::string whole = with_signature(Engine{}.reply(pieces));
+        reader.take(stream.take(as_bytes(whole)));
+        EXPECT_NE(reader.bytes.find("signed_answer"), std::string::npos);
+
+        ResumableStream broken(chat, to_bytes(body));
+        ASSERT_TRUE(broken.on_head(event_head));
+        Reader second;
+        second.take(broken.take(as_bytes(whole.substr(0, whole.size() / 2))));
+        ASSERT_TRUE(broken.resume());
+        ASSERT_TRUE(broken.on_head(event_head));
+        second.take(broken.take(as_bytes(whole)));
+        second.take(broken.end());
+        EXPECT_EQ(second.bytes.find("planetserve"), std::string::npos);
+        EXPECT_EQ(second.answer().text, text_of_pieces());
+    }
+}
+
 TEST(ResumableStream, PassesAStreamAsItIs) {
     std::string reply = Engine{}.reply(pieces);
     ResumableStream stream(chat, to_bytes(drawn));

@@ -24,7 +24,9 @@ struct Request {
     std::string content_type;  // "application/json"
     std::string model;         // the model asked for
     Bytes body;
-    bool continues = false;                     // the node that is asked answered the conversation so far
+    // The node that is asked answered the conversation so far, so that it rather answers itself than hand the request
+    // on.
+    bool continues = false;
     std::optional<NodeId> node = std::nullopt;  // the one to be asked, and no other; any where there is none
 };
 

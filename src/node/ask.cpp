@@ -39,7 +39,9 @@ Status Asker::Ask::begin() {
     const auto& options = asker_.options_;
     const ModelNodeInfo* chosen = choose();
     if (chosen == nullptr) return fail(ErrorCode::unavailable, "no other model node serves '" + request_.model + "'");
-    request_.continues = preferred() == chosen->id;
+    request_.continues =
+        std::exchange(keep_, false) || (request_.node && request_.continues) || preferred() == chosen->id;
+    entry_.reset();
     enter_target(*chosen);
     asker_.placed_.served({crypto::sha256(request_.id.bytes())}, target_->id);
     tried_.insert(target_->id);
@@ -167,6 +169,7 @@ std::size_t Asker::Ask::unsent(std::size_t lane) const {
 void Asker::Ask::on_accepted(const NodeId& server) {
     if (!target_ || server == target_->id) return;
     // The node that was asked handed the request over; from now on the streams lead to the one that has it.
+    entry_ = target_->id;
     leave_target();
     if (const ModelNodeInfo* node = find_model_node(asker_.directory_, server)) enter_target(*node);
     ++asker_.counters_.handed_over;
@@ -179,7 +182,11 @@ void Asker::Ask::on_accepted(const NodeId& server) {
 
 void Asker::Ask::on_head(const inference::ReplyHead& head) {
     if (sink_ == nullptr) return;
-    if (head.status == 503 && try_another()) return;
+    // Full, or its engine fails, or it says so: another may do better.
+    if (head.status >= 500) {
+        tried_.insert(client_->server());
+        if (try_another() || try_entry_itself()) return;
+    }
     answering_ = true;
     if (stream_) {
         if (!stream_->on_head(head))
@@ -289,6 +296,15 @@ bool Asker::Ask::try_another() {
     end_attempt();
     ++asker_.counters_.retried;
     return begin().has_value();
+}
+
+bool Asker::Ask::try_entry_itself() {
+    if (!entry_ || request_.node) return false;
+    keep_ = true;
+    tried_.erase(*std::exchange(entry_, std::nullopt));
+    // Where it handed this request, it would hand it again.
+    request_.id = asker_.random_.id<IdempotencyId>();
+    return try_another();
 }
 
 bool Asker::Ask::try_again_later(const Error& error) {

@@ -47,6 +47,9 @@ private:
     bool try_start();
     // Leaves the attempt; true when another was begun.
     bool try_another();
+    // Where there is no other node either than the one that refused and the one that handed the request to it: the
+    // latter is asked to keep it.
+    bool try_entry_itself();
     // Where there is no other node: the same ones again after a pause. False when that was done often enough.
     bool try_again_later(const Error& error);
     // The answer broke off, or what goes on with it is another one: asks for the rest. False where that cannot be.
@@ -69,6 +72,8 @@ private:
     inference::ReplySink* sink_;  // null once it was told the end
     std::vector<crypto::Digest> conversation_;
     std::set<NodeId> tried_;
+    std::optional<NodeId> entry_;  // that handed the request to another
+    bool keep_ = false;            // whom is asked next is to run it itself
     std::size_t attempts_ = 0;
     std::optional<ModelNodeInfo> target_;
     std::unique_ptr<exchange::Client> client_;

@@ -48,14 +48,10 @@ Result<std::unique_ptr<inference::Exchange>> Asker::start(inference::Request req
     if (asks_.size() >= options_.maximum_requests)
         return fail(ErrorCode::exhausted,
                     std::to_string(asks_.size()) + " requests are under way, which is as many as this node takes");
-    auto names = model_names(directory_);
     if (directory_.models.empty())
         return fail(ErrorCode::unavailable, "the directory lists no model node yet; try again shortly");
-    if (!request.node && std::find(names.begin(), names.end(), request.model) == names.end()) {
-        std::string known;
-        for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
-        return fail(ErrorCode::not_found, "no model '" + request.model + "' is served; there are: " + known);
-    }
+    if (!request.node)
+        if (Status served = is_served(directory_, request.model); !served) return std::unexpected(served.error());
     AskNumber number = next_number_++;
     auto& ask = asks_[number] = std::make_unique<Ask>(*this, number, std::move(request), sink);
     ++counters_.requests;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "onion/relay_list.h"
 
 namespace planetserve::node {
@@ -33,5 +34,7 @@ inline const ModelNodeInfo* find_model_node(const DirectoryView& view, const Nod
 
 // Names of all models that trusted nodes serve, each once, sorted.
 std::vector<std::string> model_names(const DirectoryView& view);
+// Whether a trusted node serves the model: unavailable where only others do, else not_found with the names that are.
+Status is_served(const DirectoryView& view, const std::string& model);
 
 }  // namespace planetserve::node

@@ -7,8 +7,9 @@ namespace {
 
 // Sends everything to one node, if it is not excluded.
 struct SendTo final : exchange::Forwarding {
-    std::optional<NodeId> place(const inference::Request&, const std::set<NodeId>& excluded) override {
+    std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded) override {
         ++placed;
+        if (request.continues) return std::nullopt;
         if (!to || excluded.contains(*to)) return std::nullopt;
         return to;
     }
@@ -76,6 +77,25 @@ TEST_F(ForwardedRequest, OfAnySizeIsServed) {
         EXPECT_EQ(reply.text, TokenEngine::answer(as_bytes(body), 40));
         EXPECT_EQ(&serving(reply), models_[size <= wire::maximum_forwarded_body ? 0 : 1].get());
     }
+}
+
+TEST_F(ForwardedRequest, ThatTheOtherNodeRefusesIsServedByTheOneThatWasAsked) {
+    make_group(2);
+    enter_by_others();
+    models_[0]->engine.refuse_with(500);
+    for (int i = 0; i < 3; ++i) {
+        auto& reply = ask(prompt + std::to_string(i));
+        ASSERT_TRUE(finish(reply));
+        ASSERT_TRUE(reply.head);
+        EXPECT_EQ(reply.head->status, 200u);
+        EXPECT_EQ(&serving(reply), models_[1].get());
+    }
+    EXPECT_EQ(counters(1).forwarded, 3u);
+    models_[1]->engine.refuse_with(502);
+    auto& last = ask(prompt);
+    ASSERT_TRUE(finish(last));
+    ASSERT_TRUE(last.head);
+    EXPECT_GE(last.head->status, 500u);
 }
 
 TEST_F(ForwardedRequest, SurvivesLostPathsBeforeAndAfter) {

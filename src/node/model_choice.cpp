@@ -12,6 +12,22 @@ std::vector<std::string> model_names(const DirectoryView& view) {
     return {names.begin(), names.end()};
 }
 
+Status is_served(const DirectoryView& view, const std::string& model) {
+    bool by_others = false;
+    for (const ModelNodeInfo& node : view.models) {
+        if (std::ranges::find(node.models, model) == node.models.end()) continue;
+        if (node.trusted) return {};
+        by_others = true;
+    }
+    if (by_others)
+        return fail(ErrorCode::unavailable, "no node that serves '" + model +
+                                                "' is trusted at present: they answered the network's own questions "
+                                                "wrongly or not at all; try again later, or another model");
+    std::string known;
+    for (const std::string& name : model_names(view)) known += (known.empty() ? "" : ", ") + name;
+    return fail(ErrorCode::not_found, "no model '" + model + "' is served; there are: " + known);
+}
+
 const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::string& model,
                                        const std::set<NodeId>& excluded, const std::map<NodeId, std::uint32_t>& own,
                                        const std::optional<NodeId>& preferred, Random& random) {

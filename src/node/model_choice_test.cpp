@@ -28,6 +28,15 @@ TEST(ModelChoice, TakesTheLeastLoadedThatServesTheModel) {
     EXPECT_EQ(model_names(view), (std::vector<std::string>{"a", "b"}));
 }
 
+TEST(ModelChoice, SaysWhyAModelIsNotToBeHad) {
+    DirectoryView view{{}, {model_node(1, {"a"}, 4, 0), model_node(2, {"a", "b"}, 4, 0)}};
+    view.models[1].trusted = false;
+    EXPECT_TRUE(is_served(view, "a"));
+    EXPECT_EQ(is_served(view, "b").error().code, ErrorCode::unavailable);
+    EXPECT_EQ(is_served(view, "c").error().code, ErrorCode::not_found);
+    EXPECT_NE(is_served(view, "c").error().message.find("there are: a"), std::string::npos);
+}
+
 TEST(ModelChoice, SpreadsOverEquals) {
     SeededRandom random(2);
     DirectoryView view{{}, {model_node(1, {"a"}, 4, 0), model_node(2, {"a"}, 4, 0), model_node(3, {"a"}, 4, 0)}};

@@ -156,6 +156,24 @@ TEST_F(Overlay, AFullModelNodeIsPassedOverAndWhenAllAreFullTheClientLearnsIt) {
     EXPECT_EQ(third.head->status, 503u);
 }
 
+TEST_F(Overlay, AModelNodeThatRefusesIsPassedOverAndWhenAllRefuseTheClientLearnsIt) {
+    make(60, 2);
+    models_[0]->engine.refuse_with(500);
+    for (int i = 0; i < 8; ++i) {
+        auto& reply = ask(prompt + std::to_string(i));
+        ASSERT_TRUE(finish(reply));
+        ASSERT_TRUE(reply.head);
+        EXPECT_EQ(reply.head->status, 200u);
+        EXPECT_EQ(&serving(reply), models_[1].get());
+    }
+    EXPECT_GT(models_[0]->engine.started(), 0u) << "it was asked";
+    models_[1]->engine.refuse_with(502);
+    auto& last = ask(prompt);
+    ASSERT_TRUE(finish(last));
+    ASSERT_TRUE(last.head);
+    EXPECT_GE(last.head->status, 500u);
+}
+
 TEST_F(Overlay, HangingUpStopsTheEngine) {
     make(60, 1, {.tokens = 100000});
     auto& reply = ask(prompt);

@@ -1,6 +1,7 @@
 #include "routing/cache_mirror.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace planetserve::routing {
 
@@ -16,7 +17,7 @@ void turn_removals(CacheMirror::Changes& changes, std::size_t begin) {
 
 CacheMirror::CacheMirror(std::uint64_t secret, std::uint64_t capacity_bytes, std::size_t capacity_entries)
     : capacity_bytes_(capacity_bytes),
-      capacity_entries_(std::min<std::size_t>(capacity_entries, none - 1)),
+      capacity_entries_(std::min<std::size_t>(capacity_entries, PrefixTable::largest_value)),
       table_(secret) {}
 
 void CacheMirror::link_newest(Index index) {
@@ -43,8 +44,12 @@ CacheMirror::Index CacheMirror::create(PrefixKey key, Index parent, PrefixKey ro
         index = free_.back();
         free_.pop_back();
     }
-    entries_[index] = {key.value, root.value, parent, hash, none, none, 0, size};
-    if (parent != none) ++entries_[parent].children;
+    entries_[index] = {.key = key.value, .root = root.value, .parent = parent, .hash = hash, .size = size};
+    if (parent != none) {
+        const Index second = std::exchange(entries_[parent].first_child, index);
+        entries_[index].next_sibling = second;
+        if (second != none) entries_[second].previous_sibling = index;
+    }
     table_.insert(key, index);
     bytes_ += size;
     key_sum_ += key.value;
@@ -63,7 +68,11 @@ void CacheMirror::remove_leaf(Index index, Changes& changes) {
         changes.push_back({PathChange::Kind::remove, above, {}});
     changes.back().hashes.push_back(entry.hash);
 
-    if (entry.parent != none) --entries_[entry.parent].children;
+    if (entry.previous_sibling != none)
+        entries_[entry.previous_sibling].next_sibling = entry.next_sibling;
+    else if (entry.parent != none)
+        entries_[entry.parent].first_child = entry.next_sibling;
+    if (entry.next_sibling != none) entries_[entry.next_sibling].previous_sibling = entry.previous_sibling;
     unlink(index);
     table_.erase(key);
     bytes_ -= entry.size;
@@ -80,10 +89,10 @@ void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::ui
     std::size_t level = 0;
     for (; level < hashes.size(); ++level) {
         PrefixKey next = key.child(hashes[level]);
-        const Index* held = table_.find(next);
-        if (held == nullptr) break;
-        unlink(*held);
-        path.push_back(*held);
+        const Index held = table_.find(next);
+        if (held == none) break;
+        unlink(held);
+        path.push_back(held);
         key = next;
     }
 
@@ -109,28 +118,19 @@ void CacheMirror::forget(std::span<const ChunkHash> hashes, std::size_t levels, 
     if (levels >= hashes.size()) return;
     PrefixKey key = root;
     for (std::size_t level = 0; level <= levels; ++level) key = key.child(hashes[level]);
-    const Index* top = table_.find(key);
-    if (top == nullptr) return;
+    forget(key, changes);
+}
 
-    enum class Place : std::uint8_t { unknown, inside, outside };
-    std::vector<Place> places(entries_.size(), Place::unknown);
-    places[*top] = Place::inside;
-    std::vector<Index> climbed;
-    auto place_of = [&](Index index) {
-        climbed.clear();
-        while (index != none && places[index] == Place::unknown) {
-            climbed.push_back(index);
-            index = entries_[index].parent;
-        }
-        Place place = index == none ? Place::outside : places[index];
-        for (Index below : climbed) places[below] = place;
-        return place;
-    };
+void CacheMirror::forget(PrefixKey key, Changes& changes) {
+    const Index top = table_.find(key);
+    if (top == none) return;
     Changes removals;
-    for (Index index = oldest_; index != none;) {
-        Index next = entries_[index].newer;
-        if (place_of(index) == Place::inside) remove_leaf(index, removals);
-        index = next;
+    for (Index index = top;;) {
+        while (entries_[index].first_child != none) index = entries_[index].first_child;
+        const Index above = entries_[index].parent;
+        remove_leaf(index, removals);
+        if (index == top) break;
+        index = above;
     }
     turn_removals(removals, 0);
     std::ranges::move(removals, std::back_inserter(changes));
@@ -149,7 +149,7 @@ std::size_t CacheMirror::depth(std::span<const ChunkHash> hashes, PrefixKey root
     PrefixKey key = root;
     for (std::size_t level = 0; level < hashes.size(); ++level) {
         key = key.child(hashes[level]);
-        if (table_.find(key) == nullptr) return level;
+        if (table_.find(key) == none) return level;
     }
     return hashes.size();
 }

@@ -7,6 +7,7 @@
 // Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -42,8 +43,12 @@ public:
     void use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes,
              PrefixKey root = {});
     // The engine turned out to hold only so many levels of a prompt: the deeper ones, and what continues them, are
-    // gone. Takes a walk over all entries where there is something to remove.
+    // gone.
     void forget(std::span<const ChunkHash> hashes, std::size_t levels, Changes& changes, PrefixKey root = {});
+    // As above, of one level by its key and what continues it. Nothing happens where it is not held.
+    void forget(PrefixKey top, Changes& changes);
+    // The engine turned out to hold more than was thought. A smaller capacity than there is changes nothing.
+    void grow(std::uint64_t capacity_bytes) { capacity_bytes_ = std::max(capacity_bytes_, capacity_bytes); }
     // The engine restarted or emptied its cache.
     void clear();
 
@@ -59,7 +64,7 @@ public:
 
 private:
     using Index = std::uint32_t;
-    static constexpr Index none = 0xffffffff;
+    static constexpr Index none = PrefixTable::absent;
     struct Entry {
         std::uint64_t key = 0;  // zero: not in use
         std::uint64_t root = 0;
@@ -67,7 +72,9 @@ private:
         ChunkHash hash = 0;
         Index older = none;
         Index newer = none;
-        std::uint32_t children = 0;
+        Index first_child = none;
+        Index previous_sibling = none;
+        Index next_sibling = none;
         std::uint32_t size = 0;
     };
 

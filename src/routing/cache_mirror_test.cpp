@@ -69,6 +69,12 @@ TEST(CacheMirror, ForgetsABranch) {
     std::size_t removed = 0;
     for (const PathChange& change : changes) removed += change.hashes.size();
     EXPECT_EQ(removed, 4u);
+    changes.clear();
+    mirror.forget(PrefixKey{}.child(1).child(6), changes);
+    EXPECT_EQ(changes, (Changes{{PathChange::Kind::remove, PrefixKey{}.child(1), {6}}}));
+    mirror.forget(PrefixKey{}.child(1).child(6), changes);
+    EXPECT_EQ(changes.size(), 1u);
+    use(mirror, {1, 6}, changes);
     mirror.forget(Hashes{9, 9}, 0, changes);
     mirror.forget(Hashes{1, 6}, 2, changes);
     EXPECT_EQ(mirror.entries(), 2u);

@@ -15,7 +15,10 @@ using HolderIndex = std::uint16_t;
 // What each call returns stands for a use of the set, to be given back by passing it on or by release().
 class HolderSets {
 public:
+    // Below 2^24, as long as no more than so many sets of several members are in use.
     using Id = std::uint32_t;
+    // One less than there are ids: with() has the new set before it gives up the old one.
+    static constexpr std::size_t most_shared = (1 << 24) - (1 << 16) - 1;
 
     HolderSets() : by_members_(16, MembersHash{this}, MembersEqual{this}) {}
     HolderSets(const HolderSets&) = delete;

@@ -14,11 +14,11 @@ void HrTree::set_budget(HolderIndex holder, std::size_t prefixes) { holder_at(ho
 
 bool HrTree::add(PrefixKey key, HolderIndex holder) {
     Holder& owner = holder_at(holder);
-    std::uint32_t* set = table_.find(key);
-    if (set != nullptr && sets_.contains(*set, holder)) return true;
+    const HolderSets::Id set = table_.find(key);
+    if (set != none && sets_.contains(set, holder)) return true;
     if (owner.content.prefixes >= owner.budget) return false;
-    if (set != nullptr) {
-        *set = sets_.with(*set, holder);
+    if (set != none) {
+        table_.assign(key, sets_.with(set, holder));
     } else {
         if (table_.size() >= limits_.prefixes) return false;
         table_.insert(key, HolderSets::single(holder));
@@ -29,12 +29,12 @@ bool HrTree::add(PrefixKey key, HolderIndex holder) {
 }
 
 bool HrTree::remove(PrefixKey key, HolderIndex holder) {
-    std::uint32_t* set = table_.find(key);
-    if (set == nullptr || !sets_.contains(*set, holder)) return false;
-    if (HolderSets::is_single(*set))
+    const HolderSets::Id set = table_.find(key);
+    if (set == none || !sets_.contains(set, holder)) return false;
+    if (HolderSets::is_single(set))
         table_.erase(key);
     else
-        *set = sets_.without(*set, holder);
+        table_.assign(key, sets_.without(set, holder));
     Content& content = holder_at(holder).content;
     --content.prefixes;
     content.key_sum -= key.value;
@@ -42,8 +42,8 @@ bool HrTree::remove(PrefixKey key, HolderIndex holder) {
 }
 
 bool HrTree::holds(PrefixKey key, HolderIndex holder) const {
-    const std::uint32_t* set = table_.find(key);
-    return set != nullptr && sets_.contains(*set, holder);
+    const HolderSets::Id set = table_.find(key);
+    return set != none && sets_.contains(set, holder);
 }
 
 void HrTree::compute_keys(std::span<const ChunkHash> hashes, PrefixKey root) {
@@ -56,9 +56,10 @@ std::size_t HrTree::insert(std::span<const ChunkHash> hashes, HolderIndex holder
     compute_keys(hashes, root);
     // Some places ahead of the one at work.
     constexpr std::size_t ahead = 12;
-    for (std::size_t level = 0; level < std::min(ahead, keys_.size()); ++level) table_.prefetch(keys_[level]);
+    for (std::size_t level = 0; level < std::min(ahead, keys_.size()); ++level)
+        table_.place_of(keys_[level]).prefetch();
     for (std::size_t level = 0; level < keys_.size(); ++level) {
-        if (level + ahead < keys_.size()) table_.prefetch(keys_[level + ahead]);
+        if (level + ahead < keys_.size()) table_.place_of(keys_[level + ahead]).prefetch();
         if (!add(keys_[level], holder)) return level;
     }
     return keys_.size();
@@ -73,13 +74,40 @@ bool HrTree::remove(std::span<const ChunkHash> hashes, HolderIndex holder, Prefi
 void HrTree::remove_holder(HolderIndex holder) {
     if (holder >= holders_.size()) return;
     if (holders_[holder].content.prefixes > 0)
-        table_.filter([&](PrefixKey, std::uint32_t& set) {
-            if (!sets_.contains(set, holder)) return true;
-            if (HolderSets::is_single(set)) return false;
-            set = sets_.without(set, holder);
-            return true;
+        table_.change_all([&](HolderSets::Id set) {
+            if (!sets_.contains(set, holder)) return set;
+            return HolderSets::is_single(set) ? none : sets_.without(set, holder);
         });
     holders_[holder].content = {};
+}
+
+template <typename IsBefore>
+HrTree::Level HrTree::last_level(Level first, std::size_t end, IsBefore&& is_before) const {
+    // Several levels at a time, evenly spaced: waiting for the cache lines of four takes little longer than for one.
+    constexpr std::size_t most = 4;
+    while (end - first.index > 1) {
+        const std::size_t begin = first.index;
+        const std::size_t size = end - begin;
+        const std::size_t count = std::min(most, size - 1);
+        auto level_of = [&](std::size_t i) { return begin + size * i / (count + 1); };
+        std::array<PrefixTable::Place, most + 1> places;
+        for (std::size_t i = 1; i <= count; ++i) {
+            places[i] = table_.place_of(keys_[level_of(i)]);
+            places[i].prefetch();
+        }
+        for (std::size_t before = 0, after = count + 1; after - before > 1;) {
+            const std::size_t middle = (before + after) / 2;
+            const HolderSets::Id set = table_.find(places[middle]);
+            if (is_before(set)) {
+                first = {level_of(middle), set};
+                before = middle;
+            } else {
+                end = level_of(middle);
+                after = middle;
+            }
+        }
+    }
+    return first;
 }
 
 std::uint32_t HrTree::match(std::span<const ChunkHash> hashes, std::vector<Match>& out, PrefixKey root) {
@@ -87,48 +115,27 @@ std::uint32_t HrTree::match(std::span<const ChunkHash> hashes, std::vector<Match
     if (hashes.empty()) return 0;
     compute_keys(hashes, root);
     const std::size_t last = keys_.size() - 1;
-    // Where the searches below look first.
-    for (std::size_t level : {std::size_t{0}, last, last / 2, last / 4, last - last / 4}) table_.prefetch(keys_[level]);
+    const PrefixTable::Place top_place = table_.place_of(keys_[0]);
+    const PrefixTable::Place last_place = table_.place_of(keys_[last]);
+    top_place.prefetch();
+    last_place.prefetch();
 
-    const HolderSets::Id top = set_at(0);
-    if (top == none) return 0;
-    std::size_t deepest = 0;
-    HolderSets::Id set = top;
-    for (std::size_t beyond = keys_.size(), middle = last; beyond - deepest > 1;
-         middle = deepest + (beyond - deepest) / 2) {
-        if (HolderSets::Id found = set_at(middle); found != none) {
-            deepest = middle;
-            set = found;
-        } else {
-            beyond = middle;
-        }
-    }
+    const Level top{0, table_.find(top_place)};
+    if (top.set == none) return 0;
+    Level deepest{last, table_.find(last_place)};
+    if (deepest.set == none) deepest = last_level(top, last, [](HolderSets::Id set) { return set != none; });
 
     ++searches_;
-    for (std::size_t level = deepest;;) {
+    for (Level level = deepest;;) {
         auto list = [&](HolderIndex holder) {
             if (std::exchange(holders_[holder].seen, searches_) == searches_) return;
-            out.push_back({holder, static_cast<std::uint32_t>(level + 1)});
+            out.push_back({holder, static_cast<std::uint32_t>(level.index + 1)});
         };
-        if (set != none) sets_.for_each(set, list);
-        if (set == top) break;
-        // Up to the last level with another set. The top's is another one.
-        std::size_t other = 0;
-        HolderSets::Id other_set = top;
-        for (std::size_t same = level; same - other > 1;) {
-            std::size_t middle = other + (same - other) / 2;
-            HolderSets::Id found = set_at(middle);
-            if (found == set) {
-                same = middle;
-            } else {
-                other = middle;
-                other_set = found;
-            }
-        }
-        level = other;
-        set = other_set;
+        if (level.set != none) sets_.for_each(level.set, list);
+        if (level.set == top.set) break;
+        level = last_level(top, level.index, [&](HolderSets::Id set) { return set != level.set; });
     }
-    return static_cast<std::uint32_t>(deepest + 1);
+    return static_cast<std::uint32_t>(deepest.index + 1);
 }
 
 HrTree::Content HrTree::content(HolderIndex holder) const {

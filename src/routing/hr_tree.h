@@ -3,8 +3,9 @@
 // A tree node stands for a prefix and refers to the set of its holders. It has no pointers: its place follows from the
 // hashes on the way to it (PrefixKey), so all places that a prompt may match are known before the first is looked at.
 // Who holds a prefix holds all shorter ones, so sets of holders only shrink with depth, and a search need not walk: it
-// bisects for the deepest level that is held, then for the levels at which the set of holders changes. A prompt of
-// 1,500 tokens that one node holds whole takes two places, not 23. Load and reputation stand once a model node
+// looks for the deepest level that is held, then for the levels at which the set of holders changes, at several places
+// at a time, as most of it is waiting for memory. A prompt of 1,500 tokens that one node holds whole takes two places
+// and one wait, one of which a third is held nine places and three waits. Load and reputation stand once a model node
 // (load.h).
 //
 // Insertion and removal are exact. A match is wrong in one way only: hashes of w bits agree where the chunks do not, so
@@ -18,6 +19,7 @@
 // Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -36,7 +38,7 @@ struct Match {
 };
 
 struct TreeLimits {
-    // Prefixes, whoever holds them: at 16 bytes each.
+    // Prefixes, whoever holds them: at 16 bytes each. HolderSets::most_shared at the most.
     std::size_t prefixes = 16'000'000;
     // Prefixes a holder, unless set_budget says otherwise.
     std::size_t holder_budget = 2'000'000;
@@ -45,7 +47,9 @@ struct TreeLimits {
 class HrTree {
 public:
     // The secret is random and the process's own; see PrefixTable.
-    explicit HrTree(std::uint64_t secret, TreeLimits limits = {}) : limits_(limits), table_(secret) {}
+    explicit HrTree(std::uint64_t secret, TreeLimits limits = {}) : limits_(limits), table_(secret) {
+        limits_.prefixes = std::min(limits_.prefixes, HolderSets::most_shared);
+    }
 
     // Prompts are looked for below a root, that of their array (PrefixKey::root).
 
@@ -92,12 +96,16 @@ private:
 
     Holder& holder_at(HolderIndex holder);
     void compute_keys(std::span<const ChunkHash> hashes, PrefixKey root);
-    // Of a level of keys_; none where nobody holds it.
-    HolderSets::Id set_at(std::size_t level) const {
-        const std::uint32_t* set = table_.find(keys_[level]);
-        return set == nullptr ? none : *set;
-    }
-    static constexpr HolderSets::Id none = 0xffffffff;
+    // A level of keys_, and its set.
+    struct Level {
+        std::size_t index = 0;
+        HolderSets::Id set = none;
+    };
+    static constexpr HolderSets::Id none = PrefixTable::absent;
+    // The last level before `end` of which is_before(set) is true. REQUIRES: it is true up to some level, first or
+    // later, and false from there on, at `end` at the latest.
+    template <typename IsBefore>
+    Level last_level(Level first, std::size_t end, IsBefore&& is_before) const;
 
     TreeLimits limits_;
     PrefixTable table_;

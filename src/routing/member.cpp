@@ -30,7 +30,8 @@ Member::Member(const NodeId& self, MemberOptions options, Incarnation incarnatio
       agreement_(options_.array),
       tree_(random.next(), options_.tree),
       mirror_(random.next(), options_.cache_bytes, options_.cache_entries),
-      bytes_per_token_(options_.bytes_per_token) {
+      bytes_per_token_(options_.bytes_per_token),
+      blocks_(options_.follow_cache ? random.next() : 0, options_.blocks) {
     tree_.set_budget(self_index, options_.cache_entries);
     start_over(incarnation);
 }
@@ -50,6 +51,8 @@ void Member::start_over(Incarnation incarnation) {
     former_hashers_.clear();
     computing_.clear();
     computing_by_.clear();
+    settling_.clear();
+    blocks_.unbind_all();
     make_hasher();
 }
 
@@ -205,6 +208,7 @@ void Member::broadcast_deltas(Time now) {
 }
 
 void Member::on_timer(Time now) {
+    while (!settling_.empty() && settling_.front().due <= now) settle_oldest();
     if (now >= next_repair_) {
         next_repair_ = now + repair_check;
         for (auto& [id, known] : peers_) {
@@ -216,7 +220,10 @@ void Member::on_timer(Time now) {
     if (now >= next_sync_) broadcast_deltas(now);
 }
 
-Time Member::next_timer() const { return peers_.empty() ? Time::max() : std::min(next_sync_, next_repair_); }
+Time Member::next_timer() const {
+    Time next = peers_.empty() ? Time::max() : std::min(next_sync_, next_repair_);
+    return settling_.empty() ? next : std::min(next, settling_.front().due);
+}
 
 void Member::leave() {
     for (const auto& [id, known] : peers_) send_sync(id, publisher_->leave());

@@ -6,10 +6,12 @@
 // peers and the time go in, messages go out. Not thread-safe.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "routing/array_agreement.h"
+#include "routing/block_table.h"
 #include "routing/decide.h"
 #include "routing/group_key.h"
 #include "routing/publisher.h"
@@ -42,6 +45,13 @@ struct MemberOptions {
     // What the engine's KV cache holds, in bytes of canonical serialisation and in entries.
     std::uint64_t cache_bytes = 64 << 20;
     std::size_t cache_entries = 1 << 20;
+    // The engine tells what its cache holds (on_cache_event); else that is a guess, which its reports correct.
+    bool follow_cache = false;
+    BlockTableLimits blocks;
+    // A prompt that ended is compared with what the engine told of its blocks so long afterwards: events are on their
+    // own way.
+    Duration settle_after = 1s;
+    std::size_t settling = 256;  // prompts at once; the oldest is compared earlier
     // Between two deltas; an urgent change of load goes out sooner, but no sooner than urgent_pause after the last one.
     Duration sync_period = 5s;
     Duration urgent_pause = 100ms;
@@ -82,6 +92,9 @@ struct MemberCounters {
     std::uint64_t refused = 0;      // messages that broke the protocol
     std::uint64_t corrections = 0;  // of the mirror, by what the engine reported
     std::uint64_t rekeyed = 0;
+    std::uint64_t withdrawn = 0;  // levels that the engine's events took out
+    std::uint64_t settled = 0;    // prompts compared with what the engine told
+    std::uint64_t unmatched = 0;  // of those, not even the first block was held
 };
 
 inline constexpr std::size_t maximum_member_message = maximum_sync_message + 16;
@@ -127,6 +140,19 @@ public:
     void on_finished(ByteView prompt, ByteView prompt_and_answer, const std::optional<Report>& report);
     // The engine lost what it had.
     void on_engine_restart();
+
+    // Where the engine's cache is followed (MemberOptions::follow_cache):
+    // What the tokens of a prompt are that is done, or was given up. From now on its levels go when their blocks do,
+    // and those whose blocks the engine does not hold are taken out. Weights say how much of the prompt a token stands
+    // for (as many as tokens, or none).
+    void on_prompt_tokens(ByteView prompt, std::span<const std::uint32_t> tokens,
+                          std::span<const std::uint32_t> weights, Time now);
+    void on_cache_event(const CacheEvent& event);
+    // What the engine told is void: events were lost, or it began anew. Nothing is said to be held. Complete: what
+    // follows is all that its cache holds.
+    void on_cache_unknown(bool complete);
+    const BlockTable& blocks() const { return blocks_; }
+
     void set_load(const LoadReport& load, Time now);
 
     // How much of a prompt a node is thought to hold, in tokens.
@@ -184,6 +210,9 @@ private:
     // Bytes of the prompt that this node's engine has computed.
     std::size_t ready_bytes(ByteView prompt);
     bool usable(const Known& known, Time now) const;
+    void forget_cache();
+    void take_out(std::span<const PrefixKey> lost);
+    void settle_oldest();
 
     NodeId self_;
     MemberOptions options_;
@@ -216,6 +245,17 @@ private:
     std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> computing_by_;
     std::unordered_set<std::uint64_t> computing_;
     std::uint64_t started_ = 0;
+
+    // A prompt of which the blocks are still to be looked at.
+    struct Settling {
+        Time due;
+        PrefixKey root;
+        std::vector<ChunkHash> hashes;
+        std::vector<std::uint32_t> needs;  // tokens, by level
+        std::vector<std::uint32_t> tokens;
+    };
+    BlockTable blocks_;
+    std::deque<Settling> settling_;
 };
 
 }  // namespace planetserve::routing

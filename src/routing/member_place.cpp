@@ -186,8 +186,15 @@ void Member::on_finished(ByteView prompt, ByteView prompt_and_answer, const std:
 }
 
 void Member::on_engine_restart() {
+    forget_cache();
+    // It begins with an empty cache.
+    blocks_.clear(true);
+}
+
+void Member::forget_cache() {
     computing_.clear();
     computing_by_.clear();
+    settling_.clear();
     mirror_.clear();
     tree_.remove_holder(self_index);
     publisher_->restart_log();

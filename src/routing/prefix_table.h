@@ -1,103 +1,181 @@
-// A map from PrefixKey to 32 bits, compact and quick to search for many keys at a time.
+// A map from PrefixKey to 24 bits, compact and quick to search for many keys at a time.
 //
-// Buckets of one cache line hold five keys and their values; a key that finds its bucket full goes to the next one, and
-// the bucket counts how many went past it, so that a search knows when to stop and removal leaves no marks behind. The
-// table is cut into 64 parts that grow by an eighth at a time and by themselves: a bucket is at least four fifths full
-// on average, 14.2 to 16 bytes an entry from some thousand entries on, and no insertion moves more than a 64th of the
-// table.
+// The table is cut into 256 parts that grow by an eighth at a time and by themselves. What a key's eight bits of the
+// part leave of it, 56 bits, stands with its value in a bucket of one cache line, six to a bucket. A key that finds its
+// bucket full goes to the next one; a filter of 16 bits in the bucket says which keys may have gone past it, so nearly
+// every search ends in the bucket where it begins, found or not. Buckets hold 4.1 to 4.6 entries on average, which
+// is 13.9 to 15.7 bytes an entry from some thousands on, and no insertion moves more than a 256th of the table.
 #pragma once
 
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <span>
 
 #include "routing/prefix_key.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace planetserve::routing {
 
 class PrefixTable {
 public:
+    using Value = std::uint32_t;
+    static constexpr Value largest_value = (1 << 24) - 1;
+    // In place of a value: there is none.
+    static constexpr Value absent = 0xffffffff;
+
     // The secret decides which bucket a key goes to: peers choose keys and could aim them at one bucket.
     explicit PrefixTable(std::uint64_t secret) : secret_(secret | 1) {}
 
-    // Null where absent. A pointer is valid until the next insertion or removal.
-    std::uint32_t* find(PrefixKey key);
-    const std::uint32_t* find(PrefixKey key) const { return const_cast<PrefixTable*>(this)->find(key); }
-    // Asks the processor for the key's cache line, for a search that follows soon.
-    void prefetch(PrefixKey key) const {
-        Place place = home(key);
-        if (place.part->buckets.empty()) return;
-        __builtin_prefetch(&place.part->buckets[place.bucket]);
-    }
-    // REQUIRES: absent.
-    void insert(PrefixKey key, std::uint32_t value);
+    Value find(PrefixKey key) const;
+    // REQUIRES: absent, and a value of at most largest_value.
+    void insert(PrefixKey key, Value value);
+    // Another value for a key. REQUIRES: not absent, and as above.
+    void assign(PrefixKey key, Value value);
     // Nothing happens where absent.
     void erase(PrefixKey key);
-    // Calls keep(key, value&) for each entry, in no order, and removes those for which it says false; then gives back
-    // memory that is no longer needed.
-    template <typename Keep>
-    void filter(Keep&& keep);
+    // Replaces each value, in no order, by what change(value) gives, and removes the entry where that is `absent`; then
+    // gives back memory that is no longer needed.
+    template <typename Change>
+    void change_all(Change&& change);
     void clear();
+
+    // Where a key is looked for, so that several can be under way at once: their cache lines are asked for, and looked
+    // at when they have come. Valid until the next insertion or removal.
+    class Place;
+    Place place_of(PrefixKey key) const;
+    Value find(const Place& place) const;
 
     std::size_t size() const { return size_; }
     std::size_t memory() const;
 
 private:
-    static constexpr std::size_t slots = 5;
+    static constexpr unsigned slots = 6;
+    static constexpr unsigned part_bits = 8;
+
+    // The low 56 bits of a key that was spread, and a value, a slot; spread over arrays, so that nothing is lost to
+    // alignment and all slots are compared at once.
     struct alignas(64) Bucket {
-        std::array<std::uint64_t, slots> keys{};
-        std::array<std::uint32_t, slots> values{};
-        std::uint32_t passed = 0;  // entries that would be here if there had been room
+        std::array<std::uint32_t, slots> low{};
+        std::array<std::uint16_t, slots> middle{};
+        std::array<std::uint16_t, slots> value_low{};
+        std::array<std::uint8_t, slots> high{};
+        std::array<std::uint8_t, slots> value_high{};
+        std::uint16_t used = 0;    // a bit a slot
+        std::uint16_t passed = 0;  // pass_bit() of those that would be here, had there been room
+
+        // The slot, or `slots` where it is in none.
+        unsigned slot_of(std::uint64_t spread) const;
+        Value value(unsigned slot) const { return value_low[slot] | Value{value_high[slot]} << 16; }
+        void set_value(unsigned slot, Value value);
+        void set(unsigned slot, std::uint64_t spread, Value value);
+        // Without the bits of the part.
+        std::uint64_t spread(unsigned slot) const {
+            return low[slot] | std::uint64_t{middle[slot]} << 32 | std::uint64_t{high[slot]} << 48;
+        }
     };
     static_assert(sizeof(Bucket) == 64);
     struct Part {
-        std::vector<Bucket> buckets;
-        std::size_t size = 0;
+        std::unique_ptr<Bucket[]> buckets;
+        std::uint32_t count = 0;  // buckets
+        std::uint32_t size = 0;   // entries
+
+        std::size_t home(std::uint64_t spread) const { return (spread << part_bits >> 32) * count >> 32; }
+        std::size_t after(std::size_t bucket) const { return bucket + 1 == count ? 0 : bucket + 1; }
+        // How many buckets later, round the end.
+        std::size_t distance(std::size_t from, std::size_t to) const {
+            return to >= from ? to - from : to + count - from;
+        }
+        void insert(std::uint64_t spread, Value value);
+        std::uint16_t passed_of(std::size_t bucket) const;
     };
-    static constexpr unsigned part_bits = 6;
-    struct Place {
+    static std::uint16_t pass_bit(std::uint64_t spread) { return static_cast<std::uint16_t>(1u << (spread & 15)); }
+    // Where a key is: no bucket where it is in none.
+    struct Found {
         Part* part;
         std::size_t bucket;
+        unsigned slot;
     };
-
-    Place home(PrefixKey key) const {
-        std::uint64_t spread = key.value * secret_;
-        Part& part = const_cast<Part&>(parts_[spread >> (64 - part_bits)]);
-        std::uint64_t within = spread << part_bits >> 32;
-        return {&part, within * part.buckets.size() >> 32};
-    }
-    void place(Part& part, std::size_t bucket, PrefixKey key, std::uint32_t value);
-    void resize(Part& part);
+    Found locate(PrefixKey key);
+    static void resize(Part& part);
 
     std::uint64_t secret_;
     std::size_t size_ = 0;
     std::array<Part, std::size_t{1} << part_bits> parts_;
 };
 
-inline std::uint32_t* PrefixTable::find(PrefixKey key) {
-    auto [part, bucket] = home(key);
-    for (std::size_t tried = 0; tried < part->buckets.size(); ++tried) {
-        Bucket& here = part->buckets[bucket];
-        // All compared, then one jump: which slot it is cannot be predicted.
-        unsigned equal = 0;
-        for (unsigned slot = 0; slot < slots; ++slot)
-            equal |= static_cast<unsigned>(here.keys[slot] == key.value) << slot;
-        if (equal != 0) return &here.values[static_cast<unsigned>(std::countr_zero(equal))];
-        if (here.passed == 0) return nullptr;
-        if (++bucket == part->buckets.size()) bucket = 0;
+class PrefixTable::Place {
+public:
+    Place() = default;
+    void prefetch() const { __builtin_prefetch(bucket_); }
+
+private:
+    friend class PrefixTable;
+    std::uint64_t spread_ = 0;
+    const Bucket* bucket_ = nullptr;  // null: nothing there
+};
+
+inline unsigned PrefixTable::Bucket::slot_of(std::uint64_t spread) const {
+    const auto wanted = static_cast<std::uint32_t>(spread);
+#if defined(__SSE2__)
+    const __m128i four = _mm_set1_epi32(static_cast<int>(wanted));
+    auto compare = [&](unsigned first) {
+        const auto* from = reinterpret_cast<const __m128i_u*>(low.data() + first);
+        return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(_mm_loadu_si128(from), four))));
+    };
+    unsigned equal = compare(0) | compare(2) << 2;
+#else
+    unsigned equal = 0;
+    for (unsigned slot = 0; slot < slots; ++slot) equal |= static_cast<unsigned>(low[slot] == wanted) << slot;
+#endif
+    // One at most but for keys that were chosen so.
+    for (equal &= used; equal != 0; equal &= equal - 1) {
+        auto slot = static_cast<unsigned>(std::countr_zero(equal));
+        if ((middle[slot] | std::uint32_t{high[slot]} << 16) == (spread >> 32 & 0xffffff)) return slot;
     }
-    return nullptr;
+    return slots;
 }
 
-template <typename Keep>
-void PrefixTable::filter(Keep&& keep) {
+inline PrefixTable::Place PrefixTable::place_of(PrefixKey key) const {
+    Place place;
+    place.spread_ = key.value * secret_;
+    const Part& part = parts_[place.spread_ >> (64 - part_bits)];
+    if (part.count != 0) place.bucket_ = &part.buckets[part.home(place.spread_)];
+    return place;
+}
+
+inline PrefixTable::Value PrefixTable::find(const Place& place) const {
+    const Bucket* bucket = place.bucket_;
+    if (bucket == nullptr) return absent;
+    for (;;) {
+        unsigned slot = bucket->slot_of(place.spread_);
+        if (slot != slots) return bucket->value(slot);
+        if ((bucket->passed & pass_bit(place.spread_)) == 0) return absent;
+        const Part& part = parts_[place.spread_ >> (64 - part_bits)];
+        if (++bucket == part.buckets.get() + part.count) bucket = part.buckets.get();
+        if (bucket == place.bucket_) return absent;
+    }
+}
+
+inline PrefixTable::Value PrefixTable::find(PrefixKey key) const { return find(place_of(key)); }
+
+template <typename Change>
+void PrefixTable::change_all(Change&& change) {
     for (Part& part : parts_) {
-        std::size_t removed = 0;
-        for (Bucket& bucket : part.buckets)
-            for (std::size_t slot = 0; slot < slots; ++slot) {
-                if (bucket.keys[slot] == 0 || keep(PrefixKey{bucket.keys[slot]}, bucket.values[slot])) continue;
-                bucket.keys[slot] = 0;
+        std::uint32_t removed = 0;
+        for (Bucket& bucket : std::span(part.buckets.get(), part.count))
+            for (unsigned left = bucket.used; left != 0; left &= left - 1) {
+                auto slot = static_cast<unsigned>(std::countr_zero(left));
+                Value changed = change(bucket.value(slot));
+                if (changed != absent) {
+                    bucket.set_value(slot, changed);
+                    continue;
+                }
+                bucket.used = static_cast<std::uint16_t>(bucket.used & ~(1u << slot));
                 ++removed;
             }
         if (removed == 0) continue;

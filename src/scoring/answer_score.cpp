@@ -39,18 +39,23 @@ namespace {
 
 Structure structure_of(const ScoredText& text, const SamplingProfile& profile, const TokenScore& last,
                        double tolerance) {
-    const std::size_t size = text.positions.size();
+    const std::size_t size = text.positions.size() + text.unscored;
+    const bool cut = text.unscored > 0;
     auto ends = [](const Position& position) { return position.ends_text; };
     if (profile.max_tokens > 0 && size > profile.max_tokens) return Structure::too_long;
-    if (std::ranges::any_of(text.positions.first(size - 1), ends)) return Structure::went_on;
+    if (std::ranges::any_of(text.positions.first(text.positions.size() - (cut ? 0 : 1)), ends))
+        return Structure::went_on;
     switch (text.finish) {
         case FinishReason::end_of_text:
-            return ends(text.positions.back()) && last.distance <= tolerance ? Structure::sound : Structure::false_end;
+            return cut || (ends(text.positions.back()) && last.distance <= tolerance) ? Structure::sound
+                                                                                      : Structure::false_end;
         case FinishReason::max_tokens:
             // A token that ends the text may be the last that was allowed.
-            return profile.max_tokens > 0 && size == profile.max_tokens ? Structure::sound : Structure::too_short;
+            return profile.max_tokens > 0 && size + most_held_back >= profile.max_tokens ? Structure::sound
+                                                                                         : Structure::too_short;
         case FinishReason::context_full:
-            return text.context_left > 0 && size >= text.context_left ? Structure::sound : Structure::too_short;
+            return cut || (text.context_left > 0 && size >= text.context_left) ? Structure::sound
+                                                                               : Structure::too_short;
     }
     return Structure::false_end;
 }

@@ -21,17 +21,21 @@ std::string_view to_string(FinishReason reason);
 enum class Structure : std::uint8_t {
     sound,
     empty,
-    too_short,  // "max_tokens" with fewer, or "context_full" with room left
+    too_short,  // "max_tokens" with fewer, but for those held back, or "context_full" with room left
     too_long,   // more tokens than asked for
     went_on,    // tokens behind the end of the text
     false_end,  // "end_of_text" without such a token, or with one that the nonce does not draw there
 };
 std::string_view to_string(Structure structure);
 
+// A stream that its limit ends within a character does not tell the tokens that make the beginning of it: three bytes.
+inline constexpr std::size_t most_held_back = 3;
+
 struct ScoredText {
     std::span<const Position> positions = {};
     FinishReason finish = FinishReason::end_of_text;
     std::size_t context_left = 0;  // tokens that the node's context had room for behind the prompt; 0: not known
+    std::size_t unscored = 0;      // tokens of a long answer that come behind these positions
 };
 
 struct AnswerRules {
@@ -46,7 +50,7 @@ struct AnswerScore {
     Structure structure = Structure::sound;
 };
 
-// Scores every token, the last one too. REQUIRES: scorable(profile).
+// Scores every position, the last one too. REQUIRES: scorable(profile).
 AnswerScore score_answer(const ScoredText& text, const SamplingProfile& profile, const Nonce& nonce,
                          const AnswerRules& rules = {});
 

@@ -28,6 +28,26 @@ TEST(AnswerScore, AnHonestAnswerReplays) {
     }
 }
 
+TEST(AnswerScore, AnswersAsUsersAskForThemReplay) {
+    MadeAnswers answers(6);
+    for (const SamplingProfile& asked : {usual_sampling, SamplingProfile{.temperature = 1, .top_p = 0.9F},
+                                         SamplingProfile{.temperature = 0.7F, .top_k = 40, .min_p = 0.1F}}) {
+        SamplingProfile limited = asked;
+        limited.max_tokens = 400;
+        MadeAnswer answer = answers.draw(limited, 400);
+        Pool pool;
+        pool.add(answer.score(limited));
+        EXPECT_EQ(pool.statistics().mismatches, 0U);
+        EXPECT_LT(std::abs(pool.statistics().entropy_z), 5);
+        EXPECT_LT(pool.statistics().kolmogorov_smirnov, 2.2);
+        limited.top_p = 1;
+        limited.min_p = 0;
+        Pool wider;
+        wider.add(answer.score(limited));
+        EXPECT_GT(wider.statistics().mismatches, 20U);
+    }
+}
+
 TEST(AnswerScore, AnotherSeedDoesNot) {
     MadeAnswers answers(2);
     MadeAnswer answer = answers.draw(profile, 200);
@@ -91,7 +111,8 @@ TEST(AnswerScore, StructureOfAnAnswer) {
         return [place](MadeAnswer& answer) { answer.positions[place].ends_text = true; };
     };
     EXPECT_EQ(structure(200, FinishReason::max_tokens, nothing), Structure::sound);
-    EXPECT_EQ(structure(199, FinishReason::max_tokens, nothing), Structure::too_short);
+    EXPECT_EQ(structure(197, FinishReason::max_tokens, nothing), Structure::sound);  // the end of a stream may be lost
+    EXPECT_EQ(structure(196, FinishReason::max_tokens, nothing), Structure::too_short);
     EXPECT_EQ(structure(201, FinishReason::max_tokens, nothing), Structure::too_long);
     EXPECT_EQ(structure(0, FinishReason::max_tokens, nothing), Structure::empty);
     EXPECT_EQ(structure(50, FinishReason::end_of_text, end_at(49)), Structure::sound);
@@ -109,6 +130,27 @@ TEST(AnswerScore, StructureOfAnAnswer) {
               Structure::sound);
     EXPECT_EQ(structure(59, FinishReason::context_full, [](MadeAnswer& answer) { answer.context_left = 60; }),
               Structure::too_short);
+}
+
+// Of a long answer only the beginning is scored.
+TEST(AnswerScore, WhatIsBehindThePositionsCounts) {
+    MadeAnswers answers(7);
+    MadeAnswer answer = answers.draw(profile, 50);
+    auto structure = [&](FinishReason finish, std::size_t unscored, const SamplingProfile& asked) {
+        return score_answer({.positions = answer.positions, .finish = finish, .unscored = unscored}, asked,
+                            answer.nonce)
+            .structure;
+    };
+    const SamplingProfile unlimited{.temperature = 0.8F, .top_k = 20};
+    EXPECT_EQ(structure(FinishReason::end_of_text, 10, unlimited), Structure::sound);
+    EXPECT_EQ(structure(FinishReason::context_full, 10, unlimited), Structure::sound);
+    EXPECT_EQ(structure(FinishReason::context_full, 0, unlimited), Structure::too_short);
+    EXPECT_EQ(structure(FinishReason::max_tokens, 10, unlimited), Structure::too_short);
+    EXPECT_EQ(structure(FinishReason::max_tokens, 150, profile), Structure::sound);
+    EXPECT_EQ(structure(FinishReason::max_tokens, 100, profile), Structure::too_short);
+    EXPECT_EQ(structure(FinishReason::max_tokens, 151, profile), Structure::too_long);
+    answer.positions.back().ends_text = true;
+    EXPECT_EQ(structure(FinishReason::end_of_text, 10, unlimited), Structure::went_on);
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ private:
         for (Candidate& candidate : seen) candidate.logit += static_cast<float>(noise * (2 * random_.unit() - 1));
         std::ranges::sort(seen, descending);
         std::ranges::sort(position.candidates, descending);
-        seen.resize(std::min<std::size_t>(profile.top_k, seen.size()));
+        seen.resize(candidates_left(seen, profile));
         double total = 0;
         std::vector<float> weights;
         for (const Candidate& candidate : seen) {

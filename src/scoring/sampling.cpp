@@ -10,6 +10,9 @@ Status scorable(const SamplingProfile& profile) {
         return fail(ErrorCode::invalid_argument, "a temperature is 0, or 0.01 to 100, for an answer to be scored");
     if (profile.top_k < 1 || profile.top_k > 1024)
         return fail(ErrorCode::invalid_argument, "top_k is 1 to 1024 for an answer to be scored");
+    auto share = [](float value) { return value >= 0 && value <= 1; };
+    if (!share(profile.top_p) || !share(profile.min_p))
+        return fail(ErrorCode::invalid_argument, "top_p and min_p are 0 to 1 for an answer to be scored");
     if (profile.seed == random_seed)
         return fail(ErrorCode::invalid_argument, "the seed 4294967295 means a random one, which nobody can replay");
     if (profile.max_tokens > 1'000'000) return fail(ErrorCode::invalid_argument, "max_tokens is at most 1000000");

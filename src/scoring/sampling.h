@@ -1,9 +1,11 @@
 // How an answer's tokens are drawn, so that they follow from the model, the prompt and a nonce alone.
 //
-// The draw is llama.cpp's sampler chain {"top_k", "temperature"} followed by its `dist` sampler: the top_k logits in
-// descending order, divided by the temperature; a softmax; and one uniform number a token, from a Mersenne Twister
-// (mt19937) with the seed, that is looked up in the cumulative probabilities. A client binds llama-server to it by
-// {"seed": S, "samplers": ["top_k", "temperature"], "top_k": K, "temperature": T}.
+// The draw is llama.cpp's sampler chain {"top_k", "top_p", "min_p", "temperature"} followed by its `dist` sampler: the
+// top_k logits in descending order; of these the fewest that together have top_p of the probability; of these the ones
+// with at least min_p of the likeliest's; divided by the temperature; a softmax; and one uniform number a token, from a
+// Mersenne Twister (mt19937) with the seed, that is looked up in the cumulative probabilities. A client binds
+// llama-server to it by {"seed": S, "samplers": ["top_k", "top_p", "min_p", "temperature"], "top_k": K, "top_p": P,
+// "min_p": M, "temperature": T}.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +33,8 @@ inline constexpr std::uint32_t random_seed = 0xffffffff;
 struct SamplingProfile {
     float temperature = 0.8F;  // 0: greedy, the most probable token each time
     std::uint32_t top_k = 40;
+    float top_p = 1;  // 1: leaves none of the top_k out
+    float min_p = 0;  // 0: the same
     // A seed that the asker chose; it then has the meaning it has at llama-server, and the nonce has no part in the
     // draws. Without one the seed follows from the nonce.
     std::optional<std::uint32_t> seed = std::nullopt;
@@ -40,8 +44,12 @@ struct SamplingProfile {
     bool greedy() const { return temperature <= 0; }
 };
 
+// What a managed engine draws by where a request does not say: llama-server's own defaults, so that users get what they
+// would get from it.
+inline constexpr SamplingProfile usual_sampling{.temperature = 0.8F, .top_k = 40, .top_p = 0.95F, .min_p = 0.05F};
+
 // invalid_argument for what cannot be replayed: a temperature other than 0 or 0.01 to 100, a top_k other than 1 to
-// 1024, random_seed, more than a million tokens.
+// 1024, a top_p or min_p outside 0 to 1, random_seed, more than a million tokens.
 Status scorable(const SamplingProfile& profile);
 
 // The first four bytes, as a big-endian number without its highest bit, of

@@ -54,6 +54,11 @@ TEST(Sampling, RefusesWhatCannotBeReplayed) {
     EXPECT_FALSE(scorable(SamplingProfile{.temperature = std::numeric_limits<float>::quiet_NaN()}));
     EXPECT_FALSE(scorable(SamplingProfile{.top_k = 0}));
     EXPECT_FALSE(scorable(SamplingProfile{.top_k = 1025}));
+    EXPECT_TRUE(scorable(usual_sampling));
+    EXPECT_TRUE(scorable(SamplingProfile{.top_p = 0, .min_p = 1}));
+    EXPECT_FALSE(scorable(SamplingProfile{.top_p = 1.01F}));
+    EXPECT_FALSE(scorable(SamplingProfile{.min_p = -0.1F}));
+    EXPECT_FALSE(scorable(SamplingProfile{.top_p = std::numeric_limits<float>::quiet_NaN()}));
     EXPECT_FALSE(scorable(SamplingProfile{.seed = random_seed}));
     EXPECT_FALSE(scorable(SamplingProfile{.max_tokens = 1'000'001}));
 }

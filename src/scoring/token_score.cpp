@@ -53,6 +53,7 @@ std::size_t drawn(std::span<const float> weights, double u) {
     return weights.size() - 1;
 }
 
+// All of the top_k, since a greedy draw leaves out nothing but by the temperature.
 void score_greedy(TokenScore& score, Candidates candidates, TokenId token, const TokenRules& rules) {
     Place place = place_of(candidates, token);
     score.replayed = place.found() && place.first == 0;
@@ -60,7 +61,19 @@ void score_greedy(TokenScore& score, Candidates candidates, TokenId token, const
     score.distance = near ? 0 : 1;
 }
 
-void score_drawn(TokenScore& score, Candidates candidates, TokenId token, float temperature, double u, double v) {
+// A candidate just behind the last that is left.
+bool nearly_left(Candidates candidates, std::size_t left, TokenId token, double noise_floor) {
+    for (std::size_t i = left; i < candidates.size(); ++i) {
+        if (candidates[left - 1].logit - candidates[i].logit > noise_floor) return false;
+        if (candidates[i].token == token) return true;
+    }
+    return false;
+}
+
+// Of `all` candidates, those that are left come first.
+void score_drawn(TokenScore& score, Candidates all, std::size_t left, TokenId token, float temperature, double u,
+                 double v, const TokenRules& rules) {
+    Candidates candidates = all.first(left);
     std::vector<float> weight = weights(candidates, temperature);
     const double total = sum(weight);
     double entropy = 0;
@@ -75,8 +88,10 @@ void score_drawn(TokenScore& score, Candidates candidates, TokenId token, float 
     score.variance = std::max(0.0, second_moment - entropy * entropy);
     Place place = place_of(candidates, token);
     if (!place.found()) {
-        score.distance = greatest_distance;
-        score.surprise = -std::log(least_probability) - entropy;
+        bool near = nearly_left(all, left, token, rules.cut_noise_floor);
+        double own = near ? std::max(weight.back() / total, least_probability) : least_probability;
+        score.distance = near ? std::min(greatest_distance, 1 - u) : greatest_distance;
+        score.surprise = -std::log(own) - entropy;
         score.rank = 1.0;
         return;
     }
@@ -91,30 +106,65 @@ void score_drawn(TokenScore& score, Candidates candidates, TokenId token, float 
     score.rank = below + v * (above - below);
 }
 
+TokenScore score_as(TokenId token, const Position& position, const SamplingProfile& profile, double u, double v,
+                    const TokenRules& rules) {
+    TokenScore score;
+    const double floor = std::log(least_probability);
+    score.log_probability = position.log_probability ? std::max(*position.log_probability, floor) : floor;
+    Candidates candidates = position.candidates;
+    if (candidates.empty())
+        score.distance = profile.greedy() ? 1 : greatest_distance;
+    else if (profile.greedy())
+        score_greedy(score, candidates.first(std::clamp<std::size_t>(profile.top_k, 1, candidates.size())), token,
+                     rules);
+    else
+        score_drawn(score, candidates, candidates_left(candidates, profile), token, profile.temperature, u, v, rules);
+    return score;
+}
+
 }  // namespace
 
+std::size_t candidates_left(Candidates candidates, const SamplingProfile& profile) {
+    if (candidates.empty()) return 0;
+    std::size_t left = std::clamp<std::size_t>(profile.top_k, 1, candidates.size());
+    if (profile.top_p < 1) {
+        // Sums in the engine's order and precision: which candidate is the last may hang on a rounding.
+        std::vector<float> probability(left);
+        float total = 0;
+        for (std::size_t i = 0; i < left; ++i) {
+            probability[i] = std::exp(candidates[i].logit - candidates.front().logit);
+            total += probability[i];
+        }
+        float running = 0;
+        for (std::size_t i = 0; i < left; ++i) {
+            running += probability[i] / total;
+            if (running >= profile.top_p) left = i + 1;
+        }
+    }
+    if (profile.min_p > 0) {
+        const float least = candidates.front().logit + std::log(profile.min_p);
+        std::size_t i = 1;  // the first always stays
+        while (i < left && candidates[i].logit >= least) ++i;
+        left = i;
+    }
+    return left;
+}
+
 TokenId draw_token(Candidates candidates, const SamplingProfile& profile, double u) {
-    candidates = candidates.first(std::min<std::size_t>(profile.top_k, candidates.size()));
     if (profile.greedy()) return candidates.front().token;
+    candidates = candidates.first(candidates_left(candidates, profile));
     return candidates[drawn(weights(candidates, profile.temperature), u)].token;
 }
 
 TokenScore score_token(const Position& position, const SamplingProfile& profile, double u, double v,
                        const TokenRules& rules) {
-    TokenScore score;
-    const double floor = std::log(least_probability);
-    score.log_probability = position.log_probability ? std::max(*position.log_probability, floor) : floor;
-    Candidates candidates = position.candidates;
-    if (profile.top_k > 0) candidates = candidates.first(std::min<std::size_t>(profile.top_k, candidates.size()));
-    if (candidates.empty()) {
-        score.distance = profile.greedy() ? 1 : greatest_distance;
-        return score;
+    TokenScore best = score_as(position.emitted, position, profile, u, v, rules);
+    for (TokenId other : position.other_ends) {
+        TokenScore score = score_as(other, position, profile, u, v, rules);
+        if (score.replayed > best.replayed || (score.replayed == best.replayed && score.distance < best.distance))
+            best = score;
     }
-    if (profile.greedy())
-        score_greedy(score, candidates, position.emitted, rules);
-    else
-        score_drawn(score, candidates, position.emitted, profile.temperature, u, v);
-    return score;
+    return best;
 }
 
 }  // namespace planetserve::scoring

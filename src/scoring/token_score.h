@@ -23,6 +23,8 @@ struct Position {
     // ln p of the emitted token over the whole vocabulary at temperature 1; nothing where it could not be read.
     std::optional<double> log_probability = std::nullopt;
     bool ends_text = false;  // the emitted token is one that ends a text (llama.cpp: end of generation)
+    // Where it is: the other candidates that end a text too. To the reader all of them are the same end.
+    std::vector<TokenId> other_ends = {};
 };
 
 // The paper's epsilon: the probability of a token that is outside what can be read.
@@ -38,7 +40,8 @@ struct TokenScore {
     double distance = 0;
     // Whether llama.cpp's own arithmetic on these logits draws this very token.
     bool replayed = false;
-    // With p = softmax(logit / T) over the top_k: -ln p(x) - H, and the variance of -ln p. Both 0 when greedy.
+    // With p = softmax(logit / T) over what the profile leaves of the candidates: -ln p(x) - H, and the variance of -ln
+    // p. Both 0 when greedy.
     double surprise = 0;
     double variance = 0;
     // The probability of all that is likelier than x, and v times its own: uniform for an honest answer. Nothing when
@@ -49,12 +52,20 @@ struct TokenScore {
 struct TokenRules {
     // A greedy answer's token may have a logit so much below the highest.
     double greedy_noise_floor = 0.2;
+    // A token that the profile leaves out may have a logit so much below the last that it does not: it is then taken
+    // for one of no probability behind that, since on another engine it may have been left in.
+    double cut_noise_floor = 0.2;
 };
 
 // u is the sampler's draw for this token, v a uniform number that does not depend on it. Candidates with the same logit
-// are one: engines sort them as it happens. REQUIRES: candidates are in descending order.
+// are one: engines sort them as it happens. Of the tokens that end a text, the one that fits best is taken. REQUIRES:
+// candidates are in descending order.
 TokenScore score_token(const Position& position, const SamplingProfile& profile, double u, double v,
                        const TokenRules& rules = {});
+
+// How many of the candidates the profile's top_k, top_p and min_p leave, in llama.cpp's own arithmetic; at least one
+// where there is one. REQUIRES: descending order.
+std::size_t candidates_left(std::span<const Candidate> candidates, const SamplingProfile& profile);
 
 // What llama.cpp draws by u from these candidates: the engine's part, for tests and experiments. REQUIRES: there are
 // some, in descending order.

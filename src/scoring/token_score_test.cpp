@@ -54,6 +54,69 @@ TEST(TokenScore, TemperatureSharpensAndTopKCuts) {
     EXPECT_EQ(score_token(three_to_one(second), {.temperature = 1, .top_k = 1}, 0.99, 0).distance, greatest_distance);
 }
 
+// Probabilities 0.5, 0.3, 0.15, 0.05 at temperature 1.
+Position four(TokenId emitted) {
+    Position position{.emitted = emitted};
+    for (auto [id, p] : {std::pair(0U, 0.5F), {1U, 0.3F}, {2U, 0.15F}, {3U, 0.05F}})
+        position.candidates.push_back({TokenId(id), std::log(p)});
+    return position;
+}
+
+TEST(TokenScore, TopPKeepsTheFewestThatHaveIt) {
+    auto left = [](SamplingProfile profile) { return candidates_left(four({}).candidates, profile); };
+    EXPECT_EQ(left({.top_p = 1}), 4U);
+    EXPECT_EQ(left({.top_p = 0.96F}), 4U);
+    EXPECT_EQ(left({.top_p = 0.9F}), 3U);
+    EXPECT_EQ(left({.top_p = 0.79F}), 2U);
+    EXPECT_EQ(left({.top_p = 0.4F}), 1U);
+    EXPECT_EQ(left({.top_p = 0}), 1U);
+    // Of the top_k's probability, before the temperature.
+    EXPECT_EQ(left({.top_k = 2, .top_p = 0.62F}), 1U);
+    EXPECT_EQ(left({.temperature = 0.1F, .top_p = 0.9F}), 3U);
+}
+
+TEST(TokenScore, MinPIsAShareOfTheHighest) {
+    auto left = [](SamplingProfile profile) { return candidates_left(four({}).candidates, profile); };
+    EXPECT_EQ(left({.min_p = 0.05F}), 4U);
+    EXPECT_EQ(left({.min_p = 0.2F}), 3U);
+    EXPECT_EQ(left({.min_p = 0.5F}), 2U);
+    EXPECT_EQ(left({.min_p = 1}), 1U);
+    EXPECT_EQ(left({.top_p = 0.7F, .min_p = 0.2F}), 2U);
+}
+
+TEST(TokenScore, DrawsAmongWhatIsLeft) {
+    const SamplingProfile cut{.temperature = 1, .top_k = 40, .top_p = 0.75F};  // 5/8 and 3/8
+    EXPECT_NEAR(score_token(four(TokenId(1)), cut, 0.5, 0).distance, 0.125, 1e-6);
+    EXPECT_TRUE(score_token(four(TokenId(1)), cut, 0.7, 0).replayed);
+    EXPECT_EQ(score_token(four(TokenId(2)), cut, 0.99, 0).distance, greatest_distance);
+    EXPECT_EQ(number(draw_token(four({}).candidates, cut, 0.6)), 0U);
+    EXPECT_EQ(number(draw_token(four({}).candidates, cut, 0.99)), 1U);
+}
+
+// Which of two nearly equal ones comes first is noise between engines, and with a cut it decides what is left.
+TEST(TokenScore, JustBehindTheCutIsNear) {
+    Position position = four(TokenId(2));
+    position.candidates[2].logit = position.candidates[1].logit - 0.1F;
+    const SamplingProfile cut{.temperature = 1, .top_k = 2};
+    TokenScore score = score_token(position, cut, 0.97, 0);
+    EXPECT_FALSE(score.replayed);
+    EXPECT_NEAR(score.distance, 0.03, 1e-6);
+    EXPECT_LT(score.surprise, 1);
+    position.candidates[2].logit -= 0.2F;
+    EXPECT_EQ(score_token(position, cut, 0.97, 0).distance, greatest_distance);
+}
+
+TEST(TokenScore, AnEndIsAnEnd) {
+    Position position = four(TokenId(3));
+    position.ends_text = true;
+    EXPECT_GT(score_token(position, plain, 0.7, 0).distance, 0.2);
+    position.other_ends = {TokenId(1)};
+    EXPECT_TRUE(score_token(position, plain, 0.7, 0).replayed);
+    EXPECT_NEAR(score_token(position, plain, 0.4, 0).distance, 0.1, 1e-6);  // to the nearer of the two
+    EXPECT_TRUE(score_token(position, plain, 0.99, 0).replayed);
+    EXPECT_FALSE(score_token(position, plain, 0.9, 0).replayed);
+}
+
 TEST(TokenScore, TokenThatIsNoCandidate) {
     TokenScore score = score_token(three_to_one(absent), plain, 0.999, 0.3);
     EXPECT_FALSE(score.replayed);

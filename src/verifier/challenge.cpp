@@ -100,7 +100,75 @@ constexpr auto systems = std::to_array<std::string_view>({
     "You are an editor who writes clear and lively English.",
 });
 
+constexpr auto brevities = std::to_array<std::string_view>({
+    " Please answer in one sentence.",
+    " Two sentences are enough.",
+    " Keep it very short.",
+    " Just a short answer, please.",
+});
+
 std::string_view pick(Random& random, Texts texts) { return texts[random.below(texts.size())]; }
+
+// A number as people write it.
+struct Setting {
+    std::string_view text;
+    double value;
+};
+using Settings = std::span<const Setting>;
+
+const Setting& pick(Random& random, Settings settings) { return settings[random.below(settings.size())]; }
+
+constexpr auto temperatures =
+    std::to_array<Setting>({{"0", 0}, {"0.2", 0.2}, {"0.5", 0.5}, {"0.7", 0.7}, {"0.7", 0.7}, {"1.0", 1}, {"1", 1}});
+constexpr auto nucleus_temperatures = std::to_array<Setting>({{"0.6", 0.6}, {"0.7", 0.7}, {"0.8", 0.8}, {"1.0", 1}});
+constexpr auto nuclei = std::to_array<Setting>({{"0.9", 0.9}, {"0.95", 0.95}, {"1.0", 1}, {"1", 1}});
+constexpr auto least_shares = std::to_array<Setting>({{"0.0", 0}, {"0.05", 0.05}});
+
+// What a client says of how to draw. Members that are OpenAI's go behind the others of the request, which are in the
+// order of OpenAI's own client; what only some engines know goes last.
+struct Sampling {
+    std::string openai = {};
+    std::string others = {};
+    scoring::SamplingProfile profile = scoring::usual_sampling;
+};
+
+Sampling make_sampling(Random& random) {
+    Sampling sampling;
+    auto temperature = [&](Settings settings) {
+        const Setting& chosen = pick(random, settings);
+        sampling.profile.temperature = static_cast<float>(chosen.value);
+        sampling.openai += R"(,"temperature":)" + std::string(chosen.text);
+    };
+    auto top_p = [&] {
+        const Setting& chosen = pick(random, nuclei);
+        sampling.profile.top_p = static_cast<float>(chosen.value);
+        sampling.openai += R"(,"top_p":)" + std::string(chosen.text);
+    };
+    switch (random.below(8)) {
+        case 0:
+        case 1:
+        case 2:
+            break;
+        case 3:
+        case 4:
+            temperature(temperatures);
+            break;
+        case 5:
+        case 6:
+            temperature(nucleus_temperatures);
+            top_p();
+            break;
+        default: {
+            temperature(nucleus_temperatures);
+            top_p();
+            const Setting& min_p = pick(random, least_shares);
+            sampling.profile.top_k = 40;
+            sampling.profile.min_p = static_cast<float>(min_p.value);
+            sampling.others = R"(,"top_k":40,"min_p":)" + std::string(min_p.text);
+        }
+    }
+    return sampling;
+}
 
 }  // namespace
 
@@ -111,19 +179,26 @@ Challenge make_challenge(const ChallengeSeed& seed, const std::string& model) {
     if (random.below(3) != 0) messages.push_back(json::object{{"role", "system"}, {"content", pick(random, systems)}});
     std::string question(pick(random, questions));
     question.replace(question.find("{}"), 2, pick(random, topics));
-    messages.push_back(json::object{{"role", "user"}, {"content", question}});
     Challenge challenge;
-    const double temperature = random.below(2) == 0 ? 0.8 : 1.0;
-    challenge.profile.temperature = static_cast<float>(temperature);
-    challenge.profile.top_k = 40;
-    challenge.profile.max_tokens = static_cast<std::uint32_t>(64 + 32 * random.below(5));
+    Sampling sampling = make_sampling(random);
+    challenge.profile = sampling.profile;
+    // Without chance a small model may say the same for ever.
+    constexpr float least_without_limit = 0.7F;
+    std::string limit;
+    if (random.below(3) == 0 && challenge.profile.temperature >= least_without_limit) {
+        question += pick(random, brevities);
+    } else {
+        challenge.profile.max_tokens = static_cast<std::uint32_t>(64 + 32 * random.below(5));
+        limit = (random.below(4) == 0 ? R"(,"max_completion_tokens":)" : R"(,"max_tokens":)") +
+                std::to_string(challenge.profile.max_tokens);
+    }
+    messages.push_back(json::object{{"role", "user"}, {"content", question}});
     challenge.messages = json::serialize(messages);
-    // top_p and min_p so that no candidate of the top_k is left out: what is drawn is then top_k's and the
-    // temperature's alone. Numbers as people write them.
-    challenge.body = R"({"model":)" + json::serialize(json::value(model)) + R"(,"messages":)" + challenge.messages +
-                     R"(,"temperature":)" + (temperature < 1 ? "0.8" : "1.0") +
-                     R"(,"top_k":40,"top_p":1.0,"min_p":0.0)" + R"(,"max_tokens":)" +
-                     std::to_string(challenge.profile.max_tokens) + "}";
+    challenge.streamed = random.below(2) == 0;
+    std::string stream = challenge.streamed ? R"(,"stream":true)" : "";
+    if (challenge.streamed && random.below(2) == 0) stream += R"(,"stream_options":{"include_usage":true})";
+    challenge.body = R"({"messages":)" + challenge.messages + R"(,"model":)" + json::serialize(json::value(model)) +
+                     limit + stream + sampling.openai + sampling.others + "}";
     return challenge;
 }
 

@@ -14,13 +14,15 @@ namespace planetserve::verifier {
 using ChallengeSeed = verification::PromptSeed;
 
 struct Challenge {
-    std::string body;      // of a POST /v1/chat/completions
-    std::string messages;  // its messages, for the engine's template
-    scoring::SamplingProfile profile;
+    std::string body;                  // of a POST /v1/chat/completions
+    std::string messages;              // its messages, for the engine's template
+    scoring::SamplingProfile profile;  // what a managed engine draws by when asked that
+    bool streamed = false;
 };
 
-// The same on every machine. Questions of everyday kinds about everyday things, at OpenAI's usual settings, with room
-// for 64 to 192 tokens: two or three make enough to judge by.
+// The same on every machine. Questions of everyday kinds about everyday things, in the forms that users' clients send:
+// many say nothing of how to draw, half of them stream, some set no limit (then the question asks to be brief). With a
+// limit there is room for 64 to 192 tokens: two or three make enough to judge by.
 Challenge make_challenge(const ChallengeSeed& seed, const std::string& model);
 
 }  // namespace planetserve::verifier

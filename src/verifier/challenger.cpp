@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "inference/bounded_json.h"
+#include "inference/event_stream.h"
 
 namespace planetserve::verifier {
 
@@ -14,6 +15,8 @@ std::string_view to_string(Outcome outcome) {
             return "not signed";
         case Outcome::no_answer:
             return "no answer";
+        case Outcome::no_verdict:
+            return "no verdict";
     }
     return "?";
 }
@@ -33,6 +36,7 @@ public:
         request_.model = result_.task.model;
         request_.body = to_bytes(result_.challenge.body);
         request_.node = result_.task.node;
+        request_.continues = result_.task.there;
         auto started = challenger.overlay_.start(request_, *this);
         if (started)
             exchange_ = std::move(*started);
@@ -42,25 +46,50 @@ public:
 
     bool over() const { return over_; }
     Time deadline() const { return result_.task.until; }
-    void give_up() { end(Outcome::no_answer, "no answer in time"); }
+    void give_up() {
+        if (received_ > 0) return end(Outcome::no_verdict, "still answering");
+        end(Outcome::no_answer, "no answer in time");
+    }
     ChallengeResult take() { return std::move(result_); }
 
-    void on_head(const inference::ReplyHead& head) override { status_ = head.status; }
+    void on_head(const inference::ReplyHead& head) override {
+        status_ = head.status;
+        streams_ = inference::is_event_stream(head);
+        for (const auto& [name, value] : head.headers)
+            if (name == "x-planetserve-model-node") elsewhere_ = value != request_.node->hex();
+    }
     void on_body(ByteView bytes) override {
         if (over_) return;
-        if (bytes.size() > reply_limit - reply_.size()) return end(Outcome::not_signed, "the reply is too large");
-        append(reply_, bytes);
+        received_ += bytes.size();
+        if (received_ > (streams_ ? stream_limit : reply_limit)) return end_unsigned("the reply is too large");
+        if (streams_) {
+            auto fed = events_.feed(as_text(bytes), [this](std::string_view event) {
+                // All but the event that ends the answer are without it.
+                if (event.contains(signature_member)) reply_ = to_bytes(event);
+                return true;
+            });
+            if (!fed) return end_unsigned(fed.error().message);
+        } else {
+            append(reply_, bytes);
+        }
         exchange_->consumed(bytes.size());
     }
     void on_end() override { read(); }
-    void on_error(const Error& error) override { end(Outcome::no_answer, error.message); }
+    void on_error(const Error& error) override {
+        // Who has the text of a stream needs its end no more.
+        if (status_ == 200 && received_ > 0) return end_unsigned("broke off: " + error.message);
+        end(Outcome::no_answer, error.message);
+    }
 
 private:
+    static constexpr std::string_view signature_member = "\"signed_answer\"";
+
     void end(Outcome outcome, std::string why = {}) {
         if (std::exchange(over_, true)) return;
         result_.outcome = outcome;
         result_.why = std::move(why);
     }
+    void end_unsigned(std::string why) { end(elsewhere_ ? Outcome::no_verdict : Outcome::not_signed, std::move(why)); }
     void read() {
         if (over_) return;
         // Full, or without an engine: it had no answer to give.
@@ -68,15 +97,15 @@ private:
         auto reply = inference::parse_json(as_text(reply_), 64 << 20);
         auto hex = reply ? inference::text_of(inference::find(inference::find(&*reply, "planetserve"), "signed_answer"))
                          : std::nullopt;
-        if (!hex) return end(Outcome::not_signed, "the answer is not signed");
+        if (!hex && streams_) return end(Outcome::no_verdict, "the stream is not signed");
+        if (!hex) return end_unsigned("the answer is not signed");
         auto bytes = from_hex(*hex);
         auto answer = scoring::parse_signed_answer(bytes ? ByteView(*bytes) : ByteView());
-        if (!answer) return end(Outcome::not_signed, answer.error().message);
-        if (auto signature = scoring::verify(*answer); !signature)
-            return end(Outcome::not_signed, signature.error().message);
+        if (!answer) return end_unsigned(answer.error().message);
+        if (auto signature = scoring::verify(*answer); !signature) return end_unsigned(signature.error().message);
         if (answer->nonce != scoring::nonce_of(request_.id) || answer->request != crypto::sha256(request_.body) ||
             answer->model != request_.model)
-            return end(Outcome::not_signed, "what is signed is the answer to another request");
+            return end_unsigned("what is signed is the answer to another request");
         result_.answer = std::move(*answer);
         end(Outcome::answered);
     }
@@ -84,7 +113,11 @@ private:
     ChallengeResult result_;
     inference::Request request_;
     unsigned status_ = 0;
-    Bytes reply_;
+    bool streams_ = false;
+    bool elsewhere_ = false;  // another node than the asked one serves
+    std::size_t received_ = 0;
+    inference::EventStream events_;
+    Bytes reply_;  // of a stream, the event with the signature
     bool over_ = false;
     std::unique_ptr<inference::Exchange> exchange_;
 };
@@ -120,8 +153,10 @@ void Challenger::on_timer() {
         at = running_.erase(at);
     }
     while (running_.size() < at_once_ && !waiting_.empty() && waiting_.begin()->first <= now) {
-        auto asking = std::make_unique<Asking>(std::move(waiting_.begin()->second));
+        ChallengeTask task = std::move(waiting_.begin()->second);
         waiting_.erase(waiting_.begin());
+        if (task.until - now < task.least) continue;
+        auto asking = std::make_unique<Asking>(std::move(task));
         asking->start(*this);
         running_.emplace(next_number_++, std::move(asking));
     }

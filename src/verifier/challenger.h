@@ -23,9 +23,11 @@ struct ChallengeTask {
     std::string model;
     std::uint32_t index = 0;  // of the node's challenges in this epoch
     ChallengeSeed seed;
-    IdempotencyId id;  // of the request; its nonce follows from it
-    Time at{};         // when to ask
-    Time until{};      // after that there is no answer
+    IdempotencyId id;    // of the request; its nonce follows from it
+    Time at{};           // when to ask
+    Time until{};        // after that there is no answer
+    Duration least{};    // it is not asked, and nothing told of it, when its turn comes with less time than that
+    bool there = false;  // the node is to answer itself, as if it had answered the conversation so far
 };
 
 // What came of it.
@@ -33,8 +35,12 @@ enum class Outcome : std::uint8_t {
     // With an answer that a node signed: the one that was asked, or the one to which it handed the request on, as it
     // may with any request. It speaks of the one that signed.
     answered,
-    not_signed,  // an answer that nobody stands for, or that is to something else
+    // An answer of the asked node that nobody stands for, or that is to something else, or that it broke off.
+    not_signed,
     no_answer,
+    // Nothing to hold against the node: such an answer of another one, to which it handed the request on; a stream that
+    // came whole without a signature, as those of some models do; an answer that was still coming when time was over.
+    no_verdict,
 };
 std::string_view to_string(Outcome outcome);
 
@@ -50,9 +56,11 @@ class Challenger {
 public:
     using OnResult = std::function<void(ChallengeResult)>;
     static constexpr std::size_t reply_limit = 1 << 20;
+    static constexpr std::size_t stream_limit = 32 << 20;
     static constexpr std::size_t most_tasks = 4096;
-    // Requests at once: few where there are few nodes, which may share a machine.
-    static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 16, 1, 16); }
+    // Requests at once: few where there are few nodes, which may share a machine, and enough that one that is silent
+    // does not keep the others from being asked.
+    static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 2, 1, 16); }
 
     // The overlay outlives the challenger. on_result is told from within on_timer and must not
     // destroy the challenger.

@@ -41,7 +41,8 @@ protected:
                 random_.id<ChallengeSeed>(),
                 random_.id<IdempotencyId>(),
                 clock_.now() + after,
-                clock_.now() + after + 60s};
+                clock_.now() + after + 60s,
+                30s};
     }
     void reply(const std::string& body, unsigned status = 200) {
         auto [request, sink] = overlay_.asked.back();
@@ -140,15 +141,109 @@ TEST_F(Challenging, NoAnswerIsSaidToBeNone) {
     EXPECT_EQ(overlay_.open, 0);
 }
 
+TEST_F(Challenging, WhatIsLeftTooLittleTimeIsNotAskedNorToldOf) {
+    ASSERT_TRUE(challenger_.add(task()));
+    ASSERT_TRUE(challenger_.add(task()));
+    challenger_.on_timer();
+    ASSERT_EQ(overlay_.asked.size(), 1u) << "one at a time, as there are few";
+    clock_.run_for(31s);
+    reply("{}", 503);
+    challenger_.on_timer();
+    EXPECT_EQ(overlay_.asked.size(), 1u);
+    EXPECT_EQ(results_.size(), 1u);
+    EXPECT_EQ(challenger_.tasks(), 0u);
+}
+
+TEST_F(Challenging, SaysWhereTheAnswerIsWanted) {
+    auto there = task();
+    there.there = true;
+    ASSERT_TRUE(challenger_.add(there));
+    challenger_.on_timer();
+    EXPECT_TRUE(overlay_.asked.back().first.continues);
+}
+
 TEST_F(Challenging, IsBoundedAndForgets) {
     for (std::size_t i = 0; i < 40; ++i) ASSERT_TRUE(challenger_.add(task()));
     challenger_.on_timer();
-    EXPECT_EQ(overlay_.asked.size(), 2u);
+    EXPECT_EQ(overlay_.asked.size(), 16u);
     challenger_.clear();
     EXPECT_EQ(overlay_.open, 0);
     EXPECT_TRUE(results_.empty());
     for (std::size_t i = 0; i < Challenger::most_tasks; ++i) ASSERT_TRUE(challenger_.add(task(1h)));
     EXPECT_EQ(challenger_.add(task()).error().code, ErrorCode::exhausted);
+}
+
+TEST_F(Challenging, AStreamIsSignedInOneOfItsEvents) {
+    for (int kind = 0; kind < 4; ++kind) {
+        ASSERT_TRUE(challenger_.add(task()));
+        challenger_.on_timer();
+        auto signed_answer = answer();
+        scoring::sign(signed_answer, node_);
+        std::string end =
+            R"({"choices":[],"planetserve":{"signed_answer":")" + to_hex(scoring::serialise(signed_answer)) + R"("}})";
+        if (kind == 1) end = R"({"choices":[]})";
+        auto sink = overlay_.asked.back().second;
+        std::vector<std::pair<std::string, std::string>> headers{{"content-type", "text/event-stream"}};
+        if (kind == 2) headers.emplace_back("x-planetserve-model-node", other_.id().hex());
+        if (kind == 2) end = "{}";
+        sink->on_head({200, headers});
+        for (int i = 0; i < 3000; ++i)
+            sink->on_body(as_bytes("data: {\"choices\":[]," + std::string(400, ' ') + "}\n\n"));
+        if (kind == 3)
+            sink->on_body(Bytes(2 << 20, 'x'));
+        else
+            sink->on_body(as_bytes("data: " + end + "\n\ndata: [DONE]\n\n"));
+        sink->on_end();
+        challenger_.on_timer();
+        constexpr Outcome expected[] = {Outcome::answered, Outcome::no_verdict, Outcome::no_verdict,
+                                        Outcome::not_signed};
+        EXPECT_EQ(last().outcome, expected[kind]) << kind << last().why;
+    }
+}
+
+TEST_F(Challenging, AnAnswerThatBreaksOffIsNotSigned) {
+    for (bool began : {true, false}) {
+        ASSERT_TRUE(challenger_.add(task()));
+        challenger_.on_timer();
+        auto sink = overlay_.asked.back().second;
+        if (began) sink->on_head({200, {{"content-type", "text/event-stream"}}});
+        if (began) sink->on_body(as_bytes("data: {}\n\n"));
+        sink->on_error({ErrorCode::unavailable, "gone"});
+        challenger_.on_timer();
+        EXPECT_EQ(last().outcome, began ? Outcome::not_signed : Outcome::no_answer);
+    }
+}
+
+// In the shares that docs/protocols/verification.md names.
+TEST(Challenge, TakesTheFormsOfUsersRequests) {
+    SeededRandom random(3);
+    int streamed = 0;
+    int plain = 0;
+    int unlimited = 0;
+    int bare = 0;
+    constexpr int count = 4000;
+    for (int i = 0; i < count; ++i) {
+        auto challenge = make_challenge(random.id<ChallengeSeed>(), "m");
+        auto body = json::parse(challenge.body).as_object();
+        const auto* temperature = body.if_contains("temperature");
+        EXPECT_EQ(body.contains("stream"), challenge.streamed);
+        EXPECT_EQ(challenge.profile.temperature, temperature ? temperature->to_number<float>() : 0.8F);
+        EXPECT_EQ(challenge.profile.top_p, body.contains("top_p") ? body.at("top_p").to_number<float>() : 0.95F);
+        EXPECT_EQ(challenge.profile.min_p, body.contains("min_p") ? body.at("min_p").to_number<float>() : 0.05F);
+        EXPECT_EQ(challenge.profile.top_k, 40U);
+        EXPECT_FALSE(challenge.profile.seed);
+        streamed += challenge.streamed;
+        plain += temperature == nullptr;
+        unlimited += challenge.profile.max_tokens == 0;
+        bare += challenge.streamed && temperature == nullptr && challenge.profile.max_tokens == 0;
+        const bool renamed = body.contains("max_completion_tokens");
+        const auto* limit = body.if_contains(renamed ? "max_completion_tokens" : "max_tokens");
+        EXPECT_EQ(limit ? limit->as_int64() : 0, challenge.profile.max_tokens);
+    }
+    EXPECT_NEAR(streamed, count / 2, 200);
+    EXPECT_NEAR(plain, 3 * count / 8, 200);
+    EXPECT_NEAR(unlimited, 0.27 * count, 200);
+    EXPECT_GT(bare, count / 25);
 }
 
 TEST(Challenge, IsTheSameForASeedAndSeldomForAnother) {
@@ -161,7 +256,6 @@ TEST(Challenge, IsTheSameForASeedAndSeldomForAnother) {
         EXPECT_TRUE(scoring::scorable(challenge.profile));
         auto body = json::parse(challenge.body);
         EXPECT_EQ(json::serialize(body.at("messages")), challenge.messages);
-        EXPECT_EQ(body.at("max_tokens").as_int64(), challenge.profile.max_tokens);
         EXPECT_EQ(challenge.messages.find("{}"), std::string::npos);
         bodies.insert(challenge.body);
     }

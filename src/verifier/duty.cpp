@@ -90,14 +90,16 @@ void Duty::draw_ahead(const Verification& state) {
 void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
     const UnixTime now = clock_.unix_now();
     const auto& epoch = state.epoch();
-    if (epoch.report || epoch.leader(state.schedule().turn(epoch.number, now)) != identity_.id()) return;
+    // Who is to be challenged is known with the first block after drawing; without it all would be.
+    if (!epoch.frozen || epoch.report) return;
+    if (epoch.leader(state.schedule().turn(epoch.number, now)) != identity_.id()) return;
     if (!work_.plan_proof) {
         work_.plan_proof = crypto::vrf_prove(identity_, state.alpha(Purpose::plan));
         auto plan = epoch.plan_of(*crypto::vrf_proof_to_hash(*work_.plan_proof), state.parameters());
         std::vector<ModelNodeEntry> chosen;
         for (const ModelNodeEntry& node : model_nodes)
             if (plan.challenged(node.id) && !node.models.empty()) chosen.push_back(node);
-        ask(plan, chosen, plan.challenges, state.schedule().next_change(epoch.number, now) - now);
+        ask(plan, chosen, state.schedule().next_change(epoch.number, now) - now, false);
     }
     if (!asked_all()) return;
     keep_transcript(epoch.number);
@@ -113,30 +115,38 @@ void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>&
             if (std::ranges::binary_search(epoch.report->unanswered, node.id) && !node.models.empty())
                 chosen.push_back(node);
         const UnixTime now = clock_.unix_now();
-        ask(*plan_, chosen, 1, state.schedule().next_change(epoch.number, now) - now);
+        ask(*plan_, chosen, state.schedule().next_change(epoch.number, now) - now, true);
     }
     if (asked_all()) say("recheck", verification::Recheck{*work_.unanswered});
 }
 
 // Spread over the first half of the time there is, as users ask. What is not answered after three quarters of it is not
-// waited for, so that a block can still take the report.
-void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes,
-               std::uint32_t challenges, Duration time) {
+// waited for, so that a block can still take the report. A second verifier wants the node's own answer, under an id of
+// its own: the one to which the node handed the first request may be why there was none.
+void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
+               bool again) {
     const Time now = clock_.now();
     work_.asking = true;
     work_.results.clear();
-    work_.asked.clear();
+    work_.answered.clear();
+    work_.no_answer.clear();
+    work_.not_signed.clear();
     work_.expected = 0;
     work_.ask_until = now + time * 3 / 4;
     for (const ModelNodeEntry& node : nodes)
-        for (std::uint32_t index = 0; index < challenges; ++index) {
+        for (std::uint32_t index = 0; index < plan.challenges; ++index) {
             auto seed = plan.prompt_seed(node.id, index);
             auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>((time / 2).count())));
-            ChallengeTask task{
-                node.id,        std::string(model_of(node, seed)), index, seed, request_id(seed), now + after,
-                work_.ask_until};
+            ChallengeTask task{.node = node.id,
+                               .model = std::string(model_of(node, seed)),
+                               .index = index,
+                               .seed = seed,
+                               .id = again ? recheck_id(seed) : request_id(seed),
+                               .at = now + after,
+                               .until = work_.ask_until,
+                               .least = time / 4,
+                               .there = again};
             if (!challenger_.add(std::move(task))) return;
-            work_.asked.insert(node.id);
             ++work_.expected;
         }
 }
@@ -148,6 +158,9 @@ void Duty::on_result(ChallengeResult result) {
     else
         counters_.last_failure = "node " + result.task.node.brief() + ": " + std::string(to_string(result.outcome)) +
                                  (result.why.empty() ? "" : ", " + result.why);
+    if (result.outcome == Outcome::answered) work_.answered.insert(result.task.node);
+    if (result.outcome == Outcome::no_answer) work_.no_answer.insert(result.task.node);
+    if (result.outcome == Outcome::not_signed) work_.not_signed.insert(result.task.node);
     TranscriptEntry entry{result.task.node, result.task.index, result.task.model, std::move(result.answer)};
     work_.results.insert_or_assign({entry.asked, entry.index}, std::move(entry));
     next_ = clock_.now();
@@ -156,9 +169,9 @@ void Duty::on_result(ChallengeResult result) {
 bool Duty::asked_all() {
     if (work_.unanswered) return true;
     if (work_.results.size() < work_.expected && clock_.now() < work_.ask_until) return false;
-    std::set<NodeId> silent = work_.asked;
-    for (const auto& [place, entry] : work_.results)
-        if (entry.answer) silent.erase(place.first);
+    // A node that was not asked, since others took their time, is not silent.
+    std::set<NodeId> silent = work_.not_signed;
+    std::ranges::set_difference(work_.no_answer, work_.answered, std::inserter(silent, silent.end()));
     work_.unanswered.emplace(silent.begin(), silent.end());
     return true;
 }

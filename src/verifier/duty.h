@@ -75,8 +75,10 @@ private:
         std::optional<crypto::VrfProof> plan_proof;
         bool asking = false;
         Time ask_until{};
-        std::set<NodeId> asked;
         std::map<std::pair<NodeId, std::uint32_t>, TranscriptEntry> results;
+        std::set<NodeId> answered;    // nodes that signed an answer
+        std::set<NodeId> no_answer;   // that gave none to a challenge
+        std::set<NodeId> not_signed;  // that do not stand for one
         std::size_t expected = 0;
         std::optional<std::vector<NodeId>> unanswered;  // once all was asked
         // As a voter.
@@ -94,10 +96,11 @@ private:
     void commit(const verification::Verification& state);
     void reveal(const verification::Verification& state);
 
-    void ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes,
-             std::uint32_t challenges, Duration time);
+    void ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
+             bool again);
     void on_result(ChallengeResult result);
-    // True once all answers came or are not waited for any more; then it is known who gave none.
+    // True once all answers came or are not waited for any more; then it is known who gave none. One that does not
+    // stand for what it says in some form of request gave none, whatever it says in others.
     bool asked_all();
     void keep_transcript(std::uint64_t epoch);
     // Once, and again after a while.

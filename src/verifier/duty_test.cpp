@@ -26,7 +26,17 @@ struct ModelNode {
     crypto::Identity identity;
     Millionths credit = one;  // what its answers are worth
     bool answers = true;
+    bool hands_on = false;  // what it may hand on, to where it is lost
+    // Which requests it answers by something cheaper, or does not sign.
+    std::function<bool(const json::object&)> cheats_on = {};
+    bool signs_cheats = true;
 };
+
+bool cheats(const ModelNode& node, std::string_view body) {
+    return node.cheats_on && node.cheats_on(json::parse(body).as_object());
+}
+bool is_streamed(const json::object& request) { return request.contains("stream"); }
+bool is_plain(const json::object& request) { return !request.contains("temperature"); }
 
 // Answers each request for a node in 300 ms, as that node.
 class FakeOverlay final : public inference::Service {
@@ -44,7 +54,7 @@ public:
         auto node =
             std::ranges::find(nodes_, *request.node, [](const ModelNode& known) { return known.identity.id(); });
         ++asked;
-        if (node != nodes_.end() && node->answers) {
+        if (node != nodes_.end() && node->answers && (request.continues || !node->hands_on)) {
             scoring::SignedAnswer answer{.model = request.model,
                                          .nonce = scoring::nonce_of(request.id),
                                          .request = crypto::sha256(request.body),
@@ -52,9 +62,12 @@ public:
             scoring::sign(answer, node->identity);
             json::object signed_answer{{"signed_answer", to_hex(scoring::serialise(answer))}};
             std::string body = json::serialize(json::object{{"planetserve", signed_answer}});
-            clock_.after(300ms, [alive = handle->alive, &sink, body] {
+            if (!node->signs_cheats && cheats(*node, as_text(request.body))) body = R"({"choices":[]})";
+            const bool streamed = is_streamed(json::parse(as_text(request.body)).as_object());
+            if (streamed) body = "data: " + body + "\n\ndata: [DONE]\n\n";
+            clock_.after(300ms, [alive = handle->alive, &sink, body, streamed] {
                 if (!*alive) return;
-                sink.on_head({200, {{"content-type", "application/json"}}});
+                sink.on_head({200, {{"content-type", streamed ? "text/event-stream" : "application/json"}}});
                 sink.on_body(as_bytes(body));
                 sink.on_end();
             });
@@ -92,9 +105,15 @@ protected:
             std::map<NodeId, verification::Score> scores;
             for (const auto& exhibit : exhibits)
                 for (const ModelNode& node : committee.models_)
-                    if (exhibit.answer.node == node.identity.id())
-                        scores[node.identity.id()] = {node.identity.id(), verification::Outcome::credit,
-                                                      opinion ? *opinion : node.credit};
+                    if (exhibit.answer.node == node.identity.id()) {
+                        // Answers are pooled, and tokens that are not the model's show in any company.
+                        auto& score = scores
+                                          .try_emplace(node.identity.id(), node.identity.id(),
+                                                       verification::Outcome::credit, node.credit)
+                                          .first->second;
+                        if (cheats(node, exhibit.challenge.body)) score.credit = 0;
+                        if (opinion) score.credit = *opinion;
+                    }
             std::vector<verification::Score> list;
             for (const auto& [id, score] : scores) list.push_back(score);
             later(500ms, [epoch, list](Duty& own) { own.on_scores(epoch, list); });
@@ -110,11 +129,12 @@ protected:
         std::unique_ptr<Duty> duty;          // null while it is down
         std::function<void(Bytes&)> change;  // of what it says
         std::optional<Millionths> opinion;   // of everybody, whatever they answered
+        bool restless = false;               // looks at the time between blocks too
     };
 
     void make(std::size_t verifiers, std::size_t models) {
         parameters_.epoch_ms = 20'000;
-        parameters_.draw_ms = 2'000;
+        parameters_.draw_ms = draw_ms_;
         parameters_.leader_ms = 4'000;
         parameters_.leaders = 2;
         parameters_.recheck_ms = 3'000;
@@ -142,8 +162,11 @@ protected:
         state_->commit();
         std::vector<ModelNodeEntry> entries;
         for (const ModelNode& node : models_) entries.push_back({node.identity.id(), {"m"}});
-        for (auto& node : nodes_)
+        for (auto& node : nodes_) {
             if (node->duty) node->duty->update(*state_, entries);
+            for (Duration after = block_time / 10; node->restless && after < block_time; after += block_time / 10)
+                node->later(after, [this, entries](Duty& own) { own.update(*state_, entries); });
+        }
         if (at_block_) at_block_();
         clock_.after(block_time, [this] { make_block(); });
     }
@@ -165,6 +188,7 @@ protected:
     EventQueue clock_;
     verification::Chain chain_{"test", {}, {}};
     verification::Parameters parameters_;
+    std::int64_t draw_ms_ = 2'000;
     std::vector<ModelNode> models_;
     FakeOverlay overlay_{clock_, models_};
     std::vector<std::unique_ptr<Node>> nodes_;
@@ -217,6 +241,35 @@ TEST_F(Committee, OneThatAnswersTheSecondVerifierKeepsIt) {
     EXPECT_TRUE(trusted(1));
 }
 
+TEST_F(Committee, OneWhoseHandedOnRequestsAreLostElsewhereKeepsIt) {
+    make(4, 4);
+    models_[1].hands_on = true;
+    run_epochs(6);
+    EXPECT_EQ(scores(1), 0u);
+    EXPECT_TRUE(trusted(1));
+}
+
+// Challenges come in all forms of requests, so there is none in which it pays to cheat.
+TEST_F(Committee, OneThatCheatsInOneFormOfRequestsIsFoundOut) {
+    make(4, 5);
+    models_[0].cheats_on = is_streamed;
+    models_[1].cheats_on = is_plain;
+    models_[2].cheats_on = [](const json::object& request) { return is_streamed(request) && is_plain(request); };
+    models_[3].cheats_on = [](const json::object& request) { return !is_streamed(request); };
+    models_[3].signs_cheats = false;
+    std::array<int, 5> untrusted{};
+    for (int epoch = 0; epoch < 40; ++epoch) {
+        run_epochs(1);
+        for (std::size_t model = 0; model < 5; ++model) untrusted[model] += !trusted(model);
+    }
+    EXPECT_GT(untrusted[0], 20);
+    EXPECT_GT(untrusted[1], 15);
+    EXPECT_GT(untrusted[2], 5);
+    EXPECT_GT(untrusted[3], 15);
+    EXPECT_EQ(untrusted[4], 0);
+    EXPECT_EQ(refused_, std::vector<std::string>());
+}
+
 TEST_F(Committee, EarnsItsWayBack) {
     make(4, 4);
     models_[3].credit = 0;
@@ -263,6 +316,21 @@ TEST_F(Committee, ALeaderOffThePlanIsNotFollowed) {
         };
     run_epochs(5);
     EXPECT_EQ(reputation(0), before);
+}
+
+// Nodes look at the clock more often than there are blocks, and whom to challenge is known with a block only.
+TEST_F(Committee, ALeaderAsksNobodyBeforeThePlanIsKnown) {
+    parameters_.nodes_per_epoch = 2;
+    draw_ms_ = 2'100;  // no block comes just then
+    make(4, 8);
+    for (auto& node : nodes_) node->restless = true;
+    run_epochs(10);
+    std::uint64_t all = 0;
+    for (std::size_t model = 0; model < 8; ++model) all += scores(model);
+    EXPECT_GE(all, 8u);
+    EXPECT_LE(all, 45u) << "2 of 8 an epoch on average";
+    EXPECT_EQ(refused_, std::vector<std::string>());
+    for (const auto& node : nodes_) EXPECT_EQ(node->duty->problem(), "");
 }
 
 class Restart : public Committee, public testing::WithParamInterface<Phase> {};

@@ -10,6 +10,13 @@ std::unexpected<Error> malformed(std::string what) {
     return fail(ErrorCode::malformed, "transcript: " + std::move(what));
 }
 
+IdempotencyId id_of(std::string_view purpose, const ChallengeSeed& seed) {
+    auto digest = crypto::sha256({as_bytes(purpose), seed.bytes()});
+    IdempotencyId id;
+    std::copy_n(digest.begin(), IdempotencyId::size, id.value.begin());
+    return id;
+}
+
 auto place(const TranscriptEntry& entry) { return std::pair(entry.asked, entry.index); }
 
 }  // namespace
@@ -66,12 +73,9 @@ crypto::Digest digest_of(ByteView serialised) {
     return crypto::sha256({as_bytes("planetserve transcript v1"), serialised});
 }
 
-IdempotencyId request_id(const ChallengeSeed& seed) {
-    auto digest = crypto::sha256({as_bytes("planetserve challenge request v1"), seed.bytes()});
-    IdempotencyId id;
-    std::copy_n(digest.begin(), IdempotencyId::size, id.value.begin());
-    return id;
-}
+IdempotencyId request_id(const ChallengeSeed& seed) { return id_of("planetserve challenge request v1", seed); }
+
+IdempotencyId recheck_id(const ChallengeSeed& seed) { return id_of("planetserve recheck request v1", seed); }
 
 Status check(const Transcript& transcript, const verification::ChallengePlan& plan) {
     for (const TranscriptEntry& entry : transcript.entries) {

@@ -38,6 +38,8 @@ crypto::Digest digest_of(ByteView serialised);
 
 // The id of the request that puts a challenge, from which its nonce follows: nobody can choose it.
 IdempotencyId request_id(const ChallengeSeed& seed);
+// The same of the request by which a second verifier asks who gave the leader no answer.
+IdempotencyId recheck_id(const ChallengeSeed& seed);
 
 // Whether the entries are those of the plan and the answers what they have to be: to the challenge that the plan asks
 // for, with its nonce, signed by a node of the network.

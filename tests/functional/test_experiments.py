@@ -1,4 +1,4 @@
-"""Every experiment that needs no servers, from one command."""
+"""The experiments: all that need no servers from one command, and one that starts a network of its own."""
 
 import json
 import subprocess
@@ -46,3 +46,14 @@ def test_wrong_options_are_named(tmp_path):
     assert "--k 5 is more than --n 4" in refused("confidentiality", "--k", "5")
     assert "no-such-file" in refused("clove-latency", "--trace", "no-such-file")
     assert 'no experiment "nonsense"' in refused("nonsense")
+
+
+@pytest.mark.timeout(300)
+def test_a_live_experiment_brings_its_own_network(tmp_path):
+    done = subprocess.run([EVAL, "ablation", "--live", "--rate", "1", "--engines", "2", "--live-requests", "6", "--live-tools", "2", "--out", tmp_path],
+                          capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    for arm in ("round_robin", "hr_tree_and_load", "ours"):
+        assert summary[f"{arm}_requests"] == 6 and summary[f"{arm}_errors"] == 0, summary
+    assert summary["ours_cached_share"] > 0, summary

@@ -30,8 +30,10 @@ Result<std::vector<TokenId>> token_list(const json::value* value) {
 
 void bind_sampling(json::object& request, const scoring::SamplingProfile& profile, const scoring::Nonce& nonce) {
     request["seed"] = scoring::seed_of(profile, nonce);
-    request["samplers"] = json::array{"top_k", "temperature"};
+    request["samplers"] = json::array{"top_k", "top_p", "min_p", "temperature"};
     request["top_k"] = profile.top_k;
+    request["top_p"] = profile.top_p;
+    request["min_p"] = profile.min_p;
     request["temperature"] = profile.temperature;
     if (profile.max_tokens > 0) request["max_tokens"] = profile.max_tokens;
 }

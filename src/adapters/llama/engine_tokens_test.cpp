@@ -42,8 +42,9 @@ TEST(EngineTokens, BindsTheSampler) {
     bind_sampling(request, {.temperature = 0.5F, .top_k = 20, .seed = 0xfffffffe, .max_tokens = 9}, {});
     ask_for_tokens(request);
     EXPECT_EQ(boost::json::serialize(request),
-              R"({"messages":[],"temperature":5E-1,"seed":4294967294,"samplers":["top_k","temperature"],"top_k":20,)"
-              R"("max_tokens":9,"return_tokens":true,"verbose":true})");
+              R"({"messages":[],"temperature":5E-1,"seed":4294967294,"samplers":["top_k","top_p","min_p",)"
+              R"("temperature"],"top_k":20,"top_p":1E0,"min_p":0E0,"max_tokens":9,"return_tokens":true,)"
+              R"("verbose":true})");
 }
 
 TEST(EngineTokens, PromptsAsTokens) {

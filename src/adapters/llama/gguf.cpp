@@ -32,7 +32,10 @@ class Head {
 public:
     explicit Head(const std::filesystem::path& file) : in_(file, std::ios::binary) {}
 
-    Status read() {
+    // The model's shape comes before its vocabulary, which is most of the head.
+    enum class Until : std::uint8_t { vocabulary, end };
+
+    Status read(Until until) {
         if (!in_) return fail(ErrorCode::io, "the file cannot be opened");
         auto magic = number<std::uint32_t>();
         auto version = number<std::uint32_t>();
@@ -42,8 +45,7 @@ public:
         if (keys > most_keys) return broken("too many keys");
         for (std::uint64_t i = 0; i < keys; ++i) {
             std::string key = text(longest_key);
-            // The model's shape comes before its vocabulary, which is most of the head.
-            if (!in_ || key.starts_with("tokenizer.")) break;
+            if (!in_ || (until == Until::vocabulary && key.starts_with("tokenizer."))) break;
             if (!read_value(key)) return broken("a value of " + key.substr(0, 100));
         }
         return {};
@@ -71,7 +73,14 @@ private:
         in_.read(value.data(), static_cast<std::streamsize>(size));
         return value;
     }
-    void skip(std::uint64_t bytes) { in_.seekg(static_cast<std::streamoff>(bytes), std::ios::cur); }
+    void skip(std::uint64_t bytes) {
+        // A word of the vocabulary lies in the buffer already, which a seek would empty.
+        constexpr std::uint64_t near = 4096;
+        if (bytes < near)
+            in_.ignore(static_cast<std::streamsize>(bytes));
+        else
+            in_.seekg(static_cast<std::streamoff>(bytes), std::ios::cur);
+    }
 
     std::uint64_t whole(std::uint32_t type) {
         switch (type) {
@@ -122,7 +131,7 @@ private:
 
 Result<std::uint64_t> kv_bytes_per_token(const std::filesystem::path& file) {
     Head head(file);
-    if (auto read = head.read(); !read) return std::unexpected(read.error());
+    if (auto read = head.read(Head::Until::vocabulary); !read) return std::unexpected(read.error());
     const std::string prefix = head.architecture() + ".";
     auto layers = head.numbers(prefix + "block_count");
     auto heads = head.numbers(prefix + "attention.head_count");
@@ -152,6 +161,16 @@ Result<std::uint64_t> kv_bytes_per_token(const std::filesystem::path& file) {
     }
     if (bytes == 0) return broken("a model without a KV cache");
     return bytes;
+}
+
+Result<std::uint32_t> end_token(const std::filesystem::path& file) {
+    Head head(file);
+    if (auto read = head.read(Head::Until::end); !read) return std::unexpected(read.error());
+    auto token = head.numbers("tokenizer.ggml.eot_token_id");
+    if (!token) token = head.numbers("tokenizer.ggml.eos_token_id");
+    if (!token) return std::unexpected(token.error());
+    if (token->front() > 0x7fffffff) return broken("the token that ends a text");
+    return static_cast<std::uint32_t>(token->front());
 }
 
 }  // namespace planetserve::adapters

@@ -1,4 +1,4 @@
-// What a GGUF file says of its model's KV cache (the format: ggml/docs/gguf.md).
+// What a GGUF file says of its model's KV cache and vocabulary (the format: ggml/docs/gguf.md).
 #pragma once
 
 #include <cstdint>
@@ -12,5 +12,9 @@ namespace planetserve::adapters {
 // default: over all layers, heads of keys and values times their lengths. Reads the beginning of the file only.
 // Errors: io; malformed: no GGUF file of version 2 or 3, or one that lacks what is needed, which is named.
 Result<std::uint64_t> kv_bytes_per_token(const std::filesystem::path& file);
+
+// The token by which the model ends what it says: of a turn where the file names one, else of a text. Reads past the
+// whole vocabulary. Errors as above.
+Result<std::uint32_t> end_token(const std::filesystem::path& file);
 
 }  // namespace planetserve::adapters

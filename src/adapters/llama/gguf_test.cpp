@@ -107,5 +107,36 @@ TEST_F(Gguf, NeverFailsOtherwiseWhateverTheBytes) {
     }
 }
 
+TEST_F(Gguf, TellsTheTokenThatEndsAText) {
+    auto vocabulary = [this] {
+        small_model();
+        text("tokenizer.ggml.tokens");
+        put<std::uint32_t>(9);  // a list
+        put<std::uint32_t>(8);  // of texts
+        put<std::uint64_t>(3);
+        for (const char* word : {"a", "longer", ""}) text(word);
+    };
+    auto end = [this] {
+        std::ofstream(file_, std::ios::binary) << bytes_;
+        return end_token(file_);
+    };
+    const std::string head = bytes_;
+    put<std::uint64_t>(8);
+    vocabulary();
+    number("tokenizer.ggml.eos_token_id", 2);
+    number("tokenizer.ggml.eot_token_id", 107);
+    EXPECT_EQ(end().value(), 107U);
+    bytes_ = head;
+    put<std::uint64_t>(7);
+    vocabulary();
+    number("tokenizer.ggml.eos_token_id", 2);
+    EXPECT_EQ(end().value(), 2U);
+    bytes_ = head;
+    put<std::uint64_t>(6);
+    vocabulary();
+    EXPECT_EQ(end().error().code, ErrorCode::malformed);
+    EXPECT_TRUE(read());
+}
+
 }  // namespace
 }  // namespace planetserve::adapters

@@ -151,6 +151,8 @@ private:
                                       std::to_string(http_threads),
                                       "--cache-ram",
                                       std::to_string(options_.cache_mib),
+                                      "-fa",
+                                      options_.flash_attention ? "on" : "off",
                                       "--metrics",
                                       "--no-webui"};
         argv.insert(argv.end(), options_.extra_arguments.begin(), options_.extra_arguments.end());

@@ -1,5 +1,6 @@
 #include "adapters/scorer/judge.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cstdio>
 
@@ -12,9 +13,8 @@ constexpr std::uint32_t candidates = 128;
 // Nodes whose answers are too short to judge yet.
 constexpr std::size_t most_pools = 4096;
 
-scoring::ScoredText text_of(const std::vector<scoring::Position>& positions, const scoring::SignedAnswer& answer) {
-    return {.positions = positions, .finish = answer.finish};
-}
+// Of an answer without a limit, so many tokens from the beginning are scored.
+constexpr std::size_t most_scored = 256;
 
 std::string in_words(const scoring::Credit& credit, const scoring::Statistics& statistics) {
     char text[200];
@@ -33,11 +33,21 @@ struct Judge::Job {
         std::vector<scoring::TokenId> prompt = {};
         std::vector<scoring::Position> positions = {};
         bool failed = false;
+        bool by_steps = false;  // fed token by token
+
+        // Tokens that no model of this vocabulary draws leave no positions: an answer without a sound end.
+        scoring::AnswerScore score() const {
+            const std::size_t unscored = positions.empty() ? 0 : exhibit.answer.tokens.size() - positions.size();
+            return scoring::score_answer(
+                {.positions = positions, .finish = exhibit.answer.finish, .unscored = unscored},
+                exhibit.challenge.profile, exhibit.answer.nonce);
+        }
     };
 
     std::uint64_t epoch = 0;
     std::vector<Item> items;
     std::size_t next = 0;  // to be tokenised
+    bool again = false;    // only those that are fed by steps are, now
     std::string problem;
 };
 
@@ -86,7 +96,7 @@ void Judge::run_passes(const std::shared_ptr<Job>& job) {
     worker_ = std::jthread([this, job, models = models_](std::stop_token stop) {
         std::map<std::string, std::vector<Job::Item*>> by_model;
         for (Job::Item& item : job->items)
-            if (!item.failed) by_model[item.exhibit.answer.model].push_back(&item);
+            if (!item.failed && item.by_steps == job->again) by_model[item.exhibit.answer.model].push_back(&item);
         for (auto& [name, items] : by_model) {
             // Only this thread, of which there is one at a time, touches them.
             auto& scorer = scorers_[name];
@@ -101,8 +111,11 @@ void Judge::run_passes(const std::shared_ptr<Job>& job) {
                 // One by one: an answer that cannot be fed, which is its node's doing, must not spoil the others'.
                 item->failed = scorer == nullptr;
                 if (item->failed || item->exhibit.answer.tokens.empty()) continue;
-                PromptAndAnswer one{item->prompt, item->exhibit.answer.tokens};
-                auto scored = scorer->score({&one, 1}, candidates, stop);
+                const auto& tokens = item->exhibit.answer.tokens;
+                const auto end = tokens.begin() + static_cast<std::ptrdiff_t>(std::min(tokens.size(), most_scored));
+                PromptAndAnswer one{item->prompt, {tokens.begin(), end}};
+                auto scored =
+                    scorer->score({&one, 1}, candidates, item->by_steps ? Feeding::steps : Feeding::blocks, stop);
                 if (stop.stop_requested()) return;
                 if (scored) item->positions = std::move(scored->front());
             }
@@ -111,8 +124,31 @@ void Judge::run_passes(const std::shared_ptr<Job>& job) {
     });
 }
 
+bool Judge::leaves_doubts(Job& job) const {
+    std::map<NodeId, scoring::Pool> pools;
+    for (const Job::Item& item : job.items) {
+        if (item.failed) continue;
+        const NodeId& node = item.exhibit.answer.node;
+        auto known = pools_.find(node);
+        pools.try_emplace(node, known == pools_.end() ? scoring::Pool() : known->second)
+            .first->second.add(item.score());
+    }
+    bool any = false;
+    for (Job::Item& item : job.items) {
+        if (item.failed) continue;
+        auto credit = scoring::credit_of(pools.at(item.exhibit.answer.node).statistics(), calibration_);
+        item.by_steps = credit.grounds != scoring::Grounds::inconclusive && credit.value < 1;
+        any = any || item.by_steps;
+    }
+    return any;
+}
+
 void Judge::finish(const std::shared_ptr<Job>& job) {
     if (job != job_) return;
+    if (!job->again && leaves_doubts(*job)) {
+        job->again = true;
+        return run_passes(job);
+    }
     problem_ = job->problem;
     std::map<NodeId, verification::Score> scores;
     for (const Job::Item& item : job->items) {
@@ -121,11 +157,8 @@ void Judge::finish(const std::shared_ptr<Job>& job) {
             scores[answer.node] = {answer.node, verification::Outcome::inconclusive, 0};
             continue;
         }
-        // Tokens that no model of this vocabulary draws leave no positions: an answer without a sound end.
-        auto score =
-            scoring::score_answer(text_of(item.positions, answer), item.exhibit.challenge.profile, answer.nonce);
         if (pools_.size() >= most_pools && !pools_.contains(answer.node)) pools_.erase(pools_.begin());
-        pools_[answer.node].add(score);
+        pools_[answer.node].add(item.score());
         scores.try_emplace(answer.node, verification::Score{answer.node, verification::Outcome::inconclusive, 0});
     }
     for (auto& [node, score] : scores) {

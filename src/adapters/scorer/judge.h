@@ -49,6 +49,9 @@ private:
 
     void tokenize_next(const std::shared_ptr<Job>& job);
     void run_passes(const std::shared_ptr<Job>& job);
+    // Whether a node has less than the full credit by what was fed in blocks, whose noise may be why: its answers are
+    // marked to be fed by steps.
+    bool leaves_doubts(Job& job) const;
     void finish(const std::shared_ptr<Job>& job);
 
     boost::asio::io_context& context_;

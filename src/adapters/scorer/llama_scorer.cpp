@@ -39,6 +39,9 @@ void start_backend() {
     });
 }
 
+// Tokens of one prompt that an engine computes at once: its default micro-batch.
+constexpr std::uint32_t engine_block = 512;
+
 // One batch of tokens of several sequences.
 class Batch {
 public:
@@ -95,8 +98,7 @@ struct LlamaScorer::Engine {
     const llama_vocab* vocabulary = nullptr;
     std::uint32_t tokens = 0;  // of the vocabulary
     std::uint32_t sequences = 0;
-    std::uint32_t batch_size = 0;
-    std::uint32_t micro_batch = 0;
+    std::uint32_t asked_at_once = 0;   // positions in a batch
     std::vector<std::size_t> lengths;  // of sequences that extend() goes on with
     std::vector<TokenId> suppressed;   // the engine never draws them
     std::stop_token stop;
@@ -138,40 +140,79 @@ struct LlamaScorer::Engine {
 
     Position position(std::int32_t row, TokenId emitted, std::uint32_t top_k) const {
         auto values = logits(row);
-        return {.emitted = emitted,
-                .candidates = likeliest(values, top_k),
-                .log_probability = log_softmax(values, number(emitted)),
-                .ends_text = llama_vocab_is_eog(vocabulary, static_cast<llama_token>(number(emitted)))};
+        Position position{.emitted = emitted,
+                          .candidates = likeliest(values, top_k),
+                          .log_probability = log_softmax(values, number(emitted)),
+                          .ends_text = ends_text(emitted)};
+        if (!position.ends_text) return position;
+        for (const scoring::Candidate& candidate : position.candidates)
+            if (candidate.token != emitted && ends_text(candidate.token))
+                position.other_ends.push_back(candidate.token);
+        return position;
+    }
+    bool ends_text(TokenId token) const {
+        return llama_vocab_is_eog(vocabulary, static_cast<llama_token>(number(token)));
     }
 
-    // Feeds them side by side: of each, an equal part of every batch.
-    Status run(std::vector<Feed>& feeds, std::uint32_t top_k) {
+    // A batch being put together, and what is asked of it.
+    struct Round {
         struct Asked {
             std::int32_t row;
             Feed* of;
             TokenId emitted;
         };
-        Batch batch(batch_size);
-        std::vector<Asked> asked;
+        Batch batch;
+        std::vector<Asked> asked = {};
+
+        void take(Feed& feed, std::size_t sequence) {
+            bool ask = feed.asked();
+            std::int32_t row = batch.add(feed.token(), feed.fed, static_cast<std::uint32_t>(sequence), ask);
+            ++feed.fed;
+            if (ask) asked.push_back({row, &feed, feed.text->answer[feed.fed - feed.text->prompt.size()]});
+        }
+    };
+
+    Status decode(Round& round, std::uint32_t top_k) {
+        if (Status decoded = decode(round.batch); !decoded) return decoded;
+        for (const auto& one : round.asked) one.of->into->push_back(position(one.row, one.emitted, top_k));
+        round.batch.clear();
+        round.asked.clear();
+        return {};
+    }
+
+    // One by one, since a kernel's sums depend on whether it sees one token of a sequence or more, and side by side the
+    // last token of the longest prompt would be alone.
+    Status run_prompts(std::vector<Feed>& feeds, std::uint32_t top_k) {
+        Round round{Batch(engine_block)};
+        for (std::size_t i = 0; i < feeds.size(); ++i) {
+            while (!feeds[i].done() && feeds[i].fed < feeds[i].text->prompt.size()) {
+                round.take(feeds[i], i);
+                const bool last = feeds[i].fed == feeds[i].text->prompt.size();
+                if (!last && round.batch.size() < engine_block) continue;
+                if (Status decoded = decode(round, top_k); !decoded) return decoded;
+            }
+        }
+        return {};
+    }
+
+    // Side by side: of each, an equal part of every batch, `most` tokens at most.
+    Status run(std::vector<Feed>& feeds, std::uint32_t most, std::uint32_t top_k) {
+        Round round{Batch(asked_at_once)};
         while (true) {
-            batch.clear();
-            asked.clear();
             auto active =
                 static_cast<std::uint32_t>(std::ranges::count_if(feeds, [](const Feed& feed) { return !feed.done(); }));
             if (active == 0) return {};
-            const std::uint32_t share = std::clamp(batch_size / active, 1U, micro_batch);
-            for (std::size_t i = 0; i < feeds.size(); ++i) {
-                Feed& feed = feeds[i];
-                for (std::uint32_t part = 0; part < share && !feed.done() && batch.size() < batch_size; ++part) {
-                    bool ask = feed.asked();
-                    std::int32_t row = batch.add(feed.token(), feed.fed, static_cast<std::uint32_t>(i), ask);
-                    ++feed.fed;
-                    if (ask) asked.push_back({row, &feed, feed.text->answer[feed.fed - feed.text->prompt.size()]});
-                }
-            }
-            if (Status decoded = decode(batch); !decoded) return decoded;
-            for (const Asked& one : asked) one.of->into->push_back(position(one.row, one.emitted, top_k));
+            const std::uint32_t share = std::clamp(asked_at_once / active, 1U, most);
+            for (std::size_t i = 0; i < feeds.size(); ++i)
+                for (std::uint32_t part = 0; part < share && !feeds[i].done(); ++part) round.take(feeds[i], i);
+            if (Status decoded = decode(round, top_k); !decoded) return decoded;
         }
+    }
+
+    Status run(std::vector<Feed>& feeds, Feeding feeding, std::uint32_t top_k) {
+        if (feeding == Feeding::blocks) return run(feeds, engine_block, top_k);
+        if (Status prompts = run_prompts(feeds, top_k); !prompts) return prompts;
+        return run(feeds, 1, top_k);
     }
 };
 
@@ -179,8 +220,8 @@ LlamaScorer::LlamaScorer(std::unique_ptr<Engine> engine) : engine_(std::move(eng
 LlamaScorer::~LlamaScorer() = default;
 
 Result<std::unique_ptr<LlamaScorer>> LlamaScorer::load(const LlamaScorerOptions& options) {
-    if (options.context == 0 || options.sequences == 0 || options.micro_batch == 0 || options.threads == 0)
-        return fail(ErrorCode::invalid_argument, "context, sequences, micro-batch and threads are at least 1");
+    if (options.context == 0 || options.sequences == 0 || options.threads == 0)
+        return fail(ErrorCode::invalid_argument, "context, sequences and threads are at least 1");
     std::error_code error;
     if (!std::filesystem::is_regular_file(options.model_file, error))
         return fail(ErrorCode::not_found, "there is no model " + options.model_file.string());
@@ -201,18 +242,17 @@ Result<std::unique_ptr<LlamaScorer>> LlamaScorer::load(const LlamaScorerOptions&
         engine->suppressed.push_back(TokenId(static_cast<std::uint32_t>(tokens[i])));
 
     const std::size_t rows = std::max<std::size_t>(1, logits_limit / (sizeof(float) * engine->tokens));
-    const std::size_t wanted = std::size_t{options.micro_batch} * options.sequences;
+    const std::size_t wanted = std::size_t{engine_block} * options.sequences;
     engine->sequences = options.sequences;
-    engine->micro_batch = options.micro_batch;
-    engine->batch_size = static_cast<std::uint32_t>(std::max<std::size_t>(options.sequences, std::min(rows, wanted)));
+    engine->asked_at_once =
+        static_cast<std::uint32_t>(std::max<std::size_t>(options.sequences, std::min(rows, wanted)));
     llama_context_params context = llama_context_default_params();
     context.n_ctx = options.context * options.sequences;
     context.n_seq_max = options.sequences;
-    context.n_batch = engine->batch_size;
-    context.n_ubatch = engine->batch_size;
+    context.n_batch = context.n_ubatch = std::max(engine->asked_at_once, engine_block);
     context.n_threads = static_cast<std::int32_t>(options.threads);
     context.n_threads_batch = context.n_threads;
-    context.flash_attn_type = options.flash_attention ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    context.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     context.kv_unified = false;
     context.no_perf = true;
     context.abort_callback = [](void* data) { return static_cast<Engine*>(data)->stop.stop_requested(); };
@@ -225,7 +265,8 @@ Result<std::unique_ptr<LlamaScorer>> LlamaScorer::load(const LlamaScorerOptions&
 }
 
 Result<std::vector<std::vector<Position>>> LlamaScorer::score(std::span<const PromptAndAnswer> answers,
-                                                              std::uint32_t top_k, std::stop_token stop) {
+                                                              std::uint32_t top_k, Feeding feeding,
+                                                              std::stop_token stop) {
     for (const PromptAndAnswer& text : answers)
         if (Status fits = engine_->check(text); !fits) return std::unexpected(fits.error());
     engine_->stop = std::move(stop);
@@ -238,7 +279,7 @@ Result<std::vector<std::vector<Position>>> LlamaScorer::score(std::span<const Pr
             scored[i].reserve(answers[i].answer.size());
             feeds.push_back({&answers[i], &scored[i]});
         }
-        Status run = engine_->run(feeds, top_k);
+        Status run = engine_->run(feeds, feeding, top_k);
         if (!run) {
             llama_memory_clear(engine_->memory(), false);
             engine_->stop = {};
@@ -259,11 +300,11 @@ Result<std::vector<scoring::Candidate>> LlamaScorer::extend(std::uint32_t sequen
         return fail(ErrorCode::exhausted, "the sequence fills its context");
     if (!std::ranges::all_of(tokens, [this](TokenId token) { return number(token) < engine_->tokens; }))
         return fail(ErrorCode::invalid_argument, "a token is outside the vocabulary");
-    Batch batch(engine_->batch_size);
+    Batch batch(engine_block);
     std::int32_t last = 0;
     for (std::size_t i = 0; i < tokens.size();) {
         batch.clear();
-        for (; i < tokens.size() && batch.size() < std::min(engine_->batch_size, engine_->micro_batch); ++i)
+        for (; i < tokens.size() && batch.size() < engine_block; ++i)
             last = batch.add(tokens[i], length + i, sequence, i + 1 == tokens.size());
         if (Status decoded = engine_->decode(batch); !decoded) return std::unexpected(decoded.error());
     }
@@ -277,9 +318,7 @@ void LlamaScorer::forget(std::uint32_t sequence) {
     engine_->lengths[sequence] = 0;
 }
 
-bool LlamaScorer::ends_text(TokenId token) const {
-    return llama_vocab_is_eog(engine_->vocabulary, static_cast<llama_token>(number(token)));
-}
+bool LlamaScorer::ends_text(TokenId token) const { return engine_->ends_text(token); }
 
 std::uint32_t LlamaScorer::vocabulary() const { return engine_->tokens; }
 

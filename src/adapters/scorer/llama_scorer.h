@@ -1,9 +1,9 @@
 // A verifier's own copy of a model, on the engine's own kernels (libllama): reads what it would have drawn from at each
 // position of answers that others gave.
 //
-// An answer whose tokens an engine of the same build drew is reproduced bit by bit while the scorer's micro-batch is
-// below 64 tokens and its other options are the engine's; from 64 on, or with another attention kernel, logits differ a
-// little (docs/protocols/scoring.md).
+// Flash attention is off, as at engines that a model node manages. An answer whose tokens such an engine of the same
+// build drew is reproduced bit by bit when it is fed step by step; fed in blocks, which is several times as fast, or at
+// another attention kernel, logits differ a little (docs/protocols/scoring.md).
 #pragma once
 
 #include <filesystem>
@@ -21,9 +21,12 @@ struct LlamaScorerOptions {
     std::filesystem::path model_file;  // GGUF
     std::uint32_t context = 2048;      // tokens that a prompt and its answer may have together
     std::uint32_t sequences = 4;       // answers fed at once, each with a context of its own
-    std::uint32_t micro_batch = 32;    // tokens of one answer that the kernels see at once
     std::uint32_t threads = 1;
-    bool flash_attention = true;
+};
+
+enum class Feeding : std::uint8_t {
+    blocks,  // as many tokens of an answer at once as fit
+    steps,   // prompts in blocks, answers token by token, as an engine that generates does
 };
 
 struct PromptAndAnswer {
@@ -42,11 +45,12 @@ public:
     LlamaScorer(const LlamaScorer&) = delete;
     LlamaScorer& operator=(const LlamaScorer&) = delete;
 
-    // For each answer, its positions in order, with the top_k likeliest candidates each. One pass, as many answers
-    // together as there are sequences. invalid_argument: an empty prompt, a token outside the vocabulary, more tokens
+    // For each answer, its positions in order, with the top_k likeliest candidates each. As many answers together as
+    // there are sequences. invalid_argument: an empty prompt, a token outside the vocabulary, more tokens
     // than the context. cancelled: asked to stop.
     Result<std::vector<std::vector<scoring::Position>>> score(std::span<const PromptAndAnswer> answers,
-                                                              std::uint32_t top_k, std::stop_token stop = {});
+                                                              std::uint32_t top_k, Feeding feeding,
+                                                              std::stop_token stop = {});
 
     // Goes on with a sequence, token by token, as an engine that generates does: appends the tokens and returns what
     // the next would be drawn from. score() forgets all sequences.

@@ -44,9 +44,8 @@ protected:
         llama_model* model = llama_model_load_from_file(options.model_file.c_str(), model_parameters);
         llama_context_params context_parameters = llama_context_default_params();
         context_parameters.n_ctx = 256;
-        context_parameters.n_ubatch = 32;
         context_parameters.n_threads = context_parameters.n_threads_batch = 1;
-        context_parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
+        context_parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
         llama_context* context = llama_init_from_model(model, context_parameters);
         llama_sampler* chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
         llama_sampler_chain_add(chain, llama_sampler_init_top_k(static_cast<std::int32_t>(how.top_k)));
@@ -87,7 +86,7 @@ TEST_F(RealModel, ReplaysWhatTheEnginesOwnSamplersDraw) {
         nonces.push_back(random.id<scoring::Nonce>());
         texts.push_back(generate(some_prompt(i * 20, scorer->vocabulary()), profile, nonces.back()));
     }
-    auto scored = scorer->score(texts, profile.top_k);
+    auto scored = scorer->score(texts, profile.top_k, Feeding::steps);
     ASSERT_TRUE(scored) << scored.error().message;
     ASSERT_EQ(scored->size(), texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -102,7 +101,7 @@ TEST_F(RealModel, ReplaysWhatTheEnginesOwnSamplersDraw) {
 TEST_F(RealModel, ReplaysGreedyAnswers) {
     scoring::SamplingProfile greedy{.temperature = 0, .top_k = 40, .max_tokens = 24};
     PromptAndAnswer text = generate(some_prompt(7, scorer->vocabulary()), greedy, {});
-    auto scored = scorer->score(std::span(&text, 1), greedy.top_k);
+    auto scored = scorer->score(std::span(&text, 1), greedy.top_k, Feeding::steps);
     ASSERT_TRUE(scored) << scored.error().message;
     EXPECT_EQ(figures((*scored)[0], greedy, {}).mismatches, 0U);
 }
@@ -114,11 +113,11 @@ TEST_F(RealModel, OnePassSeesWhatTokenByTokenDoes) {
         texts.push_back({prompt, {prompt.rbegin(), prompt.rbegin() + 10}});
     }
     texts.push_back({some_prompt(1, scorer->vocabulary()), {}});  // an empty answer among others
-    auto together = scorer->score(texts, 40);
+    auto together = scorer->score(texts, 40, Feeding::steps);
     ASSERT_TRUE(together) << together.error().message;
     EXPECT_TRUE((*together)[3].empty());
     for (std::size_t i = 0; i < 3; ++i) {
-        auto alone = scorer->score(std::span(&texts[i], 1), 40);
+        auto alone = scorer->score(std::span(&texts[i], 1), 40, Feeding::steps);
         ASSERT_TRUE(alone);
         for (std::size_t place = 0; place < texts[i].answer.size(); ++place) {
             const auto& a = (*together)[i][place];
@@ -140,7 +139,7 @@ TEST_F(RealModel, OnePassSeesWhatTokenByTokenDoes) {
 
 TEST_F(RealModel, RefusesWhatDoesNotFit) {
     auto refused = [this](PromptAndAnswer text) {
-        auto scored = scorer->score(std::span(&text, 1), 40);
+        auto scored = scorer->score(std::span(&text, 1), 40, Feeding::blocks);
         return !scored && scored.error().code == ErrorCode::invalid_argument;
     };
     EXPECT_TRUE(refused({{}, {TokenId{5}}}));
@@ -155,10 +154,10 @@ TEST_F(RealModel, StopsWhenAsked) {
     std::stop_source stop;
     stop.request_stop();
     PromptAndAnswer text{std::vector<TokenId>(100, TokenId{5}), std::vector<TokenId>(100, TokenId{5})};
-    auto scored = scorer->score(std::span(&text, 1), 40, stop.get_token());
+    auto scored = scorer->score(std::span(&text, 1), 40, Feeding::blocks, stop.get_token());
     ASSERT_FALSE(scored);
     EXPECT_EQ(scored.error().code, ErrorCode::cancelled);
-    EXPECT_TRUE(scorer->score(std::span(&text, 1), 40));
+    EXPECT_TRUE(scorer->score(std::span(&text, 1), 40, Feeding::blocks));
 }
 
 TEST(LlamaScorer, SaysWhyAModelCannotBeUsed) {

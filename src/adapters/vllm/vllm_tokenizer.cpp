@@ -1,0 +1,163 @@
+#include "adapters/vllm/vllm_tokenizer.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/json.hpp>
+
+#include "inference/bounded_json.h"
+#include "inference/prompt.h"
+
+namespace planetserve::adapters {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using inference::find;
+
+namespace {
+
+constexpr std::size_t memory_limit = 512 << 20;
+constexpr std::uint32_t special_weight = 2;
+
+// What of a chat decides its tokens, under the same names in both requests.
+constexpr const char* chat_fields[] = {"model",
+                                       "messages",
+                                       "tools",
+                                       "chat_template",
+                                       "chat_template_kwargs",
+                                       "add_generation_prompt",
+                                       "continue_final_message",
+                                       "add_special_tokens"};
+constexpr const char* completion_fields[] = {"model", "prompt", "add_special_tokens"};
+
+bool has_only_text(const json::value& message) {
+    const auto* parts = inference::list_of(find(&message, "content"));
+    return parts == nullptr || std::ranges::all_of(*parts, [](const json::value& part) {
+               return inference::text_of(find(&part, "type")) == "text";
+           });
+}
+
+// Code points: of a byte-level vocabulary, as most are, these are the token's bytes.
+std::uint32_t weight_of(std::string_view text) {
+    if (text.size() > 2 && text.starts_with('<') && text.ends_with('>')) return special_weight;
+    return static_cast<std::uint32_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+Result<std::string> vllm_tokenize_request(std::string_view path, ByteView body) {
+    const auto api = inference::api_of(path);
+    if (api != inference::Api::chat && api != inference::Api::completions)
+        return fail(ErrorCode::not_found, "the tokens of such a request cannot be asked for");
+    if (body.size() > inference::prompt_body_limit) return fail(ErrorCode::exhausted, "the body is too large");
+    auto parsed = inference::parse_json(as_text(body), inference::prompt_memory_limit);
+    if (!parsed) return std::unexpected(parsed.error());
+    json::object request{{"return_token_strs", true}};
+    auto copy = [&](auto& fields) {
+        for (const char* name : fields)
+            if (const auto* value = find(&*parsed, name)) request[name] = *value;
+    };
+    if (api == inference::Api::completions) {
+        copy(completion_fields);
+        const auto* prompts = inference::list_of(find(&*parsed, "prompt"));
+        if (prompts != nullptr && prompts->size() == 1) request["prompt"] = prompts->front();
+        if (!inference::text_of(request.if_contains("prompt")))
+            return fail(ErrorCode::not_found, "the prompt is not one text");
+    } else {
+        copy(chat_fields);
+        const auto* messages = inference::list_of(request.if_contains("messages"));
+        if (messages == nullptr || !std::ranges::all_of(*messages, has_only_text))
+            return fail(ErrorCode::not_found, "the messages are not of text alone");
+    }
+    return json::serialize(request);
+}
+
+Result<inference::PromptTokens> read_vllm_tokens(std::string_view body) {
+    auto parsed = inference::parse_json(body, memory_limit);
+    if (!parsed) return std::unexpected(parsed.error());
+    const auto* ids = inference::list_of(find(&*parsed, "tokens"));
+    if (ids == nullptr) return fail(ErrorCode::malformed, "the engine told no tokens");
+    if (ids->size() > tokenize_token_limit) return fail(ErrorCode::exhausted, "the engine told too many tokens");
+    inference::PromptTokens tokens;
+    tokens.ids.reserve(ids->size());
+    for (const json::value& each : *ids) {
+        auto id = inference::count_of(&each);
+        if (!id || *id > 0xffffffff) return fail(ErrorCode::malformed, "the engine told a token that is no id");
+        tokens.ids.push_back(static_cast<std::uint32_t>(*id));
+    }
+    const auto* texts = inference::list_of(find(&*parsed, "token_strs"));
+    if (texts == nullptr || texts->size() != ids->size()) return tokens;
+    for (const json::value& text : *texts) tokens.weights.push_back(weight_of(inference::text_of(&text).value_or("")));
+    return tokens;
+}
+
+class VllmTokenizer::Call final : public inference::ReplySink {
+public:
+    Call(VllmTokenizer& tokenizer, Handler handler) : tokenizer_(tokenizer), handler_(std::move(handler)) {}
+
+    Status start(std::string body) {
+        auto exchange = tokenizer_.service_.start({.id = {},
+                                                   .method = "POST",
+                                                   .path = "/tokenize",
+                                                   .content_type = "application/json",
+                                                   .model = {},
+                                                   .body = to_bytes(body)},
+                                                  *this);
+        if (!exchange) return std::unexpected(exchange.error());
+        exchange_ = std::move(*exchange);
+        return {};
+    }
+    Handler take_handler() { return std::move(handler_); }
+
+    void on_head(const inference::ReplyHead& head) override { status_ = head.status; }
+    void on_body(ByteView bytes) override {
+        exchange_->consumed(bytes.size());
+        if (body_.size() + bytes.size() > tokenize_answer_limit)
+            return tokenizer_.ended(*this, fail(ErrorCode::exhausted, "the engine's answer is too large"));
+        body_ += as_text(bytes);
+    }
+    void on_end() override {
+        if (status_ != 200)
+            return tokenizer_.ended(*this, fail(ErrorCode::unavailable, "status " + std::to_string(status_)));
+        tokenizer_.ended(*this, read_vllm_tokens(body_));
+    }
+    void on_error(const Error& error) override { tokenizer_.ended(*this, std::unexpected(error)); }
+
+private:
+    VllmTokenizer& tokenizer_;
+    Handler handler_;
+    std::unique_ptr<inference::Exchange> exchange_;
+    unsigned status_ = 0;
+    std::string body_;
+};
+
+VllmTokenizer::VllmTokenizer(asio::io_context& context, inference::Service& service)
+    : context_(context), service_(service) {}
+
+VllmTokenizer::~VllmTokenizer() = default;
+
+void VllmTokenizer::tokenize(std::string_view path, ByteView body, Handler handler) {
+    auto request = vllm_tokenize_request(path, body);
+    bool begun = false;
+    if (request && calls_.size() < at_once) {
+        ++asked_;
+        auto call = std::make_unique<Call>(*this, std::move(handler));
+        begun = call->start(std::move(*request)).has_value();
+        if (!begun) {
+            ++failed_;
+            handler = call->take_handler();
+        } else {
+            calls_.push_back(std::move(call));
+        }
+    }
+    if (!begun) asio::post(context_, [handler = std::move(handler)] { handler(std::nullopt); });
+}
+
+// The call ends with this.
+void VllmTokenizer::ended(Call& call, Result<inference::PromptTokens> tokens) {
+    auto handler = call.take_handler();
+    std::erase_if(calls_, [&](const auto& each) { return each.get() == &call; });
+    if (!tokens) ++failed_;
+    handler(tokens ? std::optional(std::move(*tokens)) : std::nullopt);
+}
+
+}  // namespace planetserve::adapters

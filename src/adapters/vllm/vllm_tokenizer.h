@@ -1,0 +1,51 @@
+// What a prompt is as tokens, by vLLM's POST /tokenize, which applies the model's chat template as the request itself
+// would have it.
+//
+// Of /v1/chat/completions without pictures and of /v1/completions; of other requests nothing is known.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "inference/prompt_tokens.h"
+#include "inference/service.h"
+
+namespace planetserve::adapters {
+
+inline constexpr std::size_t tokenize_answer_limit = 32 << 20;  // bytes
+inline constexpr std::size_t tokenize_token_limit = 1 << 20;
+
+// The body to ask with; not_found where the tokens of such a request cannot be known, else as canonical_prompt.
+Result<std::string> vllm_tokenize_request(std::string_view path, ByteView body);
+// A token weighs as much as its text has characters where the answer says it; a special one as the two bytes of a mark
+// of the canonical serialisation.
+Result<inference::PromptTokens> read_vllm_tokens(std::string_view body);
+
+class VllmTokenizer final : public inference::Tokenizer {
+public:
+    static constexpr std::size_t at_once = 16;  // requests; of more, nothing is known
+
+    // Both outlive it. The service is the engine's HTTP server.
+    VllmTokenizer(boost::asio::io_context& context, inference::Service& service);
+    ~VllmTokenizer() override;
+
+    void tokenize(std::string_view path, ByteView body, Handler handler) override;
+
+    std::uint64_t asked() const { return asked_; }
+    std::uint64_t failed() const { return failed_; }  // no answer, or none that can be read
+
+private:
+    class Call;
+    void ended(Call& call, Result<inference::PromptTokens> tokens);
+
+    boost::asio::io_context& context_;
+    inference::Service& service_;
+    std::list<std::unique_ptr<Call>> calls_;
+    std::uint64_t asked_ = 0;
+    std::uint64_t failed_ = 0;
+};
+
+}  // namespace planetserve::adapters

@@ -1,0 +1,118 @@
+// The blocks of an engine's KV cache, from what the engine says of them (cache_events.h), and the levels of prompts
+// that stand on them.
+//
+// A block is found by the engine's hash, and by the tokens of the whole prefix that it ends. So a prompt whose tokens
+// are known is walked from its beginning, as far as blocks are held. A level of a prompt is bound to the last block
+// that it needs; when that block or one before it goes, the level is told to be lost.
+//
+// The engine's word is still input: blocks and levels are bounded, and what does not fit is left out and counted.
+// Not thread-safe.
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "routing/cache_events.h"
+#include "routing/prefix_key.h"
+#include "routing/prefix_table.h"
+
+namespace planetserve::routing {
+
+struct BlockTableLimits {
+    std::size_t blocks = 1 << 20;  // 16 million tokens of vLLM's usual blocks
+    std::size_t levels = 1 << 20;
+};
+
+struct BlockTableCounters {
+    std::uint64_t stored = 0;    // blocks, each time the engine said so
+    std::uint64_t removed = 0;   // likewise
+    std::uint64_t orphans = 0;   // stored after a block that is not known: they cannot be placed
+    std::uint64_t others = 0;    // stored with an adapter, a picture or a salt, or in a group that is not followed
+    std::uint64_t overflow = 0;  // left out for want of room
+};
+
+class BlockTable {
+public:
+    // The secret makes the keys of prefixes unpredictable to those who choose tokens.
+    explicit BlockTable(std::uint64_t secret, BlockTableLimits limits = {});
+
+    // Levels that cannot be continued from any more are appended to lost.
+    void apply(const CacheEvent& event, std::vector<PrefixKey>& lost);
+    // Forgets everything. Complete: the cache is empty, so a prompt that is not in the table from now on is not held.
+    void clear(bool complete);
+    // False where blocks may be held that were stored before the table began.
+    bool complete() const { return complete_; }
+
+    // How many of a prompt's tokens are held, in whole blocks from its beginning.
+    std::size_t held_tokens(std::span<const std::uint32_t> tokens) const;
+
+    // A level of a prompt that needs its first so many tokens.
+    struct Level {
+        PrefixKey key;
+        std::size_t tokens = 0;
+    };
+    // Binds the levels of a prompt to its blocks, as far as those are held. REQUIRES: tokens ascend over the levels.
+    void bind(std::span<const std::uint32_t> tokens, std::span<const Level> levels);
+    // The levels mean nothing any more; the blocks stay.
+    void unbind_all();
+
+    // Of a block; 0 before the first one.
+    std::size_t block_size() const { return block_size_; }
+    std::size_t blocks() const { return held_; }
+    std::size_t levels() const { return bound_.size() - free_levels_.size(); }
+    const BlockTableCounters& counters() const { return counters_; }
+
+private:
+    using Index = std::uint32_t;
+    static constexpr Index none = PrefixTable::absent;
+    struct Block {
+        PrefixKey hash;          // the engine's, as a key of by_hash_
+        PrefixKey prefix;        // of its tokens and all before them
+        bool by_prefix = false;  // it is the one that by_prefix_ names
+        // One prefix may be stored more than once, when two prompts computed it at the same time.
+        std::array<std::uint16_t, media> copies{};
+        Index parent = none;
+        Index first_child = none;
+        Index previous_sibling = none;
+        Index next_sibling = none;
+        Index first_level = none;
+
+        bool held() const { return copies != decltype(copies){}; }
+    };
+    struct BoundLevel {
+        PrefixKey key;
+        Index next = none;
+    };
+
+    static PrefixKey key_of(BlockHash hash) { return {hash.value == 0 ? 1 : hash.value}; }
+    PrefixKey extend(PrefixKey prefix, std::span<const std::uint32_t> tokens) const;
+    void store(const BlocksStored& event);
+    void remove(const BlocksRemoved& event, std::vector<PrefixKey>& lost);
+    Index create(PrefixKey hash, PrefixKey prefix, Index parent);
+    // Levels of the block and of all that continue it.
+    void lose_levels(Index top, std::vector<PrefixKey>& lost);
+    void release_levels(Block& block);
+    // Takes out a block that is neither held nor continued, and those before it that are so then.
+    void prune(Index index);
+    // Visits the held blocks of a prompt from its beginning.
+    template <typename Visit>
+    void walk(std::span<const std::uint32_t> tokens, Visit&& visit) const;
+
+    PrefixKey root_;
+    BlockTableLimits limits_;
+    bool complete_ = false;
+    std::size_t block_size_ = 0;
+    // The group that is followed, by the first event of one that holds whole prefixes.
+    std::optional<std::uint32_t> group_;
+    PrefixTable by_hash_;
+    PrefixTable by_prefix_;
+    std::vector<Block> blocks_;
+    std::vector<Index> free_blocks_;
+    std::size_t held_ = 0;
+    std::vector<BoundLevel> bound_;
+    std::vector<Index> free_levels_;
+    BlockTableCounters counters_;
+};
+
+}  // namespace planetserve::routing

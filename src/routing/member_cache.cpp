@@ -1,0 +1,111 @@
+// What an engine that tells of its cache makes of the mirror.
+
+#include <algorithm>
+
+#include "routing/member.h"
+
+namespace planetserve::routing {
+
+namespace {
+
+// A block of vLLM's usual size.
+constexpr std::size_t few_tokens = 16;
+// Of a block that goes on behind the last level.
+constexpr std::size_t spare_tokens = 4096;
+
+// How many of the first tokens stand for each number of bytes. A prompt's canonical form and what the engine's template
+// makes of it are not the same text, so places in one are taken to be in proportion to places in the other.
+std::vector<std::uint32_t> tokens_for(std::span<const std::size_t> ends, std::size_t bytes, std::size_t tokens,
+                                      std::span<const std::uint32_t> weights) {
+    auto weight_of = [&](std::size_t token) -> std::uint64_t { return weights.empty() ? 1 : weights[token]; };
+    std::uint64_t all = 0;
+    for (std::size_t token = 0; token < tokens; ++token) all += weight_of(token);
+    std::vector<std::uint32_t> needs;
+    needs.reserve(ends.size());
+    std::uint64_t weight = 0;
+    std::size_t taken = 0;
+    for (std::size_t end : ends) {
+        const double wanted = static_cast<double>(all) * static_cast<double>(end) / static_cast<double>(bytes);
+        while (taken < tokens && static_cast<double>(weight) < wanted) weight += weight_of(taken++);
+        needs.push_back(static_cast<std::uint32_t>(taken));
+    }
+    return needs;
+}
+
+}  // namespace
+
+void Member::on_prompt_tokens(ByteView prompt, std::span<const std::uint32_t> tokens,
+                              std::span<const std::uint32_t> weights, Time now) {
+    if (!options_.follow_cache || tokens.empty() || (!weights.empty() && weights.size() != tokens.size())) return;
+    auto hashes = hasher_->hash(prompt);
+    if (hashes.empty()) return;
+    if (settling_.size() >= options_.settling) settle_oldest();
+    Settling one{.due = now + options_.settle_after,
+                 .root = PrefixKey::root(hasher_->lengths().version),
+                 .hashes = {hashes.begin(), hashes.end()},
+                 .needs = {},
+                 .tokens = {}};
+    std::vector<std::size_t> ends(hashes.size());
+    for (std::size_t level = 0; level < ends.size(); ++level) ends[level] = hasher_->covered(level + 1);
+    one.needs = tokens_for(ends, prompt.size(), tokens.size(), weights);
+    // A prompt beyond the most levels has tokens that no level needs.
+    tokens = tokens.first(std::min<std::size_t>(tokens.size(), one.needs.back() + spare_tokens));
+    one.tokens.assign(tokens.begin(), tokens.end());
+    settling_.push_back(std::move(one));
+}
+
+void Member::settle_oldest() {
+    const Settling one = std::move(settling_.front());
+    settling_.pop_front();
+    ++counters_.settled;
+    const std::size_t size = blocks_.block_size();
+    const std::size_t held = blocks_.held_tokens(one.tokens);
+    counters_.unmatched += held == 0 ? 1 : 0;
+    // Blocks from before the events began: what the mirror says of this prompt stays a guess.
+    if (held == 0 && !blocks_.complete()) return;
+    // Engines keep whole blocks. The few tokens behind the last one begin a block that the answer fills.
+    const std::size_t whole = size == 0 ? 0 : one.tokens.size() / size * size;
+    std::vector<BlockTable::Level> levels;
+    PrefixKey key = one.root;
+    for (std::size_t level = 0; level < one.hashes.size(); ++level) {
+        std::size_t needs = one.needs[level];
+        if (needs > whole && needs - whole < few_tokens) needs = whole;
+        key = key.child(one.hashes[level]);
+        if (held == 0 || needs > held) break;
+        levels.push_back({key, needs});
+    }
+    blocks_.bind(one.tokens, levels);
+    if (levels.size() < one.hashes.size()) {
+        CacheMirror::Changes changes;
+        mirror_.forget(one.hashes, levels.size(), changes, one.root);
+        if (!changes.empty()) ++counters_.corrections;
+        apply_own(std::move(changes));
+    }
+}
+
+void Member::on_cache_event(const CacheEvent& event) {
+    if (!options_.follow_cache) return;
+    std::vector<PrefixKey> lost;
+    blocks_.apply(event, lost);
+    if (std::holds_alternative<CacheCleared>(event)) return forget_cache();
+    take_out(lost);
+    // It has shown to hold this much, whatever was configured.
+    const double tokens = static_cast<double>(blocks_.blocks() * blocks_.block_size());
+    mirror_.grow(static_cast<std::uint64_t>(tokens * bytes_per_token_));
+}
+
+void Member::take_out(std::span<const PrefixKey> lost) {
+    CacheMirror::Changes changes;
+    const std::size_t before = mirror_.entries();
+    for (PrefixKey key : lost) mirror_.forget(key, changes);
+    counters_.withdrawn += before - mirror_.entries();
+    if (!changes.empty()) apply_own(std::move(changes));
+}
+
+void Member::on_cache_unknown(bool complete) {
+    if (!options_.follow_cache) return;
+    forget_cache();
+    blocks_.clear(complete);
+}
+
+}  // namespace planetserve::routing
