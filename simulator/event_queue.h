@@ -1,9 +1,17 @@
 // Virtual time: events run in order of their time, those of one time in the order they were scheduled.
+//
+// A calendar queue (Brown, 1988): what is due within a quarter of a second lies in buckets of a millisecond, each
+// sorted when its turn comes; what is due later, in a heap. In a network of thousands of nodes most events are frames,
+// due within a tenth of a second, and each touches memory that was not used for long. As the next ones are known, what
+// they touch is fetched while those before them run.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <queue>
+#include <span>
 #include <tuple>
 #include <vector>
 
@@ -16,6 +24,9 @@ public:
     // What now() is before anything has run.
     static constexpr Time beginning{1000s};
 
+    // Memory that an event is going to use: a hint, which need not be true.
+    using Memory = std::span<const std::byte>;
+
     explicit EventQueue(UnixTime start = {1'800'000'000'000}) : start_(start) {}
 
     Time now() const override { return now_; }
@@ -23,12 +34,12 @@ public:
         return start_ + std::chrono::duration_cast<std::chrono::milliseconds>(now_ - beginning);
     }
 
-    void at(Time time, std::function<void()> run) { events_.push({std::max(time, now_), next_++, std::move(run)}); }
+    void at(Time time, std::function<void()> run, Memory first = {}, Memory second = {});
     void after(Duration delay, std::function<void()> run) { at(now_ + delay, std::move(run)); }
 
     // Runs what is due up to and including the time, which is then now.
     void run_until(Time time) {
-        while (!events_.empty() && events_.top().time <= time) step();
+        while (due(time)) step();
         now_ = time;
     }
     void run_for(Duration duration) { run_until(now_ + duration); }
@@ -37,7 +48,7 @@ public:
     bool run_until_true(Condition&& condition, Duration at_most) {
         Time end = now_ + at_most;
         while (!condition()) {
-            if (events_.empty() || events_.top().time > end) {
+            if (!due(end)) {
                 now_ = end;
                 return condition();
             }
@@ -48,26 +59,51 @@ public:
     std::uint64_t events_run() const { return run_; }
 
 private:
-    struct Event {
+    using Slot = std::uint32_t;
+    struct Entry {
         Time time;
         std::uint64_t order;
-        std::function<void()> run;
-        bool operator<(const Event& other) const { return std::tie(other.time, other.order) < std::tie(time, order); }
+        Slot slot;
+        bool operator<(const Entry& other) const { return std::tie(time, order) < std::tie(other.time, other.order); }
+        bool operator>(const Entry& other) const { return other < *this; }
     };
+    using Heap = std::priority_queue<Entry, std::vector<Entry>, std::greater<>>;
+    struct alignas(64) Event {
+        std::function<void()> run;
+        std::array<Memory, 2> memory;
+    };
+    using Bucket = std::int64_t;
 
-    void step() {
-        Event event = std::move(const_cast<Event&>(events_.top()));
-        events_.pop();
-        now_ = event.time;
-        ++run_;
-        event.run();
-    }
+    static constexpr std::size_t bucket_count = 256;
+    static Bucket bucket_of(Time time) { return time.time_since_epoch().count() >> 10; }
+    std::vector<Entry>& bucket(Bucket number) { return buckets_[static_cast<std::uint64_t>(number) % bucket_count]; }
+
+    void place(const Entry& entry);
+    // True when an event is due by the time.
+    bool due(Time time);
+    // Makes the next bucket with anything in it the current one; false when all are later than the time.
+    bool advance(Time time);
+    // The next event. REQUIRES: due().
+    void step();
+    void fetch_ahead() const;
 
     UnixTime start_;
     Time now_ = beginning;
     std::uint64_t next_ = 0;
     std::uint64_t run_ = 0;
-    std::priority_queue<Event> events_;
+
+    // Each event is in one place: of the current bucket and before, those that were there when its turn came, sorted
+    // and from done_ on still to run, and those that came since; those of the buckets after it; those after them.
+    Bucket current_ = bucket_of(beginning);
+    std::vector<Entry> sorted_;
+    std::size_t done_ = 0;
+    Heap late_;
+    std::array<std::vector<Entry>, bucket_count> buckets_;
+    std::size_t in_buckets_ = 0;
+    Heap far_;
+
+    std::vector<Event> events_;
+    std::vector<Slot> free_;
 };
 
 }  // namespace planetserve::simulator

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -19,6 +18,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/slot_index.h"
 #include "simulator/event_queue.h"
 #include "simulator/trace.h"
 #include "wire/frame.h"
@@ -33,6 +33,8 @@ public:
     virtual void on_link_down(const NodeId& peer) = 0;
     virtual void on_timer() = 0;
     virtual Time next_timer() const = 0;
+    // Where its state begins, to be fetched before an event that concerns it.
+    virtual EventQueue::Memory memory() const { return {}; }
 };
 
 struct Frame {
@@ -86,48 +88,51 @@ public:
 private:
     class Sender;
     using NodeNumber = std::uint32_t;
-    using LinkKey = std::uint64_t;
+    using LinkNumber = std::uint32_t;
+    using FlightNumber = std::uint32_t;
     struct NodeState {
-        NodeId id;
-        std::unique_ptr<Sender> sender;
         Host* host = nullptr;  // null: dead
-        bool silent = false;   // dead, and nothing answers in its place
+        EventQueue::Memory memory;
         Time armed = Time::max();
         std::uint32_t group = 0;
-        Time grouped{};  // when it came into the group
-        Duration slowness{};
         std::uint32_t corrupt_every = 0;
         std::uint32_t drop_every = 0;
         std::uint32_t sent = 0;
+        Duration slowness{};
+        SlotIndex links;      // by the other's id, into links_
+        bool silent = false;  // dead, and nothing answers in its place
+        Time grouped{};       // when it came into the group
         std::vector<NodeNumber> neighbours;
+        std::unique_ptr<Sender> sender;
     };
     struct Link {
+        std::array<NodeNumber, 2> ends{};
         std::uint32_t epoch = 0;  // of the link, since the two may have one after the other
         bool up = false;
-        std::array<Time, 2> last_arrival{};  // at the node of the lower number, at the other
-        std::vector<std::uint32_t> held;     // frames that wait for a separation to end
+        std::array<Time, 2> last_arrival{};  // at each of the ends
     };
     // A frame under way. Its place and the memory of its payload are used again.
     struct Flight {
         NodeNumber from = 0;
         NodeNumber to = 0;
-        Link* link = nullptr;  // stays in place, since links are never forgotten
+        LinkNumber link = 0;
         std::uint32_t epoch = 0;
         wire::FrameType type{};
         Bytes payload;
         Duration delay{};
     };
 
-    static LinkKey key(NodeNumber one, NodeNumber other) {
-        return static_cast<LinkKey>(std::min(one, other)) << 32 | std::max(one, other);
-    }
     NodeNumber number_of(const NodeId& id);
     NodeState* find(const NodeId& id);
+    // The link of the two, of which there is one from then on.
+    LinkNumber link_to(NodeNumber from, const NodeId& to);
+    LinkNumber link_between(NodeNumber one, NodeNumber other) { return link_to(one, ids_[other]); }
     Status send(NodeNumber from, const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts);
-    void interfered(std::uint32_t flight, Link& link);
-    std::uint32_t take_flight();
-    void depart(std::uint32_t flight, Link& link);
-    void arrive(std::uint32_t flight);
+    void interfered(FlightNumber flight);
+    FlightNumber take_flight();
+    void depart_or_wait(FlightNumber flight, bool separated);
+    void depart(FlightNumber flight);
+    void arrive(FlightNumber flight);
     void end_link(NodeNumber one, NodeNumber other);
     void end_links_of(NodeNumber node);
     void tell_link_down(NodeNumber node, NodeNumber peer, Duration after);
@@ -139,10 +144,12 @@ private:
     Tap tap_;
     Trace* trace_ = nullptr;
     std::unordered_map<NodeId, NodeNumber, IdHash> numbers_;
-    std::deque<NodeState> nodes_;  // stays in place while hosts run
-    std::unordered_map<LinkKey, Link> links_;
+    std::vector<NodeId> ids_;  // these two by number
+    std::vector<NodeState> nodes_;
+    std::vector<Link> links_;                                         // never forgotten
+    std::unordered_map<LinkNumber, std::vector<FlightNumber>> held_;  // frames that wait for a separation to end
     std::vector<Flight> flights_;
-    std::vector<std::uint32_t> free_flights_;
+    std::vector<FlightNumber> free_flights_;
     std::uint64_t frames_ = 0;
     std::uint64_t bytes_ = 0;
 };

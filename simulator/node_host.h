@@ -22,6 +22,7 @@ public:
     void on_link_down(const NodeId& peer) override { node.on_link_down(peer); }
     void on_timer() override { node.on_timer(); }
     Time next_timer() const override { return node.next_timer(); }
+    EventQueue::Memory memory() const override { return std::as_bytes(std::span(this, 1)); }
 
     const NodeId id;
     Node node;
