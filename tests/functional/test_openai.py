@@ -148,12 +148,14 @@ def test_hanging_up_stops_the_engine(network, client):
 def test_thirty_two_at_once(client, network):
     def ask(number):
         return client.chat.completions.create(model=[MODEL, OTHER_MODEL][number % 2], seed=number, temperature=0, max_tokens=8,
+                                              extra_body={"cache_prompt": False},
                                               messages=[{"role": "user", "content": f"Count to {number % 4}."}]).choices[0].message.content
 
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(ask, range(32)))
     assert all(answers)
-    # The same question to the same model has the same answer, whichever requests ran beside it.
+    # The same question to the same model has the same answer, whichever requests ran beside it; with a prompt that is
+    # cached but for its last token, the engine's sums differ in their last bits.
     for number in range(32):
         assert answers[number] == answers[number % 4], number
 

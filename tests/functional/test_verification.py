@@ -9,7 +9,7 @@ import pytest
 
 from network import MODEL, OTHER_MODEL, Network, run, wait_for
 
-EPOCH_SECONDS = 60
+EPOCH_SECONDS = 90
 QUANTIZE = pathlib.Path(os.environ["PLANETSERVE_ENGINE"]) / "bin/llama-quantize"
 pytestmark = pytest.mark.timeout(15 * EPOCH_SECONDS)
 COMETBFT = os.environ.get("PLANETSERVE_COMETBFT", "")
@@ -57,12 +57,13 @@ def ask(network, content):
 def test_a_node_with_other_weights_is_found_out_and_gets_no_requests(network):
     liar = network.liar.id
     wait_for(lambda: liar in model_nodes(network), "the dishonest node to be listed", 20)
-    wait_for(lambda: not model_nodes(network)[liar]["trusted"],
-             lambda: f"the dishonest node to be found out: {verifications(network)}", 8 * EPOCH_SECONDS)
+    # An honest one that is too busy to answer two verifiers in time may be out for an epoch, where machines are slow.
+    wait_for(lambda: [identity for identity, node in model_nodes(network).items() if not node["trusted"]] == [liar],
+             lambda: f"the dishonest node alone to be found out: {model_nodes(network)}, {verifications(network)}", 8 * EPOCH_SECONDS)
     seen = model_nodes(network)
     assert seen[liar]["reputation"] < 0.4
     honest = [node for identity, node in seen.items() if identity != liar]
-    assert len(honest) == 2 and all(node["trusted"] for node in honest), seen
+    assert len(honest) == 2, seen
     # Other model nodes, which hand requests on, have the list within seconds.
     trusted = {node["id"] for node in honest}
     wait_for(lambda: {ask(network, f"Question {number}") for number in range(8)} <= trusted, "requests to go elsewhere", 20)
@@ -77,9 +78,10 @@ def test_a_node_with_other_weights_is_found_out_and_gets_no_requests(network):
 def test_status_shows_reputations(network):
     shown = run("status", "--home", network.home).stdout
     assert "not trusted, gets no requests" in shown and "reputation" in shown
-    findings = [finding for seen in verifications(network) for finding in seen["findings"].values()]
-    assert any("credit 0.0" in finding or "credit 0.1" in finding or "credit 0.2" in finding or "credit 0.3" in finding for finding in findings), findings
-    assert any("credit 1.00" in finding for finding in findings), findings
+    findings = lambda: [finding for seen in verifications(network) for finding in seen["findings"].values()]
+    # An honest node's answers may not have been long enough yet.
+    for credits in (["credit 0.0", "credit 0.1", "credit 0.2", "credit 0.3"], ["credit 1.00"]):
+        wait_for(lambda: any(credit in finding for finding in findings() for credit in credits), lambda: f"{credits}: {findings()}", 4 * EPOCH_SECONDS)
 
 
 def test_the_chain_explains_reputations(network):
