@@ -5,6 +5,7 @@
 
 #include "adapters/llama/http_engine.h"
 #include "eval/workload/simple_get.h"
+#include "inference/small_call.h"
 
 namespace planetserve::eval {
 
@@ -17,7 +18,7 @@ constexpr std::size_t sample_limit = 100'000;
 struct Monitor::State : std::enable_shared_from_this<Monitor::State> {
     struct Server {
         std::unique_ptr<adapters::HttpEngine> engine;
-        std::unique_ptr<SimpleGet> get = std::make_unique<SimpleGet>();
+        std::unique_ptr<inference::SmallCall> get = std::make_unique<inference::SmallCall>();
         bool asked = false;
     };
 
@@ -34,13 +35,17 @@ struct Monitor::State : std::enable_shared_from_this<Monitor::State> {
 
     void ask(std::size_t i) {
         servers[i].asked = true;
-        servers[i].get->start(*servers[i].engine, "/metrics", [this, i](const Result<std::string>& body) {
-            servers[i].asked = false;
-            if (samples.size() >= sample_limit) return;
-            MetricsSample sample{to_seconds(clock.now() - start), i, body.has_value(), {}};
-            if (body) sample.metrics = parse_engine_metrics(*body);
-            samples.push_back(sample);
-        });
+        auto begun = servers[i].get->start(*servers[i].engine, inference::get_of("/metrics"), small_body_limit,
+                                           [this, i](const Result<std::string>& body) { note(i, body); });
+        if (!begun) note(i, std::unexpected(begun.error()));
+    }
+
+    void note(std::size_t i, const Result<std::string>& body) {
+        servers[i].asked = false;
+        if (samples.size() >= sample_limit) return;
+        MetricsSample sample{to_seconds(clock.now() - start), i, body.has_value(), {}};
+        if (body) sample.metrics = parse_engine_metrics(*body);
+        samples.push_back(sample);
     }
 
     SystemClock clock;

@@ -6,6 +6,7 @@
 #include "adapters/llama/request_sampling.h"
 #include "adapters/llama/streamed_tokens.h"
 #include "inference/bounded_json.h"
+#include "inference/small_call.h"
 #include "scoring/signed_answer.h"
 
 namespace planetserve::adapters {
@@ -187,37 +188,6 @@ public:
         : Signing(service, std::move(answer), sink), tokens_(request, service.end_token_) {}
 
 private:
-    // Asks the engine for the tokens of texts.
-    class Filling final : public inference::ReplySink {
-    public:
-        explicit Filling(Stream& of) : of_(of) {}
-        Status start(inference::Service& engine, const std::string& body) {
-            inference::Request request;
-            request.method = "POST";
-            request.path = "/tokenize";
-            request.content_type = "application/json";
-            request.body = to_bytes(body);
-            auto started = engine.start(std::move(request), *this);
-            if (!started) return std::unexpected(started.error());
-            exchange_ = std::move(*started);
-            return {};
-        }
-        void on_head(const inference::ReplyHead&) override {}
-        void on_body(ByteView bytes) override {
-            if (bytes.size() > reply_limit - reply_.size()) return of_.fill({});
-            append(reply_, bytes);
-            exchange_->consumed(bytes.size());
-        }
-        // The last that this does: it is gone then.
-        void on_end() override { of_.fill(read_tokens(as_text(reply_)).value_or(std::vector<scoring::TokenId>())); }
-        void on_error(const Error&) override { of_.fill({}); }
-
-    private:
-        Stream& of_;
-        Bytes reply_;
-        std::unique_ptr<inference::Exchange> exchange_;
-    };
-
     bool streams() const override { return true; }
     void take(ByteView bytes) override {
         Bytes out;
@@ -234,8 +204,13 @@ private:
         if (ended_before || !tokens_.ended()) return;
         std::string gaps = tokens_.gaps_request();
         if (gaps.empty()) return fill({});
-        filling_ = std::make_unique<Filling>(*this);
-        if (auto started = filling_->start(service().engine_, gaps); !started) fill({});
+        filling_ = std::make_unique<inference::SmallCall>();
+        auto started = filling_->start(service().engine_, inference::post_of("/tokenize", gaps), reply_limit,
+                                       [this](const auto& reply) {
+                                           fill(reply ? read_tokens(*reply).value_or(std::vector<scoring::TokenId>())
+                                                      : std::vector<scoring::TokenId>());
+                                       });
+        if (!started) fill({});
     }
     // What is missing of the tokens; where it is not that, the answer goes without a signature.
     void fill(std::vector<scoring::TokenId> gaps) {
@@ -252,9 +227,9 @@ private:
     }
 
     StreamedTokens tokens_;
-    std::unique_ptr<Filling> filling_;
-    bool signed_ = false;    // or cannot be
-    bool finished_ = false;  // the engine's end came
+    std::unique_ptr<inference::SmallCall> filling_;  // asks the engine for the tokens of texts
+    bool signed_ = false;                            // or cannot be
+    bool finished_ = false;                          // the engine's end came
 };
 
 Result<std::unique_ptr<inference::Exchange>> SigningService::start(inference::Request request,

@@ -90,46 +90,6 @@ Result<inference::PromptTokens> read_vllm_tokens(std::string_view body) {
     return tokens;
 }
 
-class VllmTokenizer::Call final : public inference::ReplySink {
-public:
-    Call(VllmTokenizer& tokenizer, Handler handler) : tokenizer_(tokenizer), handler_(std::move(handler)) {}
-
-    Status start(std::string body) {
-        auto exchange = tokenizer_.service_.start({.id = {},
-                                                   .method = "POST",
-                                                   .path = "/tokenize",
-                                                   .content_type = "application/json",
-                                                   .model = {},
-                                                   .body = to_bytes(body)},
-                                                  *this);
-        if (!exchange) return std::unexpected(exchange.error());
-        exchange_ = std::move(*exchange);
-        return {};
-    }
-    Handler take_handler() { return std::move(handler_); }
-
-    void on_head(const inference::ReplyHead& head) override { status_ = head.status; }
-    void on_body(ByteView bytes) override {
-        exchange_->consumed(bytes.size());
-        if (body_.size() + bytes.size() > tokenize_answer_limit)
-            return tokenizer_.ended(*this, fail(ErrorCode::exhausted, "the engine's answer is too large"));
-        body_ += as_text(bytes);
-    }
-    void on_end() override {
-        if (status_ != 200)
-            return tokenizer_.ended(*this, fail(ErrorCode::unavailable, "status " + std::to_string(status_)));
-        tokenizer_.ended(*this, read_vllm_tokens(body_));
-    }
-    void on_error(const Error& error) override { tokenizer_.ended(*this, std::unexpected(error)); }
-
-private:
-    VllmTokenizer& tokenizer_;
-    Handler handler_;
-    std::unique_ptr<inference::Exchange> exchange_;
-    unsigned status_ = 0;
-    std::string body_;
-};
-
 VllmTokenizer::VllmTokenizer(asio::io_context& context, inference::Service& service)
     : context_(context), service_(service) {}
 
@@ -140,24 +100,21 @@ void VllmTokenizer::tokenize(std::string_view path, ByteView body, Handler handl
     bool begun = false;
     if (request && calls_.size() < at_once) {
         ++asked_;
-        auto call = std::make_unique<Call>(*this, std::move(handler));
-        begun = call->start(std::move(*request)).has_value();
+        const auto call = calls_.emplace(calls_.end());
+        begun = call->start(service_, inference::post_of("/tokenize", *request), tokenize_answer_limit,
+                            [this, call, handler](const Result<std::string>& reply) {
+                                auto tokens = reply ? read_vllm_tokens(*reply) : std::unexpected(reply.error());
+                                if (!tokens) ++failed_;
+                                calls_.erase(call);
+                                handler(tokens ? std::optional(std::move(*tokens)) : std::nullopt);
+                            })
+                    .has_value();
         if (!begun) {
             ++failed_;
-            handler = call->take_handler();
-        } else {
-            calls_.push_back(std::move(call));
+            calls_.erase(call);
         }
     }
     if (!begun) asio::post(context_, [handler = std::move(handler)] { handler(std::nullopt); });
-}
-
-// The call ends with this.
-void VllmTokenizer::ended(Call& call, Result<inference::PromptTokens> tokens) {
-    auto handler = call.take_handler();
-    std::erase_if(calls_, [&](const auto& each) { return each.get() == &call; });
-    if (!tokens) ++failed_;
-    handler(tokens ? std::optional(std::move(*tokens)) : std::nullopt);
 }
 
 }  // namespace planetserve::adapters

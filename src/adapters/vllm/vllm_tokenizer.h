@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "inference/prompt_tokens.h"
 #include "inference/service.h"
+#include "inference/small_call.h"
 
 namespace planetserve::adapters {
 
@@ -38,12 +39,9 @@ public:
     std::uint64_t failed() const { return failed_; }  // no answer, or none that can be read
 
 private:
-    class Call;
-    void ended(Call& call, Result<inference::PromptTokens> tokens);
-
     boost::asio::io_context& context_;
     inference::Service& service_;
-    std::list<std::unique_ptr<Call>> calls_;
+    std::list<inference::SmallCall> calls_;
     std::uint64_t asked_ = 0;
     std::uint64_t failed_ = 0;
 };

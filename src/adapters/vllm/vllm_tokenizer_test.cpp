@@ -49,19 +49,24 @@ TEST(VllmTokenizer, ReadsAnAnswer) {
 // Holds what is asked, until the test answers.
 struct Engine final : inference::Service {
     struct Silent final : inference::Exchange {
+        Silent(Engine& of, std::size_t number) : engine(of), index(number) {}
+        ~Silent() override { engine.asked[index].second = nullptr; }
         void consumed(std::size_t) override {}
+        Engine& engine;
+        std::size_t index;
     };
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request,
                                                        inference::ReplySink& sink) override {
         if (refuses) return fail(ErrorCode::exhausted, "full");
         asked.emplace_back(request.path + " " + to_string(request.body), &sink);
-        return std::make_unique<Silent>();
+        return std::make_unique<Silent>(*this, asked.size() - 1);
     }
     void answer(std::size_t index, unsigned status, std::string_view body) {
-        inference::ReplySink& sink = *asked[index].second;
-        sink.on_head({status, {}});
-        sink.on_body(as_bytes(body));
-        sink.on_end();
+        // Nothing is told of an exchange that is gone.
+        const auto& sink = asked[index].second;
+        sink->on_head({status, {}});
+        if (sink != nullptr) sink->on_body(as_bytes(body));
+        if (sink != nullptr) sink->on_end();
     }
     bool refuses = false;
     std::vector<std::pair<std::string, inference::ReplySink*>> asked;

@@ -1,0 +1,42 @@
+// One request whose reply is small, and is wanted whole.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "inference/service.h"
+
+namespace planetserve::inference {
+
+Request get_of(std::string path);
+// With a body of JSON.
+Request post_of(std::string path, std::string_view body);
+
+// Used again and again, one call at a time. Not thread-safe.
+class SmallCall final : private ReplySink {
+public:
+    // The body of a reply with status 200. Else unavailable with the status, malformed where it is larger than wanted,
+    // or the service's own error.
+    using Done = std::function<void(Result<std::string> body)>;
+
+    // Ends the call before without a word. The service outlives the call. The error is the service's, where the call
+    // cannot be begun: then `done` is not called. Else it is, once, possibly before this returns; it may destroy this.
+    Status start(Service& service, Request request, std::size_t most, Done done);
+    // Ends it without a word.
+    void cancel();
+
+private:
+    void on_head(const ReplyHead& head) override;
+    void on_body(ByteView bytes) override;
+    void on_end() override;
+    void on_error(const Error& error) override;
+    void end(Result<std::string> result);
+
+    std::unique_ptr<Exchange> exchange_;
+    std::size_t most_ = 0;
+    std::string body_;
+    Done done_;
+};
+
+}  // namespace planetserve::inference
