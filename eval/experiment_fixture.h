@@ -1,31 +1,12 @@
 // For tests: an experiment run into a folder that goes away, with options as on a command line.
 #pragma once
 
-#include <stdlib.h>
-
 #include <CLI/CLI.hpp>
-#include <stdexcept>
 
 #include "eval/experiment.h"
+#include "eval/files.h"
 
 namespace planetserve::eval {
-
-class TemporaryFolder {
-public:
-    TemporaryFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "ps-eval-XXXXXX").string();
-        if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
-        path = pattern;
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    std::filesystem::path path;
-};
 
 // Its summary and what else it wrote, while the folder lives.
 struct Ran {

@@ -1,6 +1,9 @@
 #include "eval/files.h"
 
+#include <stdlib.h>
+
 #include <fstream>
+#include <stdexcept>
 
 namespace planetserve::eval {
 
@@ -29,6 +32,17 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
     file.read(content.data(), static_cast<std::streamsize>(size));
     if (!file) return fail(ErrorCode::io, "cannot read " + path.string());
     return content;
+}
+
+TemporaryFolder::TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "planetserve-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder like " + name);
+    path = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
 }
 
 }  // namespace planetserve::eval

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include <boost/json.hpp>
-#include <stdexcept>
 
 #include "apps/config.h"
 #include "apps/local_genesis.h"
@@ -75,17 +74,6 @@ Status wait_for(boost::asio::io_context& context, const std::string& base_url, s
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "planetserve-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder like " + name);
-    path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-}
-
 Result<LocalNetwork> start_network(boost::asio::io_context& context, const LocalNetworkOptions& options,
                                    const fs::path& log_folder) {
     const fs::path program = apps::own_program().parent_path() / "planetserve";
@@ -99,7 +87,7 @@ Result<LocalNetwork> start_network(boost::asio::io_context& context, const Local
 
     LocalNetwork network;
     network.folder = std::make_unique<TemporaryFolder>();
-    apps::NetworkHome home(network.folder->path());
+    apps::NetworkHome home(network.folder->path);
     const apps::NetworkFile nodes = plan(options);
     auto port = free_port();
     if (!port) return std::unexpected(port.error());

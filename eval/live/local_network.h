@@ -2,6 +2,7 @@
 // for experiments that compare it with what else stands in front of such engines.
 #pragma once
 
+#include "eval/files.h"
 #include "eval/live/local_engine.h"
 
 namespace planetserve::eval {
@@ -13,22 +14,8 @@ struct LocalNetworkOptions {
     std::vector<std::string> without_additions = {};  // of the routing decision: a model node's `routing.without`
 };
 
-// The nodes' directories, in a place of their own since a unix socket's path has to be short; removed at the end.
-class TemporaryFolder {
-public:
-    TemporaryFolder();  // throws std::runtime_error
-    ~TemporaryFolder();
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
-
 struct LocalNetwork {
-    std::unique_ptr<TemporaryFolder> folder;
+    std::unique_ptr<TemporaryFolder> folder;            // the nodes' directories
     std::string base_url;                               // of the API
     std::vector<std::unique_ptr<LocalServer>> servers;  // all nodes; the network ends with them
 };

@@ -1,10 +1,5 @@
 #include "eval/live/local_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <boost/asio/steady_timer.hpp>
 #include <fstream>
 #include <iterator>
@@ -33,20 +28,6 @@ void pause(boost::asio::io_context& context, Duration duration) {
         if (context.stopped()) context.restart();
         context.run_one();
     }
-}
-
-Result<std::uint16_t> free_port() {
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return fail(ErrorCode::io, "no socket to be had");
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    bool found = bind(descriptor, generic, size) == 0 && getsockname(descriptor, generic, &size) == 0;
-    close(descriptor);
-    if (!found) return fail(ErrorCode::io, "no port on 127.0.0.1 is free");
-    return ntohs(address.sin_port);
 }
 
 Result<std::unique_ptr<LocalServer>> LocalServer::start(boost::asio::io_context& context, LocalServerOptions options) {

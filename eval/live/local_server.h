@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "adapters/process/child_process.h"
+#include "apps/process.h"
 #include "base/result.h"
 #include "base/time.h"
 
 namespace planetserve::eval {
 
-// A port on 127.0.0.1 that is free now.
-Result<std::uint16_t> free_port();
+using apps::free_port;
 
 // Runs the context for so long.
 void pause(boost::asio::io_context& context, Duration duration);
