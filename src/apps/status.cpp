@@ -10,6 +10,7 @@
 #include "apps/network_home.h"
 #include "apps/overview.h"
 #include "apps/terminal.h"
+#include "verification/parameters.h"
 
 namespace planetserve::apps {
 
@@ -61,7 +62,8 @@ std::string record_of(const json::object& all, const std::string& id) {
         out += ", " + red("said two different things in " + std::to_string(many) + (many == 1 ? " epoch" : " epochs"));
     const auto* flagged = record->if_contains("flagged");
     if (flagged != nullptr && flagged->is_bool() && flagged->as_bool())
-        out += ", " + red("votes far from the others (" + std::to_string(number("far_epochs")) + " of 16 epochs)");
+        out += ", " + red("votes far from the others (" + std::to_string(number("far_epochs")) + " of " +
+                          std::to_string(verification::record_window) + " epochs)");
     return out;
 }
 

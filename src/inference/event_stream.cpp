@@ -5,6 +5,12 @@
 
 namespace planetserve::inference {
 
+void write_event(std::string_view data, Bytes& out) {
+    append(out, as_bytes("data: "));
+    append(out, as_bytes(data));
+    append(out, as_bytes("\n\n"));
+}
+
 bool is_event_stream(const ReplyHead& head) {
     constexpr std::string_view wanted = "text/event-stream";
     for (const auto& [name, value] : head.headers)

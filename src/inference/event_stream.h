@@ -13,6 +13,9 @@ namespace planetserve::inference {
 // By its content type.
 bool is_event_stream(const ReplyHead& head);
 
+// An event of this data, which has no line ends.
+void write_event(std::string_view data, Bytes& out);
+
 // Gives the data of each event: its "data:" lines, joined by line ends. Comments and other fields are passed over, as
 // is an event that no empty line ends.
 class EventStream {

@@ -16,12 +16,6 @@ constexpr std::size_t event_memory_limit = 16 << 20;
 constexpr std::size_t body_memory_limit = 64 << 20;
 constexpr std::string_view last_event = "[DONE]";
 
-void write_event(std::string_view data, Bytes& out) {
-    append(out, as_bytes("data: "));
-    append(out, as_bytes(data));
-    append(out, as_bytes("\n\n"));
-}
-
 // Where the last whole event of these bytes ends, looking from `from` on; 0 where none does.
 std::size_t end_of_events(std::string_view bytes, std::size_t from) {
     std::size_t end = 0;

@@ -128,9 +128,7 @@ void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelN
     const Time now = clock_.now();
     work_.asking = true;
     work_.results.clear();
-    work_.answered.clear();
-    work_.no_answer.clear();
-    work_.not_signed.clear();
+    work_.outcomes.clear();
     work_.expected = 0;
     work_.ask_until = now + time * 3 / 4;
     for (const ModelNodeEntry& node : nodes)
@@ -158,9 +156,7 @@ void Duty::on_result(ChallengeResult result) {
     else
         counters_.last_failure = "node " + result.task.node.brief() + ": " + std::string(to_string(result.outcome)) +
                                  (result.why.empty() ? "" : ", " + result.why);
-    if (result.outcome == Outcome::answered) work_.answered.insert(result.task.node);
-    if (result.outcome == Outcome::no_answer) work_.no_answer.insert(result.task.node);
-    if (result.outcome == Outcome::not_signed) work_.not_signed.insert(result.task.node);
+    work_.outcomes[result.task.node].insert(result.outcome);
     TranscriptEntry entry{result.task.node, result.task.index, result.task.model, std::move(result.answer)};
     work_.results.insert_or_assign({entry.asked, entry.index}, std::move(entry));
     next_ = clock_.now();
@@ -170,9 +166,11 @@ bool Duty::asked_all() {
     if (work_.unanswered) return true;
     if (work_.results.size() < work_.expected && clock_.now() < work_.ask_until) return false;
     // A node that was not asked, since others took their time, is not silent.
-    std::set<NodeId> silent = work_.not_signed;
-    std::ranges::set_difference(work_.no_answer, work_.answered, std::inserter(silent, silent.end()));
-    work_.unanswered.emplace(silent.begin(), silent.end());
+    auto& silent = work_.unanswered.emplace();
+    for (const auto& [node, outcomes] : work_.outcomes)
+        if (outcomes.contains(Outcome::not_signed) ||
+            (outcomes.contains(Outcome::no_answer) && !outcomes.contains(Outcome::answered)))
+            silent.push_back(node);
     return true;
 }
 

@@ -76,9 +76,7 @@ private:
         bool asking = false;
         Time ask_until{};
         std::map<std::pair<NodeId, std::uint32_t>, TranscriptEntry> results;
-        std::set<NodeId> answered;    // nodes that signed an answer
-        std::set<NodeId> no_answer;   // that gave none to a challenge
-        std::set<NodeId> not_signed;  // that do not stand for one
+        std::map<NodeId, std::set<Outcome>> outcomes;  // of those that were asked
         std::size_t expected = 0;
         std::optional<std::vector<NodeId>> unanswered;  // once all was asked
         // As a voter.

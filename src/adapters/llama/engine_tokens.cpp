@@ -28,9 +28,11 @@ Result<std::vector<TokenId>> token_list(const json::value* value) {
 
 }  // namespace
 
+json::array replayed_samplers() { return {"top_k", "top_p", "min_p", "temperature"}; }
+
 void bind_sampling(json::object& request, const scoring::SamplingProfile& profile, const scoring::Nonce& nonce) {
     request["seed"] = scoring::seed_of(profile, nonce);
-    request["samplers"] = json::array{"top_k", "top_p", "min_p", "temperature"};
+    request["samplers"] = replayed_samplers();
     request["top_k"] = profile.top_k;
     request["top_p"] = profile.top_p;
     request["min_p"] = profile.min_p;
@@ -59,17 +61,20 @@ Result<EngineAnswer> engine_answer_of(const json::value& reply) {
     auto tokens = token_list(find(verbose, "tokens"));
     if (!tokens) return std::unexpected(tokens.error());
     EngineAnswer answer{.tokens = std::move(*tokens)};
-    auto stop = inference::text_of(find(verbose, "stop_type"));
-    if (stop == "eos")
-        answer.finish = scoring::FinishReason::end_of_text;
-    else if (stop == "limit")
-        answer.finish = inference::is_true(find(verbose, "truncated")) ? scoring::FinishReason::context_full
-                                                                       : scoring::FinishReason::max_tokens;
-    else
-        return fail(ErrorCode::malformed, "the answer ended in a way that cannot be scored");
+    auto finish = finish_of(inference::text_of(find(verbose, "stop_type")).value_or(""),
+                            inference::is_true(find(verbose, "truncated")));
+    if (!finish) return std::unexpected(finish.error());
+    answer.finish = *finish;
     answer.prompt_tokens = inference::count_of(find(verbose, "tokens_evaluated")).value_or(0);
     answer.text = inference::text_of(find(verbose, "content")).value_or("");
     return answer;
+}
+
+Result<scoring::FinishReason> finish_of(std::string_view stop_type, bool truncated) {
+    if (stop_type == "eos") return scoring::FinishReason::end_of_text;
+    if (stop_type == "limit")
+        return truncated ? scoring::FinishReason::context_full : scoring::FinishReason::max_tokens;
+    return fail(ErrorCode::malformed, "the answer ended in a way that cannot be scored");
 }
 
 std::string apply_template_request(const json::array& messages) {

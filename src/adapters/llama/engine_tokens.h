@@ -18,6 +18,8 @@ namespace planetserve::adapters {
 
 inline constexpr std::size_t engine_tokens_limit = 1 << 20;  // of a prompt or an answer
 
+// The chain that can be replayed, for llama-server's member "samplers".
+boost::json::array replayed_samplers();
 // Makes a chat completion draw as the profile says, and every other sampler leave it alone.
 void bind_sampling(boost::json::object& request, const scoring::SamplingProfile& profile, const scoring::Nonce& nonce);
 // Makes its reply tell the answer's tokens. REQUIRES: the request does not ask for a stream.
@@ -33,6 +35,8 @@ struct EngineAnswer {
 // malformed: not such a reply, or ended by a stop string, which is nothing that can be scored.
 Result<EngineAnswer> read_engine_answer(std::string_view body);
 Result<EngineAnswer> engine_answer_of(const boost::json::value& reply);
+// Why an answer ended, by its "stop_type" and "truncated". malformed: in a way that cannot be scored.
+Result<scoring::FinishReason> finish_of(std::string_view stop_type, bool truncated);
 
 std::string apply_template_request(const boost::json::array& messages);
 Result<std::string> read_applied_template(std::string_view body);

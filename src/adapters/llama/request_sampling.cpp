@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <charconv>
 
+#include "adapters/llama/engine_tokens.h"
 #include "inference/bounded_json.h"
 
 namespace planetserve::adapters {
@@ -90,6 +92,13 @@ std::optional<SamplingProfile> profile_of(const json::value& request) {
     return scorable(profile) ? std::optional(profile) : std::nullopt;
 }
 
+// The fewest digits that are read as this float again, as people write it.
+std::string shortest(float value) {
+    std::array<char, 32> digits{};
+    auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+    return {digits.data(), written.ptr};
+}
+
 }  // namespace
 
 RequestSampling sampling_of(const json::value& request, const scoring::Nonce& nonce) {
@@ -100,13 +109,13 @@ RequestSampling sampling_of(const json::value& request, const scoring::Nonce& no
     };
     add("seed", std::to_string(scoring::seed_of(nonce)));
     if (!sampling.profile) return sampling;
-    // As they are written in the documentation: the nearest float is the same.
-    add("temperature", "0.8");
-    add("top_k", "40");
-    add("top_p", "0.95");
-    add("min_p", "0.05");
+    constexpr SamplingProfile usual = scoring::usual_sampling;
+    add("temperature", shortest(usual.temperature));
+    add("top_k", std::to_string(usual.top_k));
+    add("top_p", shortest(usual.top_p));
+    add("min_p", shortest(usual.min_p));
     add("mirostat", "0");
-    add("samplers", R"(["top_k","top_p","min_p","temperature"])");
+    add("samplers", json::serialize(replayed_samplers()));
     return sampling;
 }
 

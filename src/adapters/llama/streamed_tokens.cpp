@@ -9,17 +9,12 @@ namespace planetserve::adapters {
 
 namespace json = boost::json;
 using inference::find;
+using inference::write_event;
 using scoring::TokenId;
 
 namespace {
 
 constexpr std::size_t event_memory_limit = 16 << 20;
-
-void write_event(std::string_view data, Bytes& out) {
-    append(out, as_bytes("data: "));
-    append(out, as_bytes(data));
-    append(out, as_bytes("\n\n"));
-}
 
 std::optional<std::string> text_of_bytes(const json::value* value) {
     const json::array* list = inference::list_of(value);
@@ -145,16 +140,14 @@ Result<EngineAnswer> StreamedTokens::answer(std::vector<TokenId> gaps) const {
     if (!filling.empty()) return malformed("a gap in the tokens cannot be filled");
     answer.tokens.insert(answer.tokens.end(), tokens_.begin() + static_cast<std::ptrdiff_t>(done), tokens_.end());
     const std::uint64_t left = total_ - predicted_;
-    if (stop_ == "eos") {
-        answer.finish = scoring::FinishReason::end_of_text;
-        if (left > 1 || (left == 1 && !end_token_)) return malformed("the end of the stream does not tell its tokens");
-        if (left == 1) answer.tokens.push_back(*end_token_);
-    } else if (stop_ == "limit") {
-        answer.finish = truncated_ ? scoring::FinishReason::context_full : scoring::FinishReason::max_tokens;
-        if (left > scoring::most_held_back) return malformed("the end of the stream does not tell its tokens");
-    } else {
-        return malformed("the answer ended in a way that cannot be scored");
-    }
+    auto finish = finish_of(stop_, truncated_);
+    if (!finish) return std::unexpected(finish.error());
+    answer.finish = *finish;
+    // The engine leaves out the token that ends a text, and those of a character that a limit cut.
+    const bool ends_text = *finish == scoring::FinishReason::end_of_text;
+    const std::size_t may_lack = ends_text ? std::size_t{end_token_.has_value()} : scoring::most_held_back;
+    if (left > may_lack) return malformed("the end of the stream does not tell its tokens");
+    if (ends_text && left == 1) answer.tokens.push_back(*end_token_);
     return answer;
 }
 

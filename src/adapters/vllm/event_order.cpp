@@ -8,22 +8,23 @@ void EventOrder::on_connected(Time now) {
 
 void EventOrder::on_disconnected() {
     if (!connected_) return;
-    connected_ = replaying_ = false;
-    held_.clear();
-    held_bytes_ = 0;
-    next_.reset();
-    newest_.reset();
+    connected_ = false;
+    forget();
     owner_.start_over(false);
 }
 
-// A life of the engine, as far as is known here.
-void EventOrder::begin(Time now) {
-    connected_ = true;
+void EventOrder::forget() {
     replaying_ = false;
     held_.clear();
     held_bytes_ = 0;
     next_.reset();
     newest_.reset();
+}
+
+// A life of the engine, as far as is known here.
+void EventOrder::begin(Time now) {
+    connected_ = true;
+    forget();
     tries_ = 0;
     if (can_replay_) ask(0, now);
 }
@@ -56,10 +57,7 @@ void EventOrder::hold(std::uint64_t number, ByteView batch, Time now) {
 }
 
 bool EventOrder::take(std::uint64_t number, ByteView batch, Time now) {
-    if (!next_) {
-        owner_.start_over(number == 0);
-        next_ = number;
-    }
+    if (!next_) begin_with(number);
     if (number < *next_) return true;  // the replay had it
     if (number > *next_) {
         if (tries_ == 0) ++counters_.gaps;
@@ -71,6 +69,11 @@ bool EventOrder::take(std::uint64_t number, ByteView batch, Time now) {
     }
     deliver(number, batch);
     return true;
+}
+
+void EventOrder::begin_with(std::uint64_t number) {
+    owner_.start_over(number == 0);
+    next_ = number;
 }
 
 void EventOrder::lose(std::uint64_t next) {
@@ -93,10 +96,7 @@ void EventOrder::deliver(std::uint64_t number, ByteView batch) {
 void EventOrder::on_replayed(std::uint64_t number, ByteView batch, Time now) {
     if (!replaying_) return;
     deadline_ = now + replay_pause;
-    if (!next_) {
-        owner_.start_over(number == 0);
-        next_ = number;
-    }
+    if (!next_) begin_with(number);
     // A replay begins with what is kept; what is missing further on was dropped on its way, and is asked for again.
     hole_ = hole_ || (number > *next_ && progressed_);
     if (hole_ || number < *next_) return;
@@ -109,11 +109,7 @@ void EventOrder::on_replay_end(Time now) {
     if (!replaying_) return;
     if (hole_) return ask(*next_, now);
     replaying_ = false;
-    if (!next_) {
-        // Nothing was published in this life.
-        owner_.start_over(true);
-        next_ = 0;
-    }
+    if (!next_) begin_with(0);  // nothing was published in this life
     drain(now);
 }
 

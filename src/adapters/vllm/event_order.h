@@ -67,6 +67,10 @@ private:
     };
 
     void begin(Time now);
+    // What is known of a life of the engine.
+    void forget();
+    // The first batch that is had of it.
+    void begin_with(std::uint64_t number);
     void ask(std::uint64_t from, Time now);
     void give_up(Time now);
     void hold(std::uint64_t number, ByteView batch, Time now);

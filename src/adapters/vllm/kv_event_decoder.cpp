@@ -41,25 +41,23 @@ bool read_hashes(MsgpackReader& in, std::vector<BlockHash>& hashes) {
     return std::ranges::all_of(hashes, [&](BlockHash& hash) { return read_hash(in, hash); });
 }
 
-bool read_tokens(MsgpackReader& in, std::vector<std::uint32_t>& tokens) {
-    auto count = in.list();
-    if (!count) return false;
-    tokens.resize(*count);
-    for (std::uint32_t& token : tokens) {
-        auto id = in.integer();
-        if (!id || *id > 0xffffffff) return false;
-        token = static_cast<std::uint32_t>(*id);
-    }
-    return true;
-}
-
-// A number of 32 bits; nil leaves what there is.
-bool read_small(MsgpackReader& in, std::uint32_t& value) {
-    if (in.next() == Kind::nil) return in.nil();
+bool read_number(MsgpackReader& in, std::uint32_t& value) {
     auto number = in.integer();
     if (!number || *number > 0xffffffff) return false;
     value = static_cast<std::uint32_t>(*number);
     return true;
+}
+
+bool read_tokens(MsgpackReader& in, std::vector<std::uint32_t>& tokens) {
+    auto count = in.list();
+    if (!count) return false;
+    tokens.resize(*count);
+    return std::ranges::all_of(tokens, [&](std::uint32_t& token) { return read_number(in, token); });
+}
+
+// A number of 32 bits; nil leaves what there is.
+bool read_small(MsgpackReader& in, std::uint32_t& value) {
+    return in.next() == Kind::nil ? in.nil() : read_number(in, value);
 }
 
 bool read_medium(MsgpackReader& in, routing::Medium& medium) {
