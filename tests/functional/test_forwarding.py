@@ -85,8 +85,9 @@ def test_a_repeated_prefix_goes_to_the_node_that_has_it(group):
         system = {"role": "system", "content": text(700, f"system {topic}")}
         _, holder, cached = ask(group, [system, {"role": "user", "content": "Begin."}])
         assert cached < 0.5
-        wait_for(group.converged, "the others to hear of it", 2 * SYNC_MS / 1000 + 2)
         for question in range(5):
+            # Of the prefix, and that the holder is idle again: a node that seems busy is passed over, as it should be.
+            wait_for(group.converged, "the others to hear of it", 2 * SYNC_MS / 1000 + 2)
             # The messages do not go on from those before, so the user's node draws any node as the entry.
             _, node, cached = ask(group, [system, {"role": "user", "content": f"Question {question}: {text(5, question)}"}])
             assert node == holder, f"topic {topic}, question {question}"
