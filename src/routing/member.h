@@ -251,6 +251,7 @@ private:
         Time due;
         PrefixKey root;
         std::vector<ChunkHash> hashes;
+        std::vector<std::uint32_t> sizes;  // bytes, by level
         std::vector<std::uint32_t> needs;  // tokens, by level
         std::vector<std::uint32_t> tokens;
     };

@@ -43,6 +43,7 @@ void Member::on_prompt_tokens(ByteView prompt, std::span<const std::uint32_t> to
     Settling one{.due = now + options_.settle_after,
                  .root = PrefixKey::root(hasher_->lengths().version),
                  .hashes = {hashes.begin(), hashes.end()},
+                 .sizes = sizes_of(*hasher_, hashes.size()),
                  .needs = {},
                  .tokens = {}};
     std::vector<std::size_t> ends(hashes.size());
@@ -75,12 +76,16 @@ void Member::settle_oldest() {
         levels.push_back({key, needs});
     }
     blocks_.bind(one.tokens, levels);
-    if (levels.size() < one.hashes.size()) {
-        CacheMirror::Changes changes;
+    CacheMirror::Changes changes;
+    // What is told to be held is, also where the events began anew meanwhile and the mirror with them.
+    if (mirror_.depth(one.hashes, one.root) < levels.size())
+        mirror_.use(std::span(one.hashes).first(levels.size()), std::span(one.sizes).first(levels.size()), changes,
+                    one.root);
+    else if (levels.size() < one.hashes.size())
         mirror_.forget(one.hashes, levels.size(), changes, one.root);
-        if (!changes.empty()) ++counters_.corrections;
-        apply_own(std::move(changes));
-    }
+    if (changes.empty()) return;
+    ++counters_.corrections;
+    apply_own(std::move(changes));
 }
 
 void Member::on_cache_event(const CacheEvent& event) {
@@ -104,7 +109,10 @@ void Member::take_out(std::span<const PrefixKey> lost) {
 
 void Member::on_cache_unknown(bool complete) {
     if (!options_.follow_cache) return;
+    // What was served a moment ago is compared with what the events tell from now on: often they begin with it.
+    auto settling = std::move(settling_);
     forget_cache();
+    settling_ = std::move(settling);
     blocks_.clear(complete);
 }
 

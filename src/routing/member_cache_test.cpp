@@ -102,6 +102,30 @@ TEST_F(MemberCacheTest, RemovedBlocksTakeLevelsOut) {
     EXPECT_EQ(member_.counters().withdrawn, 7u);
 }
 
+// As when an engine's first prompt is answered before the subscription to its events has come to be.
+TEST_F(MemberCacheTest, WhatWasServedBeforeTheEventsBeginIsKept) {
+    Bytes prompt = prompt_of(4);
+    serve(prompt);
+    member_.on_cache_unknown(true);
+    EXPECT_EQ(held_levels(prompt), 0u);
+    store(prompt, 0, 12);
+    settle();
+    EXPECT_EQ(held_levels(prompt), 3u) << "as much as the events tell";
+    EXPECT_EQ(member_.own_prefixes(), 3u);
+    EXPECT_EQ(member_.counters().corrections, 1u);
+    remove(prompt, 8);
+    EXPECT_EQ(held_levels(prompt), 2u);
+}
+
+TEST_F(MemberCacheTest, WhatAnotherEngineServedIsForgotten) {
+    Bytes prompt = prompt_of(4);
+    serve(prompt);
+    member_.on_cache_unknown(true);
+    settle();
+    EXPECT_EQ(held_levels(prompt), 0u);
+    EXPECT_EQ(member_.own_prefixes(), 0u);
+}
+
 TEST_F(MemberCacheTest, AWrongGuessIsCorrected) {
     member_.on_cache_unknown(true);
     Bytes prompt = prompt_of(6);

@@ -1,7 +1,6 @@
 """Model nodes on engines that publish vLLM's KV events: what their group believes is what the engines hold."""
 
 import random
-import time
 
 import httpx
 import pytest
@@ -36,12 +35,6 @@ class Pair:
         for index, front in enumerate(self.fronts):
             front.ask_directly("Begin.")
             wait_for(lambda: self.events(index)["batches"] >= 1, "the first events")
-        # What a node heard of its very first prompt may be forgotten with that replay.
-        for number in range(20):
-            if all(self.group(index)["run"] >= 1 for index in (0, 1)):
-                break
-            self.ask(f"{number}. {text(20, number)}")
-        time.sleep(2)
 
     def group(self, index):
         return next(group for group in self.nodes[index].status()["models"] if group["model"] == FOLLOWED)
