@@ -32,4 +32,21 @@ ReputationCurve reputation_curve(const std::vector<double>& credits, const Reput
     return curve;
 }
 
+double ever_untrusted(const std::vector<double>& credits, const ReputationRules& rules, std::size_t epochs,
+                      std::size_t nodes, std::uint64_t seed) {
+    if (credits.empty() || nodes == 0) return 0;
+    SeededRandom random(seed);
+    std::size_t fallen = 0;
+    for (std::size_t node = 0; node < nodes; ++node) {
+        Reputation reputation(rules);
+        bool fell = false;
+        for (std::size_t epoch = 0; epoch < epochs && !fell; ++epoch) {
+            reputation.add(credits[random.below(credits.size())]);
+            fell = !reputation.trusted();
+        }
+        fallen += fell ? 1 : 0;
+    }
+    return static_cast<double>(fallen) / static_cast<double>(nodes);
+}
+
 }  // namespace planetserve::eval

@@ -40,5 +40,8 @@ struct ReputationCurve {
 };
 ReputationCurve reputation_curve(const std::vector<double>& credits, const ReputationRules& rules, std::size_t epochs,
                                  std::size_t nodes, std::uint64_t seed);
+// The share of the nodes that is ever not trusted in so many epochs.
+double ever_untrusted(const std::vector<double>& credits, const ReputationRules& rules, std::size_t epochs,
+                      std::size_t nodes, std::uint64_t seed);
 
 }  // namespace planetserve::eval

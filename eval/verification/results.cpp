@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "eval/statistics.h"
 #include "eval/verification/reputation.h"
@@ -59,8 +60,11 @@ Status write_answers(const std::vector<Subject>& subjects, const Subject& calibr
 Status write_detection(const std::vector<Subject>& subjects, const Subject& calibration, const ResultRules& rules,
                        Report& report) {
     Table table({"node", "tokens", "windows", "by", "auc", "found_at_1_percent"});
-    Table shown(
-        {"node", "windows", "auc 1/PPL", "auc margin", "auc entropy z", "auc rank", "found 1/PPL", "found margin"});
+    // By length.
+    std::map<std::size_t, Table> shown;
+    for (std::size_t length : {rules.pool, rules.headline})
+        shown.emplace(length, Table({"node", "windows", "auc 1/PPL", "auc margin", "auc entropy z", "auc rank",
+                                     "found 1/PPL", "found margin"}));
     Figure figure{.name = "detection",
                   .title = "Found at 1% false alarms, by the seed-bound margin",
                   .x_label = "tokens scored",
@@ -90,18 +94,21 @@ Status write_detection(const std::vector<Subject>& subjects, const Subject& cali
                 if (by == Suspicion::inverse_perplexity)
                     by_perplexity.points.emplace_back(static_cast<double>(length), share);
                 if (by == Suspicion::margin || by == Suspicion::inverse_perplexity) found.emplace_back(share);
-                if (length != rules.pool) continue;
-                report.summary(subject.name + "_auc_" + column(by), area);
-                report.summary(subject.name + "_found_" + column(by), share);
+                if (!shown.contains(length)) continue;
+                const std::string suffix = length == rules.pool ? "" : "_" + std::to_string(length);
+                report.summary(subject.name + "_auc_" + column(by) + suffix, area);
+                report.summary(subject.name + "_found_" + column(by) + suffix, share);
             }
             row.insert(row.end(), found.begin(), found.end());
-            if (length == rules.pool) shown.add(std::move(row));
+            if (auto table_of = shown.find(length); table_of != shown.end()) table_of->second.add(std::move(row));
         }
         if (subject.honest) continue;
         figure.series.push_back(std::move(by_margin));
         paper.series.push_back(std::move(by_perplexity));
     }
-    report.print("Windows of " + std::to_string(rules.pool) + " tokens against honest nodes with other kernels", shown);
+    for (const auto& [length, of_length] : shown)
+        report.print("Windows of " + std::to_string(length) + " tokens against honest nodes with other kernels",
+                     of_length);
     report.figure(figure);
     report.figure(paper);
     return report.csv("detection", table);
@@ -198,6 +205,10 @@ Status write_results(const std::vector<Subject>& subjects, const Subject& calibr
         margins.series.push_back(cumulative_distribution(subject.title, margin));
         perplexities.series.push_back(cumulative_distribution(subject.title, credits.by_perplexity));
         write_reputation(subject, credits, rules, report, reputation, figure);
+        if (subject.honest)
+            report.summary(
+                subject.name + "_ever_untrusted",
+                ever_untrusted(credits.by_tests, {.trusted = rules.trusted}, rules.long_run, rules.nodes, rules.seed));
     }
     report.print("Credits of " + std::to_string(rules.pool) + " tokens", table);
     report.figure(margins);

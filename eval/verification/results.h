@@ -21,10 +21,12 @@ struct Subject {
 
 struct ResultRules {
     std::size_t pool = 128;  // tokens by which a credit is given
-    std::vector<std::size_t> lengths = {16, 32, 64, 128, 256};
+    std::vector<std::size_t> lengths = {16, 32, 64, 128, 200, 256};
+    std::size_t headline = 200;  // the length, beside the pool's, that is printed and summed up
     double trusted = 0.4;
     std::size_t epochs = 30;
-    std::size_t nodes = 2000;  // of which the reputation is followed
+    std::size_t long_run = 1000;  // epochs in which an honest node should never fall
+    std::size_t nodes = 2000;     // of which the reputation is followed
     std::uint64_t seed = 1;
 };
 

@@ -61,6 +61,13 @@ TEST(ReputationOfAnExperiment, CurvesAreThoseOfManyNodes) {
     EXPECT_NEAR(always.trusted.back(), 1, 1e-9);
     auto never = reputation_curve({0.0}, {}, 10, 5, 1);
     EXPECT_NEAR(never.trusted.back(), 0, 1e-9);
+    EXPECT_EQ(ever_untrusted({1.0}, {}, 1000, 5, 1), 0.0);
+    EXPECT_EQ(ever_untrusted({0.0}, {}, 1, 5, 1), 1.0);
+    // One epoch in a hundred is bad; two in a row are seen sooner or later.
+    std::vector<double> seldom(100, 1.0);
+    seldom.front() = 0.0;
+    EXPECT_EQ(ever_untrusted(seldom, {}, 2, 200, 1), ever_untrusted(seldom, {}, 2, 200, 1));
+    EXPECT_LT(ever_untrusted(seldom, {}, 2, 2000, 1), ever_untrusted(seldom, {}, 1000, 2000, 1));
     EXPECT_EQ(reputation_curve({0.2, 0.9}, {}, 10, 5, 1).mean, reputation_curve({0.2, 0.9}, {}, 10, 5, 1).mean);
 }
 
