@@ -202,4 +202,12 @@ Challenge make_challenge(const ChallengeSeed& seed, const std::string& model) {
     return challenge;
 }
 
+std::optional<Duration> time_to_answer(const Challenge& challenge) {
+    // The way there and the prompt; then the tokens, at a pace that people can read at.
+    constexpr Duration first_token = 2s;
+    constexpr Duration each_token = 62'500us;
+    if (challenge.profile.max_tokens == 0) return std::nullopt;
+    return first_token + each_token * challenge.profile.max_tokens;
+}
+
 }  // namespace planetserve::verifier

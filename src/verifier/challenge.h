@@ -2,9 +2,11 @@
 // (docs/protocols/verification.md).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/ids.h"
+#include "base/time.h"
 #include "scoring/sampling.h"
 #include "verification/challenge_plan.h"
 
@@ -24,5 +26,9 @@ struct Challenge {
 // many say nothing of how to draw, half of them stream, some set no limit (then the question asks to be brief). With a
 // limit there is room for 64 to 192 tokens: two or three make enough to judge by.
 Challenge make_challenge(const ChallengeSeed& seed, const std::string& model);
+
+// In which a whole answer is expected of any model node; nothing where the question sets no limit, since then nobody
+// knows how long the answer is.
+std::optional<Duration> time_to_answer(const Challenge& challenge);
 
 }  // namespace planetserve::verifier

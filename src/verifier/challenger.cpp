@@ -29,6 +29,7 @@ public:
     }
 
     void start(Challenger& challenger) {
+        asked_at_ = challenger.clock_.now();
         request_.id = result_.task.id;
         request_.method = "POST";
         request_.path = "/v1/chat/completions";
@@ -45,9 +46,13 @@ public:
     }
 
     bool over() const { return over_; }
+    const NodeId& node() const { return result_.task.node; }
     Time deadline() const { return result_.task.until; }
     void give_up() {
         if (received_ > 0) return end(Outcome::no_verdict, "still answering");
+        auto needed = time_to_answer(result_.challenge);
+        if (!needed || deadline() - asked_at_ < *needed)
+            return end(Outcome::no_verdict, "no answer, in less time than it may take");
         end(Outcome::no_answer, "no answer in time");
     }
     ChallengeResult take() { return std::move(result_); }
@@ -112,6 +117,7 @@ private:
 
     ChallengeResult result_;
     inference::Request request_;
+    Time asked_at_{};
     unsigned status_ = 0;
     bool streams_ = false;
     bool elsewhere_ = false;  // another node than the asked one serves
@@ -152,9 +158,8 @@ void Challenger::on_timer() {
         results.push_back(at->second->take());
         at = running_.erase(at);
     }
-    while (running_.size() < at_once_ && !waiting_.empty() && waiting_.begin()->first <= now) {
-        ChallengeTask task = std::move(waiting_.begin()->second);
-        waiting_.erase(waiting_.begin());
+    for (auto at = next(); at != waiting_.end() && at->first <= now; at = next()) {
+        ChallengeTask task = std::move(waiting_.extract(at).mapped());
         if (task.until - now < task.least) continue;
         auto asking = std::make_unique<Asking>(std::move(task));
         asking->start(*this);
@@ -168,8 +173,16 @@ Time Challenger::next_timer() const {
     Time next = Time::max();
     for (const auto& [number, asking] : running_)
         next = std::min(next, asking->over() ? clock_.now() : asking->deadline());
-    if (running_.size() < at_once_ && !waiting_.empty()) next = std::min(next, waiting_.begin()->first);
+    if (auto waiting = this->next(); waiting != waiting_.end()) next = std::min(next, waiting->first);
     return next;
+}
+
+Challenger::Waiting::const_iterator Challenger::next() const {
+    if (running_.size() >= at_once_) return waiting_.end();
+    return std::ranges::find_if(waiting_, [this](const auto& waiting) {
+        return std::ranges::none_of(running_,
+                                    [&](const auto& running) { return running.second->node() == waiting.second.node; });
+    });
 }
 
 }  // namespace planetserve::verifier

@@ -39,7 +39,9 @@ enum class Outcome : std::uint8_t {
     not_signed,
     no_answer,
     // Nothing to hold against the node: such an answer of another one, to which it handed the request on; a stream that
-    // came whole without a signature, as those of some models do; an answer that was still coming when time was over.
+    // came whole without a signature, as those of some models do; an answer that was still coming when time was over,
+    // or
+    // for which there was too little time (time_to_answer()): what is not streamed shows nothing until it is whole.
     no_verdict,
 };
 std::string_view to_string(Outcome outcome);
@@ -58,7 +60,7 @@ public:
     static constexpr std::size_t reply_limit = 1 << 20;
     static constexpr std::size_t stream_limit = 32 << 20;
     static constexpr std::size_t most_tasks = 4096;
-    // Requests at once: few where there are few nodes, which may share a machine, and enough that one that is silent
+    // Requests at once: one to a node, and few where there are few nodes, which may share a machine. One that is silent
     // does not keep the others from being asked.
     static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 2, 1, 16); }
 
@@ -78,11 +80,15 @@ public:
 
 private:
     class Asking;
+    using Waiting = std::multimap<Time, ChallengeTask>;
+
+    // The first that can be asked next: its node answers nothing else. The end where there is none, or no room.
+    Waiting::const_iterator next() const;
 
     inference::Service& overlay_;
     const Clock& clock_;
     OnResult on_result_;
-    std::multimap<Time, ChallengeTask> waiting_;
+    Waiting waiting_;
     std::map<std::uint64_t, std::unique_ptr<Asking>> running_;
     std::uint64_t next_number_ = 1;
     std::size_t at_once_ = 1;

@@ -141,6 +141,27 @@ TEST_F(Challenging, NoAnswerIsSaidToBeNone) {
     EXPECT_EQ(overlay_.open, 0);
 }
 
+// A plain reply comes when it is whole: with no limit, or too little time for the limit, silence says nothing.
+TEST_F(Challenging, SilenceCountsOnlyWhereThereWasTime) {
+    std::size_t limited = 0;
+    for (int i = 0; i < 40; ++i) {
+        auto asked = task();
+        const auto needed = time_to_answer(make_challenge(asked.seed, asked.model));
+        const bool enough = i % 2 == 0;
+        if (needed) asked.until = asked.at + *needed - (enough ? 0us : 1us);
+        asked.least = {};
+        ASSERT_TRUE(challenger_.add(asked));
+        challenger_.on_timer();
+        clock_.run_for(asked.until - clock_.now());
+        challenger_.on_timer();
+        ASSERT_EQ(results_.size(), static_cast<std::size_t>(i + 1));
+        EXPECT_EQ(last().outcome, needed && enough ? Outcome::no_answer : Outcome::no_verdict);
+        limited += needed ? 1 : 0;
+    }
+    EXPECT_GT(limited, 20u);
+    EXPECT_LT(limited, 40u);
+}
+
 TEST_F(Challenging, WhatIsLeftTooLittleTimeIsNotAskedNorToldOf) {
     ASSERT_TRUE(challenger_.add(task()));
     ASSERT_TRUE(challenger_.add(task()));
@@ -162,8 +183,33 @@ TEST_F(Challenging, SaysWhereTheAnswerIsWanted) {
     EXPECT_TRUE(overlay_.asked.back().first.continues);
 }
 
+TEST_F(Challenging, AsksANodeOneThingAtATime) {
+    for (int i = 0; i < 4; ++i) {
+        ASSERT_TRUE(challenger_.add(task()));
+        ASSERT_TRUE(challenger_.add(task(1s)));
+        challenger_.on_timer();
+    }
+    auto elsewhere = task(1s);
+    elsewhere.node = other_.id();
+    ASSERT_TRUE(challenger_.add(elsewhere));
+    clock_.run_for(1s);
+    challenger_.on_timer();
+    ASSERT_EQ(overlay_.asked.size(), 2u);
+    EXPECT_EQ(overlay_.asked[0].first.node, node_.id());
+    EXPECT_EQ(overlay_.asked[1].first.node, other_.id());
+    overlay_.asked.front().second->on_error({ErrorCode::unavailable, "gone"});
+    EXPECT_EQ(challenger_.next_timer(), clock_.now());
+    challenger_.on_timer();
+    EXPECT_EQ(overlay_.asked.size(), 3u);
+    EXPECT_EQ(overlay_.asked[2].first.node, node_.id());
+}
+
 TEST_F(Challenging, IsBoundedAndForgets) {
-    for (std::size_t i = 0; i < 40; ++i) ASSERT_TRUE(challenger_.add(task()));
+    for (std::size_t i = 0; i < 40; ++i) {
+        auto one = task();
+        one.node = random_.id<NodeId>();
+        ASSERT_TRUE(challenger_.add(one));
+    }
     challenger_.on_timer();
     EXPECT_EQ(overlay_.asked.size(), 16u);
     challenger_.clear();

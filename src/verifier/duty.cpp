@@ -120,9 +120,10 @@ void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>&
     if (asked_all()) say("recheck", verification::Recheck{*work_.unanswered});
 }
 
-// Spread over the first half of the time there is, as users ask. What is not answered after three quarters of it is not
-// waited for, so that a block can still take the report. A second verifier wants the node's own answer, under an id of
-// its own: the one to which the node handed the first request may be why there was none.
+// Spread over the first half of the time there is, as users ask, and what may take long is asked soon. What is not
+// answered after three quarters of it is not waited for, so that a block can still take the report. A second verifier
+// wants the node's own answer, under an id of its own: the one to which the node handed the first request may be why
+// there was none.
 void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
                bool again) {
     const Time now = clock_.now();
@@ -134,9 +135,12 @@ void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelN
     for (const ModelNodeEntry& node : nodes)
         for (std::uint32_t index = 0; index < plan.challenges; ++index) {
             auto seed = plan.prompt_seed(node.id, index);
-            auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>((time / 2).count())));
+            std::string model(model_of(node, seed));
+            auto needed = time_to_answer(make_challenge(seed, model)).value_or(time);
+            auto latest = std::clamp(time * 3 / 4 - needed, Duration::zero(), time / 2);
+            auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>(latest.count())));
             ChallengeTask task{.node = node.id,
-                               .model = std::string(model_of(node, seed)),
+                               .model = std::move(model),
                                .index = index,
                                .seed = seed,
                                .id = again ? recheck_id(seed) : request_id(seed),

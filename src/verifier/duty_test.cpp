@@ -133,11 +133,11 @@ protected:
     };
 
     void make(std::size_t verifiers, std::size_t models) {
-        parameters_.epoch_ms = 20'000;
+        parameters_.epoch_ms = 70'000;
         parameters_.draw_ms = draw_ms_;
-        parameters_.leader_ms = 4'000;
+        parameters_.leader_ms = 20'000;
         parameters_.leaders = 2;
-        parameters_.recheck_ms = 3'000;
+        parameters_.recheck_ms = 20'000;
         parameters_.commit_ms = 3'000;
         parameters_.reveal_ms = 2'000;
         for (std::size_t i = 0; i < models; ++i) models_.push_back({crypto::Identity::generate(random_)});
