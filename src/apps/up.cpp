@@ -49,10 +49,16 @@ std::string user_config(const NetworkHome& home, const std::string& name, std::u
     return text;
 }
 
-std::string model_config(const NetworkHome& home, const std::string& name, std::size_t number) {
+// An engine's threads wait for each other by spinning: engines that each take all cores bring each other to a stop.
+std::size_t threads_of_an_engine(std::size_t model_nodes) {
+    return std::max<std::size_t>(1, std::thread::hardware_concurrency() / std::max<std::size_t>(1, model_nodes));
+}
+
+std::string model_config(const NetworkHome& home, const std::string& name, std::size_t number, std::size_t threads) {
     std::string text = common_config(home, name, "127.0.0.1:0") + "status:\n  listen: \"127.0.0.1:0\"\nmodels:\n";
     for (const std::string& model : models_of(number))
-        text += "  - name: " + model + "\n    catalogue: " + model + "\n    slots: 4\n    context: 4096\n";
+        text += "  - name: " + model + "\n    catalogue: " + model +
+                "\n    slots: 4\n    context: 4096\n    threads: " + std::to_string(threads) + "\n";
     return text;
 }
 
@@ -121,6 +127,8 @@ Status start_role(const NetworkHome& home, const NetworkFile& network, const std
 }
 
 Status write_configs(const NetworkHome& home, const NetworkFile& network) {
+    const auto model_nodes = std::ranges::count(network.nodes, "model", &NetworkNode::role);
+    const std::size_t threads = threads_of_an_engine(static_cast<std::size_t>(model_nodes));
     std::size_t models = 0;
     bool api_given = false;
     for (const NetworkNode& node : network.nodes) {
@@ -129,7 +137,7 @@ Status write_configs(const NetworkHome& home, const NetworkFile& network) {
             text = user_config(home, node.name, api_given ? 0 : network.api_port);
             api_given = true;
         } else if (node.role == "model") {
-            text = model_config(home, node.name, models++);
+            text = model_config(home, node.name, models++, threads);
         } else {
             continue;  // its address is part of the genesis, and written with it
         }
