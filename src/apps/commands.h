@@ -31,7 +31,8 @@ struct ChatOptions {
 
 struct GenesisOptions {
     std::string chain_id;
-    bool verify = false;  // model nodes are challenged and scored
+    bool verify = false;                               // model nodes are challenged and scored
+    std::optional<std::filesystem::path> prompt_pool;  // by conversations of this file
     std::uint32_t epoch_seconds = 600;
     std::vector<std::string> validators;  // NAME=ID@HOST:PORT[/CONSENSUS_PORT]
     std::filesystem::path file;

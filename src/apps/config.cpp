@@ -267,6 +267,7 @@ Result<VerifierConfig> load_verifier_config(const std::filesystem::path& file) {
                                           "'models.upstream' is for model nodes; a verification node scores "
                                           "by a copy of its own: 'catalogue', 'file' or 'url'");
         };
+        keys["prompt_pool"] = into(config.prompt_pool);
         keys["consensus"] = [&](const YAML::Node& value) { read_mapping(value, "consensus.", consensus); };
         keys["status"] = [&](const YAML::Node& value) { read_mapping(value, "status.", status); };
         read_mapping(node, "", keys);

@@ -6,6 +6,7 @@
 #include "apps/commands.h"
 #include "apps/local_genesis.h"
 #include "apps/network_home.h"
+#include "apps/prompt_pool_file.h"
 #include "apps/terminal.h"
 #include "committee/genesis.h"
 #include "crypto/identity.h"
@@ -64,6 +65,11 @@ int make_genesis(const GenesisOptions& options) {
         genesis.validators.push_back(std::move(*validator));
     }
     if (options.verify) genesis.parameters.verification = verification_of_epoch(options.epoch_seconds);
+    if (options.prompt_pool) {
+        auto pool = read_prompt_pool(*options.prompt_pool);
+        if (!pool) return error_exit(pool.error().message);
+        genesis.parameters.prompt_pool = pool->digest();
+    }
     for (const auto& validator : genesis.validators)
         if (genesis.validators.size() > 1 && !validator.consensus_address)
             return error_exit("--validator " + validator.name +

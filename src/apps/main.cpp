@@ -98,11 +98,18 @@ int main(int argc, char** argv) {
         ->add_option("--validator", genesis_options.validators,
                      "NAME=ID@HOST:PORT of a verification node; of a committee NAME=ID@HOST:PORT/CONSENSUS_PORT")
         ->required();
-    genesis->add_flag("--verify", genesis_options.verify, "model nodes are challenged, scored and trusted accordingly");
+    auto* challenged = genesis->add_flag("--verify", genesis_options.verify,
+                                         "model nodes are challenged, scored and trusted accordingly");
     genesis
         ->add_option("--epoch-seconds", genesis_options.epoch_seconds,
                      "between two challenges of a model node (default 600)")
         ->check(CLI::Range(10, 86'400));
+    genesis
+        ->add_option("--prompt-pool", genesis_options.prompt_pool,
+                     "conversations that challenges are made of; the committee's secret, of which the genesis has the "
+                     "SHA-256 alone")
+        ->check(CLI::ExistingFile)
+        ->needs(challenged);
     genesis->add_option("--out", genesis_options.file, "the file to write")->required();
     genesis->callback([&] { code = apps::make_genesis(genesis_options); });
 

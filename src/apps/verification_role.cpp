@@ -10,6 +10,7 @@
 #include "apps/directory_view.h"
 #include "apps/engine_program.h"
 #include "apps/model_file.h"
+#include "apps/prompt_pool_file.h"
 #include "scoring/null_calibration.h"
 
 namespace planetserve::apps {
@@ -26,18 +27,23 @@ constexpr Duration list_every = 1s;
 
 Result<std::unique_ptr<VerificationRole>> VerificationRole::make(Runtime& runtime, const VerifierConfig& config,
                                                                  committee::Engine& engine, ReadRegistry registry) {
-    std::unique_ptr<VerificationRole> role(new VerificationRole(runtime, engine, std::move(registry)));
+    auto pool = load_prompt_pool(config.prompt_pool, runtime.genesis().parameters.prompt_pool);
+    if (!pool) return std::unexpected(pool.error());
+    std::unique_ptr<VerificationRole> role(
+        new VerificationRole(runtime, engine, std::move(registry), std::move(*pool)));
     if (auto loaded = role->load_models(config.models); !loaded) return std::unexpected(loaded.error());
     return role;
 }
 
-VerificationRole::VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry)
+VerificationRole::VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry,
+                                   verifier::PromptPool pool)
     : runtime_(runtime),
       engine_(engine),
       registry_(std::move(registry)),
       user_(runtime.keys(), {}, runtime.links(), runtime.random(), runtime.clock()),
+      pool_(std::move(pool)),
       duty_(runtime.genesis().network(), runtime.keys().identity, user_.asker(), *this, runtime.random(),
-            runtime.clock()) {}
+            runtime.clock(), pool_) {}
 
 VerificationRole::~VerificationRole() = default;
 

@@ -25,7 +25,8 @@ public:
     // The registry's state as of the last block; null while there is none.
     using ReadRegistry = std::function<const committee::Registry*()>;
 
-    // Fails where a model that is to be scored cannot be. All but the configuration outlive the role.
+    // Fails where a model that is to be scored cannot be, or the prompts are not those of the genesis. All but the
+    // configuration outlive the role.
     static Result<std::unique_ptr<VerificationRole>> make(Runtime& runtime, const VerifierConfig& config,
                                                           committee::Engine& engine, ReadRegistry registry);
     ~VerificationRole() override;
@@ -44,7 +45,7 @@ public:
     void score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits) override;
 
 private:
-    VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry);
+    VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry, verifier::PromptPool pool);
     Status load_models(const std::vector<ServedModelConfig>& models);
     void take_registry(const committee::Registry& registry);
     void log_duty();
@@ -53,6 +54,7 @@ private:
     committee::Engine& engine_;
     ReadRegistry registry_;
     node::UserNode user_;
+    const verifier::PromptPool pool_;
     verifier::Duty duty_;
     Time next_poll_{};
     Time list_taken_{};

@@ -133,7 +133,7 @@ Result<Parameters> parse_parameters(const json::value* value) {
     const auto& object = value->as_object();
     if (auto known = known_keys(object, "parameters.",
                                 {"lease_ms", "renew_ms", "clock_tolerance_ms", "update_interval_ms", "maximum_nodes",
-                                 "maximum_list_bytes", "verification"});
+                                 "maximum_list_bytes", "verification", "prompt_pool"});
         !known)
         return std::unexpected(known.error());
     auto read = [&](const char* key, auto& target, std::int64_t least, std::int64_t most) -> Status {
@@ -156,6 +156,17 @@ Result<Parameters> parse_parameters(const json::value* value) {
         auto verification = parse_verification(*asked);
         if (!verification) return std::unexpected(verification.error());
         parameters.verification = *verification;
+    }
+    if (object.contains("prompt_pool")) {
+        auto text = text_at(object, "prompt_pool", "parameters.");
+        if (!text) return std::unexpected(text.error());
+        auto bytes = from_hex(*text);
+        crypto::Digest digest{};
+        if (!bytes || bytes->size() != digest.size())
+            return wrong("'parameters.prompt_pool' must be a SHA-256 in hexadecimal");
+        if (!parameters.verification) return wrong("'parameters.prompt_pool' without 'parameters.verification'");
+        std::ranges::copy(*bytes, digest.begin());
+        parameters.prompt_pool = digest;
     }
     return parameters;
 }
@@ -205,6 +216,7 @@ std::string Genesis::to_json() const {
                                                     {"maximum_list_bytes", parameters.maximum_list_bytes}}}};
     if (parameters.verification)
         object["parameters"].get_object()["verification"] = to_json_object(*parameters.verification);
+    if (parameters.prompt_pool) object["parameters"].get_object()["prompt_pool"] = to_hex(*parameters.prompt_pool);
     return json::serialize(object);
 }
 

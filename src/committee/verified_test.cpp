@@ -113,6 +113,25 @@ TEST_F(Verified, AGenesisSaysHowAndAnotherWayIsAnotherNetwork) {
     EXPECT_FALSE(Genesis::parse(json));
 }
 
+TEST_F(Verified, AGenesisNamesWhatChallengesAreMadeOf) {
+    Genesis other = genesis_;
+    other.parameters.prompt_pool = crypto::sha256(as_bytes("conversations"));
+    EXPECT_NE(other.network(), genesis_.network());
+    auto parsed = Genesis::parse(other.to_json());
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->parameters, other.parameters);
+    auto refused = [&](std::string_view what, std::string_view by) {
+        std::string json = other.to_json();
+        json.replace(json.find(what), what.size(), by);
+        auto broken = Genesis::parse(json);
+        EXPECT_FALSE(broken) << json;
+        return broken ? "" : broken.error().message;
+    };
+    EXPECT_NE(refused(to_hex(*other.parameters.prompt_pool), "abcd").find("prompt_pool"), std::string::npos);
+    other.parameters.verification.reset();
+    EXPECT_NE(refused("", "").find("without"), std::string::npos);
+}
+
 TEST_F(Verified, ListsBringReputationsUnderTheSameHash) {
     Registry registry(genesis_);
     Member node = make_member(random_, wire::Role::model);

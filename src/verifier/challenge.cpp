@@ -170,15 +170,34 @@ Sampling make_sampling(Random& random) {
     return sampling;
 }
 
+// A question of this program's own making.
+struct Question {
+    std::string_view system = {};  // none where it is empty
+    std::string text = {};
+};
+
+Question make_question(Random& random) {
+    Question question;
+    if (random.below(3) != 0) question.system = pick(random, systems);
+    question.text = pick(random, questions);
+    question.text.replace(question.text.find("{}"), 2, pick(random, topics));
+    return question;
+}
+
+std::string messages_of(const Question& question) {
+    json::array messages;
+    if (!question.system.empty()) messages.push_back(json::object{{"role", "system"}, {"content", question.system}});
+    messages.push_back(json::object{{"role", "user"}, {"content", question.text}});
+    return json::serialize(messages);
+}
+
 }  // namespace
 
-Challenge make_challenge(const ChallengeSeed& seed, const std::string& model) {
+Challenge make_challenge(const ChallengeSeed& seed, const std::string& model, const PromptPool& pool) {
     ByteReader reader(seed.bytes());
     SeededRandom random(reader.u64());
-    json::array messages;
-    if (random.below(3) != 0) messages.push_back(json::object{{"role", "system"}, {"content", pick(random, systems)}});
-    std::string question(pick(random, questions));
-    question.replace(question.find("{}"), 2, pick(random, topics));
+    Question question;
+    if (pool.empty()) question = make_question(random);
     Challenge challenge;
     Sampling sampling = make_sampling(random);
     challenge.profile = sampling.profile;
@@ -186,14 +205,13 @@ Challenge make_challenge(const ChallengeSeed& seed, const std::string& model) {
     constexpr float least_without_limit = 0.7F;
     std::string limit;
     if (random.below(3) == 0 && challenge.profile.temperature >= least_without_limit) {
-        question += pick(random, brevities);
+        question.text += pick(random, brevities);
     } else {
         challenge.profile.max_tokens = static_cast<std::uint32_t>(64 + 32 * random.below(5));
         limit = (random.below(4) == 0 ? R"(,"max_completion_tokens":)" : R"(,"max_tokens":)") +
                 std::to_string(challenge.profile.max_tokens);
     }
-    messages.push_back(json::object{{"role", "user"}, {"content", question}});
-    challenge.messages = json::serialize(messages);
+    challenge.messages = pool.empty() ? messages_of(question) : pool.pick(random);
     challenge.streamed = random.below(2) == 0;
     std::string stream = challenge.streamed ? R"(,"stream":true)" : "";
     if (challenge.streamed && random.below(2) == 0) stream += R"(,"stream_options":{"include_usage":true})";

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "scoring/sampling.h"
 #include "verification/challenge_plan.h"
+#include "verifier/prompt_pool.h"
 
 namespace planetserve::verifier {
 
@@ -22,10 +23,11 @@ struct Challenge {
     bool streamed = false;
 };
 
-// The same on every machine. Questions of everyday kinds about everyday things, in the forms that users' clients send:
-// many say nothing of how to draw, half of them stream, some set no limit (then the question asks to be brief). With a
-// limit there is room for 64 to 192 tokens: two or three make enough to judge by.
-Challenge make_challenge(const ChallengeSeed& seed, const std::string& model);
+// The same on every machine. A conversation of the pool or, where that is empty, a question of an everyday kind about
+// an everyday thing; in the forms that users' clients send: many say nothing of how to draw, half of them stream, some
+// set no limit (then an everyday question asks to be brief). With a limit there is room for 64 to 192 tokens: two or
+// three make enough to judge by.
+Challenge make_challenge(const ChallengeSeed& seed, const std::string& model, const PromptPool& pool);
 
 // In which a whole answer is expected of any model node; nothing where the question sets no limit, since then nobody
 // knows how long the answer is.

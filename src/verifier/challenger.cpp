@@ -23,8 +23,8 @@ std::string_view to_string(Outcome outcome) {
 
 class Challenger::Asking final : public inference::ReplySink {
 public:
-    explicit Asking(ChallengeTask task) {
-        result_.challenge = make_challenge(task.seed, task.model);
+    Asking(ChallengeTask task, const PromptPool& pool) {
+        result_.challenge = make_challenge(task.seed, task.model, pool);
         result_.task = std::move(task);
     }
 
@@ -128,8 +128,8 @@ private:
     std::unique_ptr<inference::Exchange> exchange_;
 };
 
-Challenger::Challenger(inference::Service& overlay, const Clock& clock, OnResult on_result)
-    : overlay_(overlay), clock_(clock), on_result_(std::move(on_result)) {}
+Challenger::Challenger(inference::Service& overlay, const Clock& clock, const PromptPool& pool, OnResult on_result)
+    : overlay_(overlay), clock_(clock), pool_(pool), on_result_(std::move(on_result)) {}
 
 Challenger::~Challenger() = default;
 
@@ -161,7 +161,7 @@ void Challenger::on_timer() {
     for (auto at = next(); at != waiting_.end() && at->first <= now; at = next()) {
         ChallengeTask task = std::move(waiting_.extract(at).mapped());
         if (task.until - now < task.least) continue;
-        auto asking = std::make_unique<Asking>(std::move(task));
+        auto asking = std::make_unique<Asking>(std::move(task), pool_);
         asking->start(*this);
         running_.emplace(next_number_++, std::move(asking));
     }

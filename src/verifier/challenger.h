@@ -64,9 +64,9 @@ public:
     // does not keep the others from being asked.
     static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 2, 1, 16); }
 
-    // The overlay outlives the challenger. on_result is told from within on_timer and must not
+    // The overlay and the pool outlive the challenger. on_result is told from within on_timer and must not
     // destroy the challenger.
-    Challenger(inference::Service& overlay, const Clock& clock, OnResult on_result);
+    Challenger(inference::Service& overlay, const Clock& clock, const PromptPool& pool, OnResult on_result);
     ~Challenger();
 
     // exhausted: more tasks than may wait.
@@ -87,6 +87,7 @@ private:
 
     inference::Service& overlay_;
     const Clock& clock_;
+    const PromptPool& pool_;
     OnResult on_result_;
     Waiting waiting_;
     std::map<std::uint64_t, std::unique_ptr<Asking>> running_;

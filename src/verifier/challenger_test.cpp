@@ -72,7 +72,9 @@ protected:
     crypto::Identity other_ = crypto::Identity::generate(random_);
     FakeOverlay overlay_;
     std::vector<ChallengeResult> results_;
-    Challenger challenger_{overlay_, clock_, [this](ChallengeResult result) { results_.push_back(std::move(result)); }};
+    PromptPool pool_;
+    Challenger challenger_{overlay_, clock_, pool_,
+                           [this](ChallengeResult result) { results_.push_back(std::move(result)); }};
 };
 
 TEST_F(Challenging, AsksWhenItIsTimeAndTakesASignedAnswer) {
@@ -146,7 +148,7 @@ TEST_F(Challenging, SilenceCountsOnlyWhereThereWasTime) {
     std::size_t limited = 0;
     for (int i = 0; i < 40; ++i) {
         auto asked = task();
-        const auto needed = time_to_answer(make_challenge(asked.seed, asked.model));
+        const auto needed = time_to_answer(make_challenge(asked.seed, asked.model, {}));
         const bool enough = i % 2 == 0;
         if (needed) asked.until = asked.at + *needed - (enough ? 0us : 1us);
         asked.least = {};
@@ -269,7 +271,7 @@ TEST(Challenge, TakesTheFormsOfUsersRequests) {
     int bare = 0;
     constexpr int count = 4000;
     for (int i = 0; i < count; ++i) {
-        auto challenge = make_challenge(random.id<ChallengeSeed>(), "m");
+        auto challenge = make_challenge(random.id<ChallengeSeed>(), "m", {});
         auto body = json::parse(challenge.body).as_object();
         const auto* temperature = body.if_contains("temperature");
         EXPECT_EQ(body.contains("stream"), challenge.streamed);
@@ -297,8 +299,8 @@ TEST(Challenge, IsTheSameForASeedAndSeldomForAnother) {
     std::set<std::string> bodies;
     for (int i = 0; i < 1000; ++i) {
         auto seed = random.id<ChallengeSeed>();
-        auto challenge = make_challenge(seed, "m");
-        EXPECT_EQ(challenge.body, make_challenge(seed, "m").body);
+        auto challenge = make_challenge(seed, "m", {});
+        EXPECT_EQ(challenge.body, make_challenge(seed, "m", {}).body);
         EXPECT_TRUE(scoring::scorable(challenge.profile));
         auto body = json::parse(challenge.body);
         EXPECT_EQ(json::serialize(body.at("messages")), challenge.messages);

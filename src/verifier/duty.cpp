@@ -20,13 +20,14 @@ std::string_view model_of(const ModelNodeEntry& node, const ChallengeSeed& seed)
 }  // namespace
 
 Duty::Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
-           DutyOutput& output, Random& random, const Clock& clock)
+           DutyOutput& output, Random& random, const Clock& clock, const PromptPool& pool)
     : network_(network),
       identity_(identity),
       output_(output),
       random_(random),
       clock_(clock),
-      challenger_(overlay, clock, [this](ChallengeResult result) { on_result(std::move(result)); }) {}
+      pool_(pool),
+      challenger_(overlay, clock, pool, [this](ChallengeResult result) { on_result(std::move(result)); }) {}
 
 void Duty::update(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
     const UnixTime now = clock_.unix_now();
@@ -136,7 +137,7 @@ void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelN
         for (std::uint32_t index = 0; index < plan.challenges; ++index) {
             auto seed = plan.prompt_seed(node.id, index);
             std::string model(model_of(node, seed));
-            auto needed = time_to_answer(make_challenge(seed, model)).value_or(time);
+            auto needed = time_to_answer(make_challenge(seed, model, pool_)).value_or(time);
             auto latest = std::clamp(time * 3 / 4 - needed, Duration::zero(), time / 2);
             auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>(latest.count())));
             ChallengeTask task{.node = node.id,
@@ -214,7 +215,7 @@ void Duty::on_transcript(ByteView bytes) {
     if (!report_ || !plan_ || work_.scoring || digest_of(bytes) != report_->transcript) return;
     work_.scoring = true;
     auto transcript = parse_transcript(bytes);
-    Status checked = transcript ? check(*transcript, *plan_) : std::unexpected(transcript.error());
+    Status checked = transcript ? check(*transcript, *plan_, pool_) : std::unexpected(transcript.error());
     if (checked && transcript->epoch != work_.epoch)
         checked = fail(ErrorCode::invalid_argument, "a transcript of another epoch");
     if (!checked) {
@@ -228,8 +229,8 @@ void Duty::on_transcript(ByteView bytes) {
     std::vector<Exhibit> exhibits;
     for (TranscriptEntry& entry : transcript->entries)
         if (entry.answer)
-            exhibits.push_back(
-                {make_challenge(plan_->prompt_seed(entry.asked, entry.index), entry.model), std::move(*entry.answer)});
+            exhibits.push_back({make_challenge(plan_->prompt_seed(entry.asked, entry.index), entry.model, pool_),
+                                std::move(*entry.answer)});
     output_.score(work_.epoch, std::move(exhibits));
 }
 

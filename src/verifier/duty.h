@@ -44,7 +44,7 @@ class Duty {
 public:
     // All but the network outlive the duty.
     Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
-         DutyOutput& output, Random& random, const Clock& clock);
+         DutyOutput& output, Random& random, const Clock& clock, const PromptPool& pool);
 
     // What there is to do now: after each block, and when next_timer says so. model_nodes ascend.
     void update(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
@@ -110,6 +110,7 @@ private:
     DutyOutput& output_;
     Random& random_;
     const Clock& clock_;
+    const PromptPool& pool_;
     Challenger challenger_;
     Work work_;
     Time next_{};

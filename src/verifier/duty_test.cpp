@@ -89,7 +89,7 @@ protected:
         Node(Committee& of, crypto::Identity own) : committee(of), identity(std::move(own)) { start(); }
         void start() {
             duty = std::make_unique<Duty>(committee.chain_.network, identity, committee.overlay_, *this,
-                                          committee.random_, committee.clock_);
+                                          committee.random_, committee.clock_, committee.pool_);
         }
         void submit(Bytes transaction) override {
             if (change) change(transaction);
@@ -189,6 +189,7 @@ protected:
     verification::Chain chain_{"test", {}, {}};
     verification::Parameters parameters_;
     std::int64_t draw_ms_ = 2'000;
+    PromptPool pool_;
     std::vector<ModelNode> models_;
     FakeOverlay overlay_{clock_, models_};
     std::vector<std::unique_ptr<Node>> nodes_;
@@ -372,16 +373,16 @@ TEST_F(Committee, ATranscriptThatWasChangedIsRefused) {
     EXPECT_EQ(serialise(*transcript), bytes);
     EXPECT_EQ(transcript->entries.size(), 4u);
     auto plan = *state_->epoch().plan(parameters_);
-    EXPECT_TRUE(check(*transcript, plan));
+    EXPECT_TRUE(check(*transcript, plan, pool_));
     auto changed = *transcript;
     changed.entries[0].answer->tokens.push_back(scoring::TokenId(7));
-    EXPECT_EQ(check(changed, plan).error().code, ErrorCode::authentication);
+    EXPECT_EQ(check(changed, plan, pool_).error().code, ErrorCode::authentication);
     changed = *transcript;
     std::swap(changed.entries[0].answer, changed.entries[1].answer);
-    EXPECT_EQ(check(changed, plan).error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(check(changed, plan, pool_).error().code, ErrorCode::invalid_argument);
     changed = *transcript;
     changed.entries[1].index = 9;
-    EXPECT_FALSE(check(changed, plan));
+    EXPECT_FALSE(check(changed, plan, pool_));
     for (std::size_t size = 0; size < bytes.size(); ++size)
         ASSERT_FALSE(parse_transcript(ByteView(bytes).first(size))) << size;
 }

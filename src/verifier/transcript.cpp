@@ -77,14 +77,14 @@ IdempotencyId request_id(const ChallengeSeed& seed) { return id_of("planetserve 
 
 IdempotencyId recheck_id(const ChallengeSeed& seed) { return id_of("planetserve recheck request v1", seed); }
 
-Status check(const Transcript& transcript, const verification::ChallengePlan& plan) {
+Status check(const Transcript& transcript, const verification::ChallengePlan& plan, const PromptPool& pool) {
     for (const TranscriptEntry& entry : transcript.entries) {
         const std::string who = "node " + entry.asked.brief();
         if (!plan.challenged(entry.asked)) return fail(ErrorCode::invalid_argument, who + " is not in the plan");
         if (entry.index >= plan.challenges) return fail(ErrorCode::invalid_argument, who + " was asked too often");
         if (!entry.answer) continue;
         auto seed = plan.prompt_seed(entry.asked, entry.index);
-        auto challenge = make_challenge(seed, entry.model);
+        auto challenge = make_challenge(seed, entry.model, pool);
         if (entry.answer->nonce != scoring::nonce_of(request_id(seed)) ||
             entry.answer->request != crypto::sha256(as_bytes(challenge.body)) || entry.answer->model != entry.model)
             return fail(ErrorCode::invalid_argument, "the answer of " + who + " is not to what the plan asks");

@@ -44,6 +44,6 @@ IdempotencyId recheck_id(const ChallengeSeed& seed);
 // Whether the entries are those of the plan and the answers what they have to be: to the challenge that the plan asks
 // for, with its nonce, signed by a node of the network.
 // invalid_argument or authentication, with what is wrong.
-Status check(const Transcript& transcript, const verification::ChallengePlan& plan);
+Status check(const Transcript& transcript, const verification::ChallengePlan& plan, const PromptPool& pool);
 
 }  // namespace planetserve::verifier

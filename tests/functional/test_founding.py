@@ -31,12 +31,19 @@ def test_a_network_by_hand():
             arguments = [part for text in wrong for part in ("--validator", text)]
             done = run("genesis", "--chain-id", "ours", *arguments, "--out", root / "genesis.json", check=False)
             assert done.returncode == 1 and word in done.stderr, done.stderr
-        run("genesis", "--chain-id", "ours", "--validator", validator, "--out", root / "genesis.json")
+        pool = root / "pool"
+        pool.write_text("".join(json.dumps([{"role": "user", "content": f"Question {number}"}]) + "\n" for number in range(100)))
+        run("genesis", "--chain-id", "ours", "--validator", validator, "--verify", "--prompt-pool", pool, "--out", root / "genesis.json")
+        for line, word in [("", "name it as 'prompt_pool'"), (f"prompt_pool: {root}/other\n", "that of the genesis is")]:
+            (root / "other").write_text(pool.read_text() + pool.read_text())
+            (root / "refused.yaml").write_text(f"home: {root}/verifier\ngenesis: {root}/genesis.json\nlisten: '127.0.0.1:{port}'\n" + line)
+            done = run("verifier", "--config", root / "refused.yaml", check=False)
+            assert done.returncode == 1 and word in done.stderr, done.stderr
         again = run("genesis", "--chain-id", "ours", "--validator", validator, "--out", root / "genesis.json", check=False)
         assert again.returncode == 1 and "exists" in again.stderr
         assert json.loads((root / "genesis.json").read_text())["validators"][0]["public_key"] == identity
 
-        start("verifier", "verifier", f"listen: '127.0.0.1:{port}'\n")
+        start("verifier", "verifier", f"listen: '127.0.0.1:{port}'\nprompt_pool: {pool}\n")
         for number in range(5):
             start("user", f"user-{number}", "operator: " + f"someone-{number}\n")
         start("model", "model", f"models: [{{name: {MODEL}, catalogue: {MODEL}, slots: 1, context: 512}}]\n")

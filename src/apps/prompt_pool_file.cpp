@@ -1,0 +1,33 @@
+#include "apps/prompt_pool_file.h"
+
+#include "apps/network_home.h"
+
+namespace planetserve::apps {
+
+Result<verifier::PromptPool> read_prompt_pool(const std::filesystem::path& file) {
+    auto text = read_file(file, verifier::PromptPool::largest_file);
+    if (!text) return std::unexpected(text.error());
+    auto pool = verifier::PromptPool::parse(*text);
+    if (!pool) return fail(pool.error().code, file.string() + ": " + pool.error().message);
+    return pool;
+}
+
+Result<verifier::PromptPool> load_prompt_pool(const std::optional<std::filesystem::path>& file,
+                                              const std::optional<crypto::Digest>& genesis) {
+    if (!file && !genesis) return verifier::PromptPool();
+    if (!file)
+        return fail(ErrorCode::not_found, "challenges of this network are made of a file with the SHA-256 " +
+                                              to_hex(*genesis) + "; name it as 'prompt_pool' (its founders have it)");
+    if (!genesis)
+        return fail(ErrorCode::invalid_argument,
+                    "'prompt_pool' is given, but the genesis has none; a network is founded with one, by planetserve "
+                    "genesis --prompt-pool");
+    auto pool = read_prompt_pool(*file);
+    if (!pool) return pool;
+    if (pool->digest() != *genesis)
+        return fail(ErrorCode::invalid_argument, file->string() + " has the SHA-256 " + to_hex(pool->digest()) +
+                                                     ", and that of the genesis is " + to_hex(*genesis));
+    return pool;
+}
+
+}  // namespace planetserve::apps
