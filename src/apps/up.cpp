@@ -51,7 +51,9 @@ std::string user_config(const NetworkHome& home, const std::string& name, std::u
 
 // An engine's threads wait for each other by spinning: engines that each take all cores bring each other to a stop.
 std::size_t threads_of_an_engine(std::size_t model_nodes) {
-    return std::max<std::size_t>(1, std::thread::hardware_concurrency() / std::max<std::size_t>(1, model_nodes));
+    std::size_t engines = 0;
+    for (std::size_t node = 0; node < model_nodes; ++node) engines += models_of(node).size();
+    return std::max<std::size_t>(1, std::thread::hardware_concurrency() / std::max<std::size_t>(1, engines));
 }
 
 std::string model_config(const NetworkHome& home, const std::string& name, std::size_t number, std::size_t threads) {

@@ -205,6 +205,7 @@ Challenge make_challenge(const ChallengeSeed& seed, const std::string& model, co
     constexpr float least_without_limit = 0.7F;
     std::string limit;
     if (random.below(3) == 0 && challenge.profile.temperature >= least_without_limit) {
+        // A pool's conversations are asked as they are.
         question.text += pick(random, brevities);
     } else {
         challenge.profile.max_tokens = static_cast<std::uint32_t>(64 + 32 * random.below(5));

@@ -39,9 +39,10 @@ enum class Outcome : std::uint8_t {
     not_signed,
     no_answer,
     // Nothing to hold against the node: such an answer of another one, to which it handed the request on; a stream that
-    // came whole without a signature, as those of some models do; an answer that was still coming when time was over,
-    // or
-    // for which there was too little time (time_to_answer()): what is not streamed shows nothing until it is whole.
+    // came whole without a signature, as those of some models do; an answer that was still coming when time was over;
+    // silence, where there was too little time to answer (time_to_answer()): what is not streamed shows nothing until
+    // it
+    // is whole.
     no_verdict,
 };
 std::string_view to_string(Outcome outcome);
@@ -62,7 +63,7 @@ public:
     static constexpr std::size_t most_tasks = 4096;
     // Requests at once: one to a node, and few where there are few nodes, which may share a machine. One that is silent
     // does not keep the others from being asked.
-    static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 2, 1, 16); }
+    static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 2, 2, 16); }
 
     // The overlay and the pool outlive the challenger. on_result is told from within on_timer and must not
     // destroy the challenger.

@@ -17,6 +17,16 @@ std::string_view model_of(const ModelNodeEntry& node, const ChallengeSeed& seed)
     return node.models[seed.value.back() % node.models.size()];
 }
 
+// When a question is asked that needs so long to be answered, or nobody knows how long.
+Duration asked_after(std::optional<Duration> needed, Duration time, double chance) {
+    const Duration quarter = time / 4;
+    auto share_of = [&](Duration span) {
+        return Duration(static_cast<Duration::rep>(chance * static_cast<double>(span.count())));
+    };
+    if (!needed || *needed > 3 * quarter) return quarter + share_of(quarter);
+    return share_of(std::min(quarter, 3 * quarter - *needed));
+}
+
 }  // namespace
 
 Duty::Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
@@ -121,10 +131,10 @@ void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>&
     if (asked_all()) say("recheck", verification::Recheck{*work_.unanswered});
 }
 
-// Spread over the first half of the time there is, as users ask, and what may take long is asked soon. What is not
-// answered after three quarters of it is not waited for, so that a block can still take the report. A second verifier
-// wants the node's own answer, under an id of its own: the one to which the node handed the first request may be why
-// there was none.
+// Spread over the first half of the time there is, as users ask. What is not answered after three quarters of it is not
+// waited for, so that a block can still take the report. A node is asked one thing at a time, so those questions go
+// first whose silence counts: else one that hangs would be asked nothing else. A second verifier wants the node's own
+// answer, under an id of its own: the one to which the node handed the first request may be why there was none.
 void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
                bool again) {
     const Time now = clock_.now();
@@ -137,9 +147,7 @@ void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelN
         for (std::uint32_t index = 0; index < plan.challenges; ++index) {
             auto seed = plan.prompt_seed(node.id, index);
             std::string model(model_of(node, seed));
-            auto needed = time_to_answer(make_challenge(seed, model, pool_)).value_or(time);
-            auto latest = std::clamp(time * 3 / 4 - needed, Duration::zero(), time / 2);
-            auto after = Duration(static_cast<Duration::rep>(random_.unit() * static_cast<double>(latest.count())));
+            auto after = asked_after(time_to_answer(make_challenge(seed, model, pool_)), time, random_.unit());
             ChallengeTask task{.node = node.id,
                                .model = std::move(model),
                                .index = index,
