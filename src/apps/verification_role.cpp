@@ -11,7 +11,7 @@
 #include "apps/engine_program.h"
 #include "apps/model_file.h"
 #include "apps/prompt_pool_file.h"
-#include "scoring/null_calibration.h"
+#include "scoring/credit.h"
 
 namespace planetserve::apps {
 
@@ -78,7 +78,7 @@ Status VerificationRole::load_models(const std::vector<ServedModelConfig>& model
         judged[model.name] = {engines_.back().get(), scorer};
     }
     judge_ = std::make_unique<adapters::Judge>(runtime_.context(), std::move(judged),
-                                               scoring::null_calibration(runtime_.random()),
+                                               scoring::Calibration::known(),
                                                [this](std::uint64_t epoch, std::vector<verification::Score> scores) {
                                                    duty_.on_scores(epoch, std::move(scores));
                                                    runtime_.rearm();

@@ -42,7 +42,7 @@ struct AnswerRules {
     TokenRules token = {};
     // The last token of an answer that ended by itself may lie so far from its draw: more is a false end. Wide, since
     // an honest answer of another engine must never be taken for one.
-    double end_tolerance = 0.25;
+    double end_tolerance = 0.35;
 };
 
 struct AnswerScore {

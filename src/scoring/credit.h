@@ -1,4 +1,4 @@
-// From the figures of a pool of answers to the credit C of an epoch: conformal p-values against honest runs.
+// From the figures of a pool of answers to the credit C of an epoch: p-values of what honest nodes' figures are.
 #pragma once
 
 #include <array>
@@ -17,25 +17,38 @@ std::string_view to_string(Measure measure);
 // What a test measures: the larger, the less like an honest answer. Of entropy z, the absolute value.
 double statistic(const Statistics& statistics, Measure measure);
 
-// What honest runs of one class of engine look like: the verifier's own model on engines of that class (quantisations,
-// batch sizes, thread counts, processors), pooled as the answers to be judged will be.
+// The margin of an honest engine of another kind: about normal, with this mean, and for n tokens the deviation of one
+// divided by sqrt(n). More than what was measured (docs/evaluation.md, verification).
+struct MarginNoise {
+    double mean = 0.006;
+    double deviation = 0.035;
+};
+
+// What honest answers' figures look like, pooled as the answers to be judged will be.
 class Calibration {
 public:
     static constexpr std::size_t least_runs = 200;
 
-    // invalid_argument for fewer runs, or figures that are not finite.
+    // From honest runs of one class of engine: the verifier's own model on engines of that class (quantisations, batch
+    // sizes, thread counts, processors). invalid_argument for fewer runs, or figures that are not finite.
     static Result<Calibration> make(const std::vector<Statistics>& honest);
+    // Without any: entropy and rank have known distributions, whatever the model is, |N(0, 1)| and Kolmogorov's.
+    static Calibration known(const MarginNoise& noise = {});
 
-    std::size_t runs() const { return sorted_.front().size(); }
-    // (1 + number of honest runs with at least this) / (runs + 1).
-    double p_value(Measure measure, double value) const;
+    // alpha: an honest node has a credit below x with probability at most x alpha. Runs show no less than one in their
+    // number; where distributions are known a credit need not be lost to chance once in a thousand epochs.
+    double significance() const { return sorted_ ? 0.05 : 0.001; }
+    // Of runs: (1 + number of those with at least this) / (runs + 1). `tokens` are those the figure is of.
+    double p_value(Measure measure, double value, std::size_t tokens) const;
 
 private:
-    std::array<std::vector<double>, measure_count> sorted_;
+    Calibration() = default;
+
+    std::optional<std::array<std::vector<double>, measure_count>> sorted_;
+    MarginNoise noise_;
 };
 
 struct CreditRules {
-    double significance = 0.05;      // alpha: an honest node has a credit below x with probability at most x alpha
     std::size_t least_tokens = 128;  // with fewer, nothing is said
     bool seed_bound = true;          // false: an engine that takes no seed, judged without the margin
 };

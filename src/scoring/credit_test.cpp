@@ -45,12 +45,12 @@ Statistics judged(double margin, double entropy_z, double rank) {
 
 TEST(Credit, PValuesCountHonestRuns) {
     auto calibration = Calibration::make(ladder()).value();
-    EXPECT_EQ(calibration.runs(), 200U);
-    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::margin, 0), 1);
-    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::margin, 200), 2.0 / 201);  // ties count against the node's accuser
-    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::margin, 200.5), 1.0 / 201);
-    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::entropy, 101), 101.0 / 201);
-    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::rank, std::numeric_limits<double>::quiet_NaN()), 1.0 / 201);
+    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::margin, 0, 128), 1);
+    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::margin, 200, 128),
+                     2.0 / 201);  // ties count against the node's accuser
+    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::margin, 200.5, 128), 1.0 / 201);
+    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::entropy, 101, 128), 101.0 / 201);
+    EXPECT_DOUBLE_EQ(calibration.p_value(Measure::rank, std::numeric_limits<double>::quiet_NaN(), 128), 1.0 / 201);
 }
 
 TEST(Credit, WorkedExample) {
@@ -63,6 +63,32 @@ TEST(Credit, WorkedExample) {
     EXPECT_DOUBLE_EQ(credit.value, 3 * (3.0 / 201) / 0.05);
     EXPECT_DOUBLE_EQ(credit_of(judged(300, 0, 0), calibration).value, 3 * (1.0 / 201) / 0.05);
     EXPECT_EQ(credit_of(judged(1, 1, 1), calibration).value, 1);
+}
+
+// Quantiles of |N(0, 1)| and of Kolmogorov's distribution, from tables.
+TEST(Credit, KnownDistributionsNeedNoRuns) {
+    auto calibration = Calibration::known({.mean = 0.006, .deviation = 0.032});
+    EXPECT_NEAR(calibration.p_value(Measure::entropy, 1.0, 128), 0.317311, 1e-6);
+    EXPECT_NEAR(calibration.p_value(Measure::entropy, 3.890592, 128), 1e-4, 1e-9);
+    EXPECT_EQ(calibration.p_value(Measure::rank, 0, 128), 1);
+    EXPECT_NEAR(calibration.p_value(Measure::rank, 0.19999, 128), calibration.p_value(Measure::rank, 0.20001, 128),
+                1e-6);
+    EXPECT_NEAR(calibration.p_value(Measure::rank, 1.3581, 128), 0.05, 1e-5);
+    EXPECT_NEAR(calibration.p_value(Measure::rank, 1.9495, 128), 0.001, 1e-6);
+    EXPECT_NEAR(calibration.p_value(Measure::margin, 0.006, 64), 0.5, 1e-12);
+    EXPECT_NEAR(calibration.p_value(Measure::margin, 0.010, 64), 0.158655, 1e-6) << "one deviation of 64 tokens";
+    EXPECT_NEAR(calibration.p_value(Measure::margin, 0.010, 256), 0.022750, 1e-6) << "two of 256";
+    EXPECT_NEAR(calibration.p_value(Measure::margin, 0, 64), 1 - 0.066807, 1e-6);
+    EXPECT_EQ(calibration.p_value(Measure::margin, std::numeric_limits<double>::quiet_NaN(), 128), 0);
+}
+
+TEST(Credit, KnownDistributionsLetHonestNoiseThroughAndNoOtherModel) {
+    auto calibration = Calibration::known();
+    EXPECT_EQ(credit_of(judged(0.008, -0.4, 0.8), calibration).value, 1);
+    EXPECT_EQ(credit_of(judged(0.014, 2.8, 1.7), calibration).value, 1) << "the most of some hundred honest runs";
+    EXPECT_LT(credit_of(judged(0.06, 0.4, 0.8), calibration).value, 1e-6);
+    EXPECT_LT(credit_of(judged(0.008, 5, 0.8), calibration).value, 0.01);
+    EXPECT_LT(credit_of(judged(0.008, 0.4, 2.5), calibration).value, 0.1);
 }
 
 TEST(Credit, TooFewTokensSayNothing) {

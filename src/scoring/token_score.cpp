@@ -28,6 +28,14 @@ Place place_of(Candidates candidates, TokenId token) {
     return {};
 }
 
+// Where they and what is nearly as likely may come on another engine.
+Place reach_of(Candidates candidates, Place place, double noise_floor) {
+    const float logit = candidates[place.first].logit;
+    while (place.first > 0 && candidates[place.first - 1].logit - logit < noise_floor) --place.first;
+    while (place.last < candidates.size() && logit - candidates[place.last].logit < noise_floor) ++place.last;
+    return place;
+}
+
 // Not normalised, in the sampler's own types: a float each, summed as doubles.
 std::vector<float> weights(Candidates candidates, float temperature) {
     std::vector<float> result;
@@ -95,9 +103,11 @@ void score_drawn(TokenScore& score, Candidates all, std::size_t left, TokenId to
         score.rank = 1.0;
         return;
     }
-    double below = sum(std::span(weight).first(place.first)) / total;
-    double above = sum(std::span(weight).first(place.last)) / total;
-    score.distance = std::min(greatest_distance, std::max({0.0, below - u, u - above}));
+    const Place reach = reach_of(candidates, place, rules.order_noise_floor);
+    auto edge = [&](std::size_t behind) { return sum(std::span(weight).first(behind)) / total; };
+    score.distance = std::min(greatest_distance, std::max({0.0, edge(reach.first) - u, u - edge(reach.last)}));
+    const double below = edge(place.first);
+    const double above = edge(place.last);
     std::size_t chosen = drawn(weight, u);
     score.replayed = place.first <= chosen && chosen < place.last;
     if (score.replayed) score.distance = 0;  // the edges above were rounded

@@ -35,8 +35,9 @@ inline constexpr double greatest_distance = 0.5;
 struct TokenScore {
     // max(ln p, ln epsilon), as the paper scores it.
     double log_probability = 0;
-    // How far the draw u lies from the interval of the cumulative distribution that the emitted token occupies, 0 when
-    // inside, at most 1/2. Greedy: 0 when the token is the argmax within the noise floor, else 1.
+    // How far the draw u lies from where in the cumulative distribution the emitted token may be, 0 when inside, at
+    // most 1/2: the interval it occupies, and those of its neighbours that may change places with it. Greedy: 0 when
+    // the token is the argmax within the noise floor, else 1.
     double distance = 0;
     // Whether llama.cpp's own arithmetic on these logits draws this very token.
     bool replayed = false;
@@ -55,6 +56,8 @@ struct TokenRules {
     // A token that the profile leaves out may have a logit so much below the last that it does not: it is then taken
     // for one of no probability behind that, since on another engine it may have been left in.
     double cut_noise_floor = 0.2;
+    // Candidates whose logits differ by less from a token's may come before it or after it on another engine.
+    double order_noise_floor = 0.2;
 };
 
 // u is the sampler's draw for this token, v a uniform number that does not depend on it. Candidates with the same logit

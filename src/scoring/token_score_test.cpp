@@ -35,6 +35,21 @@ TEST(TokenScore, DistanceIsToTheNearerEdge) {
     EXPECT_EQ(score_token(three_to_one(second), plain, 0.1, 0).distance, greatest_distance);
 }
 
+// What is nearly as likely may have changed places with it.
+TEST(TokenScore, NeighboursMayChangePlaces) {
+    Position position{.emitted = absent, .log_probability = std::log(0.3)};
+    for (auto [id, p] : {std::pair(first, 0.4F), {second, 0.31F}, {absent, 0.29F}})
+        position.candidates.push_back({id, std::log(p)});
+    TokenScore score = score_token(position, plain, 0.5, 0);
+    EXPECT_FALSE(score.replayed);
+    EXPECT_EQ(score.distance, 0) << "0.4 to 1 is where it may be";
+    EXPECT_NEAR(score_token(position, plain, 0.3, 0).distance, 0.1, 1e-6);
+    EXPECT_NEAR(*score.rank, 0.71, 1e-6) << "the other figures take it where it is";
+    position.emitted = second;
+    EXPECT_EQ(score_token(position, plain, 0.9, 0).distance, 0);
+    EXPECT_NEAR(score_token(position, plain, 0.9, 0, {.order_noise_floor = 0}).distance, 0.19, 1e-6);
+}
+
 TEST(TokenScore, SurpriseIsLessTheEntropy) {
     double entropy = -0.75 * std::log(0.75) - 0.25 * std::log(0.25);
     double variance = 0.75 * 0.25 * std::pow(std::log(3.0), 2);  // of a two-valued variable
@@ -184,13 +199,18 @@ TEST(TokenScore, AgreesWithItsDefinition) {
         double entropy = 0;
         double below = 0;
         double own = 0;
+        double surely_below = 0;
+        double surely_above = 0;
         for (std::size_t i = 0; i < kept; ++i) {
             double p = std::exp((logits[i] - logits[0]) / profile.temperature) / total;
             entropy -= p * std::log(p);
             if (i < at) below += p;
             if (i == at) own = p;
+            const float likelier = position.candidates[i].logit - position.candidates[at].logit;
+            if (likelier >= 0.2F) surely_below += p;
+            if (likelier <= -0.2F) surely_above += p;
         }
-        double distance = u < below ? below - u : u > below + own ? u - below - own : 0;
+        double distance = std::max({0.0, surely_below - u, u - (1 - surely_above)});
         TokenScore score = score_token(position, profile, u, v);
         ASSERT_NEAR(score.distance, std::min(0.5, distance), 1e-5);
         ASSERT_NEAR(*score.rank, below + v * own, 1e-5);

@@ -53,6 +53,8 @@ TEST_F(SqliteStoreTest, KeepsWhatWasSaved) {
 
 TEST_F(SqliteStoreTest, AKilledWriterLeavesAWholeBlock) {
     for (int round = 0; round < 5; ++round) {
+        int written[2];
+        ASSERT_EQ(pipe(written), 0);
         pid_t child = fork();
         if (child == 0) {
             auto store = SqliteStore::open(file(), round % 2 == 0 ? Durability::every_block : Durability::whole_blocks);
@@ -61,9 +63,14 @@ TEST_F(SqliteStoreTest, AKilledWriterLeavesAWholeBlock) {
                 for (int i = 0; i < 50; ++i)
                     changes.emplace(node(static_cast<std::uint8_t>(i)), Bytes{static_cast<std::uint8_t>(height)});
                 if (!(*store)->save(network_, height, {height}, {static_cast<std::uint8_t>(height)}, changes)) _exit(1);
+                if (height == 1 && write(written[1], "", 1) != 1) _exit(1);
             }
         }
-        usleep(100'000 + 30'000 * static_cast<unsigned>(round));
+        close(written[1]);
+        char first_block = 0;
+        EXPECT_EQ(read(written[0], &first_block, 1), 1);
+        close(written[0]);
+        usleep(30'000 * static_cast<unsigned>(round));
         kill(child, SIGKILL);
         waitpid(child, nullptr, 0);
         auto store = SqliteStore::open(file());
