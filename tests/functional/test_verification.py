@@ -9,7 +9,7 @@ import pytest
 
 from network import MODEL, OTHER_MODEL, Network, run, wait_for
 
-EPOCH_SECONDS = 90
+EPOCH_SECONDS = 60
 QUANTIZE = pathlib.Path(os.environ["PLANETSERVE_ENGINE"]) / "bin/llama-quantize"
 pytestmark = pytest.mark.timeout(15 * EPOCH_SECONDS)
 COMETBFT = os.environ.get("PLANETSERVE_COMETBFT", "")
