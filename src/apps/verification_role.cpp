@@ -10,6 +10,7 @@
 #include "apps/directory_view.h"
 #include "apps/engine_program.h"
 #include "apps/model_file.h"
+#include "apps/network_home.h"
 #include "apps/prompt_pool_file.h"
 #include "scoring/credit.h"
 
@@ -23,27 +24,42 @@ namespace {
 constexpr Duration poll_every = 100ms;
 constexpr Duration list_every = 1s;
 
+std::filesystem::path own_words_file(const std::filesystem::path& home) { return home / "verification.said"; }
+
+// Nothing where it has said nothing yet.
+Result<verifier::OwnWords> read_own_words(const std::filesystem::path& home) {
+    const auto file = own_words_file(home);
+    if (!std::filesystem::exists(file)) return verifier::OwnWords();
+    auto bytes = read_file(file, verifier::OwnWords::largest);
+    auto said = bytes ? verifier::parse_own_words(as_bytes(*bytes)) : std::unexpected(bytes.error());
+    if (said) return said;
+    return fail(said.error().code, file.string() + ": " + said.error().message +
+                                       "; move it away, and start the node again after an epoch has gone by");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<VerificationRole>> VerificationRole::make(Runtime& runtime, const VerifierConfig& config,
                                                                  committee::Engine& engine, ReadRegistry registry) {
     auto pool = load_prompt_pool(config.prompt_pool, runtime.genesis().parameters.prompt_pool);
     if (!pool) return std::unexpected(pool.error());
+    auto said = read_own_words(runtime.home());
+    if (!said) return std::unexpected(said.error());
     std::unique_ptr<VerificationRole> role(
-        new VerificationRole(runtime, engine, std::move(registry), std::move(*pool)));
+        new VerificationRole(runtime, engine, std::move(registry), std::move(*pool), std::move(*said)));
     if (auto loaded = role->load_models(config.models); !loaded) return std::unexpected(loaded.error());
     return role;
 }
 
 VerificationRole::VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry,
-                                   verifier::PromptPool pool)
+                                   verifier::PromptPool pool, verifier::OwnWords said)
     : runtime_(runtime),
       engine_(engine),
       registry_(std::move(registry)),
       user_(runtime.keys(), {}, runtime.links(), runtime.random(), runtime.clock()),
       pool_(std::move(pool)),
       duty_(runtime.genesis().network(), runtime.keys().identity, user_.asker(), *this, runtime.random(),
-            runtime.clock(), pool_) {}
+            runtime.clock(), pool_, std::move(said)) {}
 
 VerificationRole::~VerificationRole() = default;
 
@@ -77,8 +93,7 @@ Status VerificationRole::load_models(const std::vector<ServedModelConfig>& model
         scorer.threads = model.threads == 0 ? 1 : model.threads;
         judged[model.name] = {engines_.back().get(), scorer};
     }
-    judge_ = std::make_unique<adapters::Judge>(runtime_.context(), std::move(judged),
-                                               scoring::Calibration::known(),
+    judge_ = std::make_unique<adapters::Judge>(runtime_.context(), std::move(judged), scoring::Calibration::known(),
                                                [this](std::uint64_t epoch, std::vector<verification::Score> scores) {
                                                    duty_.on_scores(epoch, std::move(scores));
                                                    runtime_.rearm();
@@ -162,6 +177,11 @@ void VerificationRole::take_registry(const committee::Registry& registry) {
         std::ranges::sort(node.models);
         model_nodes_.push_back(std::move(node));
     }
+}
+
+void VerificationRole::remember(const verifier::OwnWords& said) {
+    auto written = write_file(own_words_file(runtime_.home()), std::string(as_text(verifier::serialise(said))));
+    if (!written) spdlog::error("verification: {}; after a restart it may contradict itself", written.error().message);
 }
 
 void VerificationRole::submit(Bytes transaction) {

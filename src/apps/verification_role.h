@@ -40,12 +40,14 @@ public:
 
     boost::json::object status() const;
 
+    void remember(const verifier::OwnWords& said) override;
     void submit(Bytes transaction) override;
     void fetch_transcript(const NodeId& leader, std::uint64_t epoch) override;
     void score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits) override;
 
 private:
-    VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry, verifier::PromptPool pool);
+    VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry, verifier::PromptPool pool,
+                     verifier::OwnWords said);
     Status load_models(const std::vector<ServedModelConfig>& models);
     void take_registry(const committee::Registry& registry);
     void log_duty();

@@ -30,14 +30,17 @@ Duration asked_after(std::optional<Duration> needed, Duration time, double chanc
 }  // namespace
 
 Duty::Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
-           DutyOutput& output, Random& random, const Clock& clock, const PromptPool& pool)
+           DutyOutput& output, Random& random, const Clock& clock, const PromptPool& pool, OwnWords said)
     : network_(network),
       identity_(identity),
       output_(output),
       random_(random),
       clock_(clock),
       pool_(pool),
-      challenger_(overlay, clock, pool, [this](ChallengeResult result) { on_result(std::move(result)); }) {}
+      challenger_(overlay, clock, pool, [this](ChallengeResult result) { on_result(std::move(result)); }),
+      own_(std::move(said)) {
+    if (!own_.transcript.empty()) transcripts_.emplace(own_.epoch, own_.transcript);
+}
 
 void Duty::update(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
     const UnixTime now = clock_.unix_now();
@@ -88,14 +91,15 @@ Time Duty::next_timer() const { return std::min(next_, challenger_.next_timer())
 
 void Duty::draw(const Verification& state) {
     if (state.epoch().draws.contains(identity_.id())) return;
-    say("draw", verification::Draw{crypto::vrf_prove(identity_, state.alpha(Purpose::draw))});
+    submit("draw", work_.epoch,
+           word(verification::Draw{crypto::vrf_prove(identity_, state.alpha(Purpose::draw))}, work_.epoch));
 }
 
 void Duty::draw_ahead(const Verification& state) {
     const UnixTime now = clock_.unix_now();
     const std::uint64_t number = state.schedule().epoch(now);
     if (state.schedule().phase(number, now) != Phase::draw) return;
-    say("draw", verification::Draw{crypto::vrf_prove(identity_, state.draw_alpha(now))}, number);
+    submit("draw", number, word(verification::Draw{crypto::vrf_prove(identity_, state.draw_alpha(now))}, number));
 }
 
 void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
@@ -104,6 +108,7 @@ void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& mo
     // Who is to be challenged is known with the first block after drawing; without it all would be.
     if (!epoch.frozen || epoch.report) return;
     if (epoch.leader(state.schedule().turn(epoch.number, now)) != identity_.id()) return;
+    if (has_said("report")) return say("report");
     if (!work_.plan_proof) {
         work_.plan_proof = crypto::vrf_prove(identity_, state.alpha(Purpose::plan));
         auto plan = epoch.plan_of(*crypto::vrf_proof_to_hash(*work_.plan_proof), state.parameters());
@@ -114,12 +119,17 @@ void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& mo
     }
     if (!asked_all()) return;
     keep_transcript(epoch.number);
-    say("report", verification::Report{*work_.plan_proof, digest_of(transcripts_[epoch.number]), *work_.unanswered});
+    const Bytes& transcript = transcripts_[epoch.number];
+    mean("report", verification::Report{*work_.plan_proof, digest_of(transcript), *work_.unanswered});
+    own_.transcript = transcript;
+    output_.remember(own_);
+    say("report");
 }
 
 void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
     const auto& epoch = state.epoch();
     if (!epoch.report || epoch.recheck || epoch.second() != identity_.id()) return;
+    if (has_said("recheck")) return say("recheck");
     if (!work_.asking) {
         std::vector<ModelNodeEntry> chosen;
         for (const ModelNodeEntry& node : model_nodes)
@@ -128,7 +138,10 @@ void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>&
         const UnixTime now = clock_.unix_now();
         ask(*plan_, chosen, state.schedule().next_change(epoch.number, now) - now, true);
     }
-    if (asked_all()) say("recheck", verification::Recheck{*work_.unanswered});
+    if (!asked_all()) return;
+    mean("recheck", verification::Recheck{*work_.unanswered});
+    output_.remember(own_);
+    say("recheck");
 }
 
 // Spread over the first half of the time there is, as users ask. What is not answered after three quarters of it is not
@@ -251,9 +264,9 @@ void Duty::on_scores(std::uint64_t epoch, std::vector<verification::Score> score
 
 void Duty::commit(const Verification& state) {
     const auto& epoch = state.epoch();
-    // A ballot without what it shows is from before a restart.
-    if (!epoch.report || (!work_.reveal && (!work_.scores || state.ballots().contains(identity_.id())))) return;
-    if (!work_.reveal) {
+    if (!epoch.report || state.ballots().contains(identity_.id())) return;
+    if (!has_said("commit")) {
+        if (!work_.scores) return;
         verification::Reveal reveal{random_.id<verification::Salt>(), *work_.scores};
         for (const NodeId& node : epoch.report->unanswered)
             if (epoch.gave_no_answer(node)) {
@@ -261,28 +274,38 @@ void Duty::commit(const Verification& state) {
                 reveal.scores.push_back({node, verification::Outcome::no_answer, 0});
             }
         std::ranges::sort(reveal.scores, {}, &verification::Score::node);
-        work_.reveal = std::move(reveal);
+        auto digest =
+            verification::commitment(network_, epoch.number, identity_.id(), epoch.report->transcript, reveal);
+        mean("commit", verification::Commit{digest});
+        mean("reveal", std::move(reveal));
+        output_.remember(own_);
     }
-    if (state.ballots().contains(identity_.id())) return;
-    say("commit", verification::Commit{verification::commitment(network_, epoch.number, identity_.id(),
-                                                                epoch.report->transcript, *work_.reveal)});
+    say("commit");
 }
 
 void Duty::reveal(const Verification& state) {
     auto ballot = state.ballots().find(identity_.id());
-    if (!work_.reveal || ballot == state.ballots().end() || ballot->second.revealed) return;
-    say("reveal", *work_.reveal);
+    // A ballot without what it shows is from before all was lost.
+    if (!has_said("reveal") || ballot == state.ballots().end() || ballot->second.revealed) return;
+    say("reveal");
 }
 
-void Duty::say(const char* kind, decltype(verification::Transaction::body) body) {
-    say(kind, std::move(body), work_.epoch);
+Bytes Duty::word(Body body, std::uint64_t epoch) const {
+    return verification::sign({network_, identity_.id(), epoch, std::move(body)}, identity_);
 }
 
-void Duty::say(const char* kind, decltype(verification::Transaction::body) body, std::uint64_t epoch) {
+void Duty::mean(const char* kind, Body body) {
+    if (own_.epoch != work_.epoch) own_ = {.epoch = work_.epoch};
+    own_.words.insert_or_assign(kind, word(std::move(body), work_.epoch));
+}
+
+void Duty::say(const char* kind) { submit(kind, own_.epoch, own_.words.at(kind)); }
+
+void Duty::submit(const char* kind, std::uint64_t epoch, const Bytes& word) {
     auto [said, first] = said_.try_emplace({epoch, kind}, clock_.now());
     if (!first && clock_.now() < said->second + retry) return;
     said->second = clock_.now();
-    output_.submit(verification::sign({network_, identity_.id(), epoch, std::move(body)}, identity_));
+    output_.submit(word);
     while (said_.begin()->first.first + 1 < epoch) said_.erase(said_.begin());
 }
 

@@ -2,8 +2,8 @@
 // it draws, leads when it is its turn, asks once more when it is the second, scores, commits and shows its scores.
 //
 // Pure: the replicated state and the time go in; transactions, questions and work to be scored go out. What it says is
-// said again until the state shows it. After a restart in the middle of an epoch it says nothing that could contradict
-// what it said before: without the salt of its commitment it sits that vote out. Not thread-safe.
+// said again until the state shows it. What it could contradict after a restart in the middle of an epoch it has its
+// owner remember first, and says again as it was. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "verification/verification.h"
 #include "verifier/challenger.h"
+#include "verifier/own_words.h"
 #include "verifier/transcript.h"
 
 namespace planetserve::verifier {
@@ -27,6 +28,8 @@ struct Exhibit {
 class DutyOutput {
 public:
     virtual ~DutyOutput() = default;
+    // Keeps it, before it is said, for a Duty that is made after a restart; in place of what was kept before.
+    virtual void remember(const OwnWords& said) = 0;
     // For the next block. A refusal shows in the state, or rather does not.
     virtual void submit(Bytes transaction) = 0;
     // Asks the leader for an epoch's transcript; Duty::on_transcript takes it, whoever sends it.
@@ -42,9 +45,9 @@ struct ModelNodeEntry {
 
 class Duty {
 public:
-    // All but the network outlive the duty.
+    // All but the network and what was said before a restart outlive the duty.
     Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
-         DutyOutput& output, Random& random, const Clock& clock, const PromptPool& pool);
+         DutyOutput& output, Random& random, const Clock& clock, const PromptPool& pool, OwnWords said = {});
 
     // What there is to do now: after each block, and when next_timer says so. model_nodes ascend.
     void update(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
@@ -83,7 +86,6 @@ private:
         std::optional<Time> fetched_at;
         bool scoring = false;
         std::optional<std::vector<verification::Score>> scores;
-        std::optional<verification::Reveal> reveal;
     };
 
     void draw(const verification::Verification& state);
@@ -101,9 +103,14 @@ private:
     // stand for what it says in some form of request gave none, whatever it says in others.
     bool asked_all();
     void keep_transcript(std::uint64_t epoch);
+    using Body = decltype(verification::Transaction::body);
+    Bytes word(Body body, std::uint64_t epoch) const;
+    bool has_said(const char* kind) const { return own_.epoch == work_.epoch && own_.words.contains(kind); }
+    // What it is going to say in this epoch, to be remembered before.
+    void mean(const char* kind, Body body);
+    void say(const char* kind);
     // Once, and again after a while.
-    void say(const char* kind, decltype(verification::Transaction::body) body);
-    void say(const char* kind, decltype(verification::Transaction::body) body, std::uint64_t epoch);
+    void submit(const char* kind, std::uint64_t epoch, const Bytes& word);
 
     wire::NetworkId network_;
     const crypto::Identity& identity_;
@@ -113,6 +120,7 @@ private:
     const PromptPool& pool_;
     Challenger challenger_;
     Work work_;
+    OwnWords own_;
     Time next_{};
     std::map<std::pair<std::uint64_t, std::string>, Time> said_;  // when, by epoch and kind
     std::map<std::uint64_t, Bytes> transcripts_;                  // that this node made

@@ -89,7 +89,12 @@ protected:
         Node(Committee& of, crypto::Identity own) : committee(of), identity(std::move(own)) { start(); }
         void start() {
             duty = std::make_unique<Duty>(committee.chain_.network, identity, committee.overlay_, *this,
-                                          committee.random_, committee.clock_, committee.pool_);
+                                          committee.random_, committee.clock_, committee.pool_, said);
+        }
+        void remember(const OwnWords& words) override {
+            auto kept = parse_own_words(serialise(words));
+            ASSERT_TRUE(kept);
+            said = *kept;
         }
         void submit(Bytes transaction) override {
             if (change) change(transaction);
@@ -126,6 +131,7 @@ protected:
 
         Committee& committee;
         crypto::Identity identity;
+        OwnWords said;                       // what is kept while it is down
         std::unique_ptr<Duty> duty;          // null while it is down
         std::function<void(Bytes&)> change;  // of what it says
         std::optional<Millionths> opinion;   // of everybody, whatever they answered
@@ -133,13 +139,13 @@ protected:
     };
 
     void make(std::size_t verifiers, std::size_t models) {
-        parameters_.epoch_ms = 70'000;
+        parameters_.epoch_ms = 80'000;
         parameters_.draw_ms = draw_ms_;
         parameters_.leader_ms = 20'000;
         parameters_.leaders = 2;
         parameters_.recheck_ms = 20'000;
-        parameters_.commit_ms = 3'000;
-        parameters_.reveal_ms = 2'000;
+        parameters_.commit_ms = 8'000;
+        parameters_.reveal_ms = 6'000;
         for (std::size_t i = 0; i < models; ++i) models_.push_back({crypto::Identity::generate(random_)});
         std::ranges::sort(models_, {}, [](const ModelNode& node) { return node.identity.id(); });
         std::vector<verification::Verifier> set;
@@ -355,6 +361,44 @@ TEST_P(Restart, InAnyPhaseLosesNothing) {
     EXPECT_GE(scores(0), 9u);
     EXPECT_LE(scores(0), 12u);
     for (std::size_t model = 0; model < 3; ++model) EXPECT_TRUE(trusted(model));
+}
+
+// What it said before it was killed reaches a block only after it has said it again.
+TEST_P(Restart, WhatWasUnderWayIsNotContradicted) {
+    make(4, 3);
+    int killed = 0;
+    for (auto& node : nodes_)
+        node->change = [this](Bytes& transaction) {
+            clock_.after(1500ms, [this, late = std::move(transaction)] { pending_.push_back(late); });
+            transaction.clear();
+        };
+    at_block_ = [&] {
+        Node& victim = *nodes_[state_->epoch().number % 4];
+        if (phase() != GetParam() || random_.below(4) != 0) return;
+        ++killed;
+        clock_.after(100ms, [&victim] {
+            victim.duty.reset();
+            victim.start();
+        });
+    };
+    run_epochs(12);
+    EXPECT_GT(killed, 8);
+    EXPECT_EQ(equivocations(), 0u);
+    EXPECT_GE(scores(0), 6u);
+    for (std::size_t model = 0; model < 3; ++model) EXPECT_TRUE(trusted(model));
+}
+
+TEST(OwnWords, AreKeptAsTheyWere) {
+    OwnWords said{.epoch = 7, .words = {{"commit", {1, 2, 3}}, {"reveal", {}}}, .transcript = Bytes(1000, 5)};
+    const Bytes bytes = serialise(said);
+    auto same = parse_own_words(bytes);
+    ASSERT_TRUE(same);
+    EXPECT_EQ(*same, said);
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_FALSE(parse_own_words(ByteView(bytes).first(size))) << size;
+    Bytes more = bytes;
+    more.push_back(0);
+    EXPECT_FALSE(parse_own_words(more));
 }
 
 INSTANTIATE_TEST_SUITE_P(Phases, Restart,
