@@ -37,6 +37,7 @@ Result<std::unique_ptr<LocalServer>> LocalServer::start(boost::asio::io_context&
                                                  [of = server.get()](std::string how) { of->ended_ = std::move(how); });
     if (!process) return std::unexpected(process.error());
     server->process_ = std::move(*process);
+    given.on_process(server->pid());
     if (given.health_path.empty()) return server;
     SystemClock clock;
     for (Time end = clock.now() + given.start_deadline; clock.now() < end;) {

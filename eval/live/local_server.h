@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ struct LocalServerOptions {
     std::string health_path = "/health";  // empty: it is not waited for
     std::filesystem::path log;
     Duration start_deadline = 2min;
+    std::function<void(pid_t)> on_process = [](pid_t) {};  // at once, before it answers
 };
 
 // Everything happens on the context's thread, which is the one that starts it.

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "eval/statistics.h"
+#include "eval/wide_area/live_check.h"
 #include "eval/wide_area/wide_overlay.h"
 
 namespace planetserve::eval {
@@ -28,9 +29,9 @@ class WideAreaExperiment final : public Experiment {
 public:
     std::string_view name() const override { return "wide-area"; }
     std::string_view description() const override {
-        return "path set-up and time to first token across the United States and the world, against direct connection";
+        return "path set-up and time to first token across the United States and the world; --live with real nodes";
     }
-    Basis basis() const override { return Basis::simulated; }
+    Basis basis() const override { return live_.live ? Basis::live : Basis::simulated; }
     std::string_view example() const override { return "--out results --users 400"; }
 
     void add_options(CLI::App& app) override {
@@ -45,9 +46,11 @@ public:
             ->check(CLI::Range(0.0, 1000.0));
         app.add_option("--engine-ms", engine_ms_, "what an engine takes to its first token (default 200)")
             ->check(CLI::Range(0.0, 60'000.0));
+        live_.add_options(app);
     }
 
     Status run(const RunOptions& options, Report& report) override {
+        if (live_.live) return live_.run(options, hops_, line_ms_, report);
         const std::uint32_t relays = relays_ > 0 ? relays_ : options.quick ? 200 : 600;
         const std::uint32_t users = users_ > 0 ? users_ : options.quick ? 80 : 600;
         report.summary("relays", relays);
@@ -109,7 +112,7 @@ private:
         Samples samples;
         samples.users = users;
         for (std::size_t i = 0; i < users; ++i) {
-            UserSample user = overlay.visit(place(i), links_up);
+            UserSample user = overlay.visit(place(i), links_up ? LinksUp::all : LinksUp::none);
             samples.replaced += user.failed_paths;
             for (const PathSample& path : user.paths) {
                 samples.setup.push_back(milliseconds(path.setup));
@@ -153,6 +156,7 @@ private:
     std::uint32_t hops_ = 3;
     double line_ms_ = 10;
     double engine_ms_ = 200;
+    LiveCheck live_;
 };
 
 }  // namespace

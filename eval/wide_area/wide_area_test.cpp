@@ -49,7 +49,7 @@ OverlayShape evenly_spread() {
 
 TEST(WideOverlay, CountsRoundTrips) {
     WideOverlay overlay(evenly_spread(), 3);
-    UserSample warm = overlay.visit({0, 49ms}, true);
+    UserSample warm = overlay.visit({0, 49ms}, LinksUp::all);
     ASSERT_EQ(warm.paths.size(), 4U);
     for (const PathSample& path : warm.paths) {
         EXPECT_EQ(path.setup, 300ms);
@@ -57,7 +57,7 @@ TEST(WideOverlay, CountsRoundTrips) {
     }
     EXPECT_EQ(warm.direct, 100ms);
     EXPECT_EQ(warm.later, 400ms) << "three relays and the model node, there and back";
-    UserSample cold = overlay.visit({0, 49ms}, false);
+    UserSample cold = overlay.visit({0, 49ms}, LinksUp::none);
     ASSERT_EQ(cold.paths.size(), 4U);
     for (const PathSample& path : cold.paths) {
         EXPECT_EQ(path.setup, 1200ms);
@@ -65,6 +65,11 @@ TEST(WideOverlay, CountsRoundTrips) {
     }
     EXPECT_EQ(cold.first, 700ms) << "the links from the proxies to the model node are new";
     EXPECT_EQ(cold.later, 400ms);
+    UserSample newcomer = overlay.visit({0, 49ms}, LinksUp::between_relays, 7);
+    ASSERT_EQ(newcomer.paths.size(), 4U);
+    for (const PathSample& path : newcomer.paths) EXPECT_EQ(path.setup, 600ms) << "its own link is new";
+    EXPECT_EQ(newcomer.first, 700ms);
+    EXPECT_EQ(newcomer.later, 400ms);
 }
 
 TEST(WideAreaExperiment, FindsTheWorldSlowerThanTheStates) {

@@ -82,17 +82,18 @@ struct WideOverlay::Nodes {
         return reply.first ? std::optional(*reply.first - asked) : std::nullopt;
     }
 
-    UserSample visit(const Place& place, bool links_up) {
+    UserSample visit(const Place& place, LinksUp links, std::optional<std::size_t> own_relay) {
         crypto::NodeKeys keys{crypto::Identity::generate(random), crypto::AgreementKey::generate(random)};
         geography.put(keys.identity.id(), place);
         geography.forget_links();
-        geography.keep_links_up(links_up);
+        geography.keep_links_up(links == LinksUp::all);
+        if (links == LinksUp::between_relays) connect_relays();
         node::UserNodeOptions options;
         options.pool.length = shape.hops;
         options.pool.paths = shape.paths;
         NodeHost<node::UserNode> user(network, keys.identity.id(), keys, options, network.sender(keys.identity.id()),
                                       random, clock);
-        user.node.asker().update_directory(directory);
+        user.node.asker().update_directory(without(own_relay));
         network.rearm(user.id);
         auto& pool = user.node.asker().pool();
         clock.run_until_true([&] { return up(pool) >= shape.paths; }, path_deadline);
@@ -116,6 +117,20 @@ struct WideOverlay::Nodes {
         return sample;
     }
 
+    void connect_relays() {
+        for (const auto& one : relays)
+            for (const auto& other : relays) geography.connect(one->id, other->id);
+    }
+
+    node::DirectoryView without(std::optional<std::size_t> relay) const {
+        node::DirectoryView view = directory;
+        if (!relay) return view;
+        std::vector<onion::RelayInfo> others(view.relays.begin(), view.relays.end());
+        std::erase_if(others, [&](const onion::RelayInfo& listed) { return listed.id == relays[*relay]->id; });
+        view.relays = std::move(others);
+        return view;
+    }
+
     static std::size_t up(const onion::PathPool& pool) {
         std::size_t count = 0;
         for (const auto& path : pool.status()) count += path.state == "up" ? 1 : 0;
@@ -137,7 +152,9 @@ WideOverlay::WideOverlay(const OverlayShape& shape, std::uint64_t seed)
     : nodes_(std::make_unique<Nodes>(shape, seed)) {}
 WideOverlay::~WideOverlay() = default;
 
-UserSample WideOverlay::visit(const Place& place, bool links_up) { return nodes_->visit(place, links_up); }
+UserSample WideOverlay::visit(const Place& place, LinksUp links, std::optional<std::size_t> own_relay) {
+    return nodes_->visit(place, links, own_relay);
+}
 
 Duration telescoping(const std::vector<Duration>& links, bool links_up) {
     Duration all{}, there_and_back{};

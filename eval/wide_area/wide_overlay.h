@@ -33,13 +33,17 @@ struct UserSample {
     std::vector<Duration> candidates;  // to every model node
 };
 
+// Which links are up when a user comes: none, those between relays, or all.
+enum class LinksUp { none, between_relays, all };
+
 class WideOverlay {
 public:
     WideOverlay(const OverlayShape& shape, std::uint64_t seed);
     ~WideOverlay();
 
-    // A user who comes at this place, builds its paths, asks twice, and goes. Links are all new, or were all up before.
-    UserSample visit(const Place& place, bool links_up);
+    // A user who comes at this place, builds its paths, asks twice, and goes. If it is itself one of the relays, its
+    // paths are of the others.
+    UserSample visit(const Place& place, LinksUp links, std::optional<std::size_t> own_relay = std::nullopt);
 
 private:
     struct Nodes;

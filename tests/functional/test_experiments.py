@@ -36,6 +36,18 @@ def test_all_of_them_within_ten_minutes(tmp_path):
     assert time.monotonic() - begun < 600
 
 
+@pytest.mark.timeout(320)
+def test_real_nodes_at_a_distance_are_no_faster_than_distances_allow(tmp_path):
+    done = subprocess.run([EVAL, "wide-area", "--live", "--quick", "--live-visits", "2", "--out", tmp_path], capture_output=True,
+                          text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["basis"] == "live"
+    assert summary["live_first_token_new_count"] == summary["live_first_token_count"] == 2
+    assert summary["live_setup_new_count"] > 0 and summary["live_over_own_round_trips_setup_new"] > 0.99
+    assert summary["live_first_token_ms_p50"] > summary["engine_first_token_ms_p50"]
+
+
 def test_wrong_options_are_named(tmp_path):
     def refused(*arguments):
         done = subprocess.run([EVAL, *arguments, "--out", tmp_path], capture_output=True, text=True, timeout=60)
