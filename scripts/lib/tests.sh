@@ -222,7 +222,7 @@ test_functional() {
     run_node_tests "$folder/node"
 }
 
-ensure_program_or_say() { configure_preset release release && build_targets release planetserve planetserve_lab planetserve_eval; }
+ensure_program_or_say() { configure_preset release release && build_targets release planetserve planetserve_lab hostile_verifier planetserve_eval; }
 
 run_pytest() {
     local folder=$1 log="$LOGS/pytest.log" report="$LOGS/pytest.xml" arguments=() passed failed
@@ -230,7 +230,7 @@ run_pytest() {
     read -ra arguments <<<"${PYTEST_ARGS:-}"
     rm -f "$report"
     run_step "  running (functional)" "$log" "pytest_progress $log" \
-        timeout -k 10 1800 "$VENV/bin/python" -m pytest -v --color=no --junit-xml="$report" -o cache_dir="$ROOT/build/pytest-cache" \
+        timeout -k 10 2700 "$VENV/bin/python" -m pytest -v --color=no --junit-xml="$report" -o cache_dir="$ROOT/build/pytest-cache" \
         "$folder" "${arguments[@]}" || true
     if ! read -r passed failed < <(python3 "$ROOT/scripts/count_junit.py" "$report"); then
         count_fail 1 "functional: pytest did not finish; see $log"

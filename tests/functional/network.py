@@ -79,13 +79,13 @@ class Network:
                                             + (f"api: {{listen: '127.0.0.1:{port}'}}\n" if api else "") + settings)
         return self._start(folder, command or (PROGRAM, "user", "--config"), f"http://127.0.0.1:{port}")
 
-    def start_model(self, models, settings=""):
+    def start_model(self, models, settings="", env=None):
         folder = self.home / f"own-{len(self.extra)}"
         folder.mkdir()
         port = free_port()
         (folder / "config.yaml").write_text(f"home: {folder}\ngenesis: {self.home}/genesis.json\nmodels: {models}\n"
                                             f"status: {{listen: '127.0.0.1:{port}'}}\n" + settings)
-        return self._start(folder, (PROGRAM, "model", "--config"), f"http://127.0.0.1:{port}")
+        return self._start(folder, (PROGRAM, "model", "--config"), f"http://127.0.0.1:{port}", env=env)
 
     def start_lab(self, mode="honest", record=""):
         """A relay that does what the mode says, and records what it sees."""
@@ -94,10 +94,10 @@ class Network:
         (folder / "config.yaml").write_text(f"home: {folder}\ngenesis: {self.home}/genesis.json\n")
         return self._start(folder, (LAB, ), None, mode, record)
 
-    def _start(self, folder, command, api, *arguments):
+    def _start(self, folder, command, api, *arguments, env=None):
         log = open(folder / "log", "w")
         process = subprocess.Popen([*map(str, command), str(folder / "config.yaml"), *map(str, arguments)], stdout=log, stderr=log,
-                                   stdin=subprocess.DEVNULL)
+                                   stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
         node = Node(process, folder, api)
         self.extra.append(node)
         wait_for(lambda: node.running() and (folder / "run.json").exists(), f"{folder.name} to start: {node.log()}", 20)

@@ -2,17 +2,16 @@
 
 import json
 import os
-import pathlib
 import shutil
 import signal
 import time
 
-import httpx
 import pytest
 
+from chain import Rpc
+from committee import COMETBFT, alive, kill, names, running, states, verifier, wait_for_agreement, wait_for_height
 from network import Network, free_port, run, wait_for
 
-COMETBFT = os.environ.get("PLANETSERVE_COMETBFT", "")
 pytestmark = pytest.mark.skipif(not os.access(COMETBFT, os.X_OK), reason="PLANETSERVE_COMETBFT names no program")
 
 
@@ -28,47 +27,6 @@ def committee():
         raise
     finally:
         network.close()
-
-
-def names():
-    return [f"verifier-{number}" for number in range(1, 5)]
-
-
-def verifier(network, name):
-    return next(node for node in network.status()["nodes"] if node["name"] == name)
-
-
-def states(network):
-    return {name: verifier(network, name).get("committee") for name in names()}
-
-
-def running(network, name):
-    seen = verifier(network, name).get("committee")
-    return isinstance(seen, dict) and seen["consensus"]["state"] == "running" and seen
-
-
-def kill(pid):
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not alive(pid), f"process {pid} to be gone", 5)
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_for_agreement(network, above, seconds=30):
-    """Until all four are at one height, above that one, with one hash."""
-    def agreed():
-        seen = [running(network, name) for name in names()]
-        return all(seen) and len({(one["height"], one["app_hash"]) for one in seen}) == 1 and seen[0]["height"] > above and seen[0]
-    return wait_for(agreed, f"four to agree above {above}: {states(network)}", seconds)
-
-
-def wait_for_height(network, name, height, seconds=30):
-    return wait_for(lambda: (seen := running(network, name)) and seen["proven_height"] > height and seen, f"{name} to be above {height}", seconds)
 
 
 def registers(network, seconds=30):
@@ -143,10 +101,8 @@ def test_a_store_that_lost_blocks_is_brought_up_by_replay(committee):
 
 
 def rpc(network, name, method, **parameters):
-    """Asks a node's CometBFT over its unix socket."""
-    socket = str(network.home / "nodes" / name / "consensus/rpc.sock")
-    with httpx.Client(transport=httpx.HTTPTransport(uds=socket)) as client:
-        return client.get(f"http://engine/{method}", params=parameters, timeout=10).json()["result"]
+    with Rpc(network.home / "nodes" / name) as engine:
+        return engine.ask(method, **parameters)
 
 
 def test_a_validator_that_lost_all_but_its_votes_begins_with_a_snapshot(committee):

@@ -1,0 +1,32 @@
+#include "diary.h"
+
+#include <boost/json.hpp>
+#include <fstream>
+
+namespace planetserve::hostile {
+
+namespace json = boost::json;
+
+std::set<std::string> words_in(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    std::set<std::string> words;
+    for (std::string word; in >> word;) words.insert(word);
+    return words;
+}
+
+const std::set<std::string>& Diary::told(std::uint64_t epoch) {
+    auto [known, first] = told_.try_emplace(epoch);
+    if (first) known->second = words_in(words_);
+    return known->second;
+}
+
+void Diary::note(std::uint64_t epoch, const std::string& kind, const Status& taken) const {
+    std::ofstream out(said_, std::ios::app);
+    out << json::serialize(json::object{{"epoch", epoch},
+                                        {"said", kind},
+                                        {"taken", taken.has_value()},
+                                        {"refusal", taken ? "" : taken.error().message}})
+        << "\n";
+}
+
+}  // namespace planetserve::hostile

@@ -1,0 +1,35 @@
+// The lists that a verification node serves, other than its committee agreed on them. Which, a file says at any time:
+//
+//     left-out          a model node is missing
+//     left-out-signed   and the header says so too
+//     left-out-block    and the block in the proof as well
+//     signed-by-N       as it is, with the votes of N validators only
+//     stale             the one that was newest when the file began to say so
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "committee/engine.h"
+
+namespace planetserve::hostile {
+
+class FalseLists final : public committee::Engine {
+public:
+    // All of it outlives this.
+    FalseLists(committee::Engine& honest, std::filesystem::path words) : honest_(honest), words_(std::move(words)) {}
+
+    void submit(ByteView transaction, UnixTime now, Answer answer) override {
+        honest_.submit(transaction, now, std::move(answer));
+    }
+    Result<committee::StateHeader> proof(UnixTime now) override;
+    Bytes proven_state() const override { return state_; }
+
+private:
+    committee::Engine& honest_;
+    std::filesystem::path words_;
+    std::optional<std::pair<committee::StateHeader, Bytes>> old_;
+    Bytes state_;
+};
+
+}  // namespace planetserve::hostile
