@@ -3,8 +3,8 @@
 
 TEST_SECTIONS=(lint unit asan tsan fuzz functional)
 LOGS="$ROOT/build/logs"
-# Seconds for each fuzz target: a minute in continuous integration, a taste of it elsewhere.
-if [[ -n ${CI:-} ]]; then FUZZ_SECONDS=${FUZZ_SECONDS:-60}; else FUZZ_SECONDS=${FUZZ_SECONDS:-10}; fi
+# Seconds for each fuzz target: forty in continuous integration, a taste of it elsewhere.
+if [[ -n ${CI:-} ]]; then FUZZ_SECONDS=${FUZZ_SECONDS:-40}; else FUZZ_SECONDS=${FUZZ_SECONDS:-10}; fi
 
 TESTS_PASSED=0
 TESTS_FAILED=0
@@ -42,7 +42,7 @@ Runs the tests. Sections: ${TEST_SECTIONS[*]}; without a name, all of them.
     lint         formatting, one-way includes, shell scripts
     unit         unit and simulation tests, optimised
     asan, tsan   the same under AddressSanitizer and UBSan, and under ThreadSanitizer
-    fuzz         every fuzz target for FUZZ_SECONDS (60 where CI is set, else 10)
+    fuzz         every fuzz target for FUZZ_SECONDS (40 where CI is set, else 10)
     functional   a network of real processes, driven from outside
 
     ./planetserve test                      everything
