@@ -47,7 +47,8 @@ struct Parameters {
     // over few nodes.
     bool prefer_partial_holders = true;
 
-    // What is assumed of nodes that do not say, for expected_cost.
+    // What is assumed of nodes that do not say, for expected_cost, where no other candidate says: else it is the mean
+    // of what they say. Nodes of one model are alike more than they are like any number.
     double default_prefill_tokens_per_second = 2000;
 
     // The flow chart alone.
