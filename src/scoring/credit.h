@@ -20,8 +20,8 @@ double statistic(const Statistics& statistics, Measure measure);
 // The margin of an honest engine of another kind: about normal, with this mean, and for n tokens the deviation of one
 // divided by sqrt(n). More than what was measured (docs/evaluation.md, verification).
 struct MarginNoise {
-    double mean = 0.006;
-    double deviation = 0.035;
+    double mean = 0.003;
+    double deviation = 0.025;
 };
 
 // What honest answers' figures look like, pooled as the answers to be judged will be.

@@ -84,11 +84,11 @@ TEST(Credit, KnownDistributionsNeedNoRuns) {
 
 TEST(Credit, KnownDistributionsLetHonestNoiseThroughAndNoOtherModel) {
     auto calibration = Calibration::known();
-    EXPECT_EQ(credit_of(judged(0.008, -0.4, 0.8), calibration).value, 1);
-    EXPECT_EQ(credit_of(judged(0.014, 2.8, 1.7), calibration).value, 1) << "the most of some hundred honest runs";
+    EXPECT_EQ(credit_of(judged(0.005, -0.4, 0.8), calibration).value, 1);
+    EXPECT_EQ(credit_of(judged(0.0088, 3.3, 1.7), calibration).value, 1) << "the most of some two hundred honest runs";
     EXPECT_LT(credit_of(judged(0.06, 0.4, 0.8), calibration).value, 1e-6);
-    EXPECT_LT(credit_of(judged(0.008, 5, 0.8), calibration).value, 0.01);
-    EXPECT_LT(credit_of(judged(0.008, 0.4, 2.5), calibration).value, 0.1);
+    EXPECT_LT(credit_of(judged(0.005, 5, 0.8), calibration).value, 0.01);
+    EXPECT_LT(credit_of(judged(0.005, 0.4, 2.5), calibration).value, 0.1);
 }
 
 TEST(Credit, TooFewTokensSayNothing) {
