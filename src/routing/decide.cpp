@@ -50,17 +50,6 @@ double prefill_rate(const Candidate& candidate, const Parameters& parameters) {
                                                         : parameters.default_prefill_tokens_per_second;
 }
 
-Parameters with_assumed_rate(std::span<const Candidate> candidates, Parameters parameters) {
-    double sum = 0;
-    double known = 0;
-    for (const Candidate& candidate : candidates) {
-        sum += candidate.load.prefill_tokens_per_second;
-        known += candidate.load.prefill_tokens_per_second > 0 ? 1 : 0;
-    }
-    if (known > 0) parameters.default_prefill_tokens_per_second = sum / known;
-    return parameters;
-}
-
 double queue_of(const Candidate& candidate, const Parameters& parameters) {
     return double{1} * candidate.load.queued + (parameters.count_in_flight ? candidate.in_flight_requests : 0);
 }
@@ -104,8 +93,7 @@ std::optional<Decision> decide(std::span<const Candidate> candidates, const Requ
     const Reason without_hit = any_hit ? Reason::no_trusted_hit : Reason::no_hit;
 
     if (parameters.expected_cost) {
-        const Parameters assuming = with_assumed_rate(candidates, parameters);
-        for (Scored& scored : trusted) scored.score = expected_cost(candidates[scored.position], request, assuming);
+        for (Scored& scored : trusted) scored.score = expected_cost(candidates[scored.position], request, parameters);
         std::size_t chosen = lowest(trusted, parameters, random);
         if (!trusted_hit) return Decision{chosen, without_hit};
         return Decision{chosen, candidates[chosen].depth >= hit_depth ? Reason::hit : Reason::least_cost};

@@ -47,8 +47,7 @@ struct Parameters {
     // over few nodes.
     bool prefer_partial_holders = true;
 
-    // What is assumed of nodes that do not say, for expected_cost, where no other candidate says: else it is the mean
-    // of what they say. Nodes of one model are alike more than they are like any number.
+    // What is assumed of nodes that do not say, for expected_cost.
     double default_prefill_tokens_per_second = 2000;
 
     // The flow chart alone.

@@ -133,19 +133,6 @@ TEST_F(DecideTest, ComputingCountsForThoseItHoldsUp) {
     EXPECT_DOUBLE_EQ(expected_cost(candidates[1], request, parameters), 0.22 * 9.5 + 2 * 2 / 8.0 + 0.1 * (2 * 9 / 8.0));
 }
 
-// On a slow machine the holder of a prompt knows how slow it is; the others have not computed anything yet.
-TEST_F(DecideTest, NodesThatDoNotSayAreTakenToBeAsFastAsTheOthers) {
-    parameters.expected_cost = true;
-    request.prompt_tokens = 800;
-    std::vector<Candidate> candidates{node(0), node(0, 11), node(0)};  // two without a cache, one with 704 tokens
-    for (Candidate& candidate : candidates) candidate.load.queued = 0;
-    candidates[0].load.prefill_tokens_per_second = candidates[2].load.prefill_tokens_per_second = 0;
-    candidates[1].load.prefill_tokens_per_second = 100;
-    expect(candidates, 1, Reason::hit);
-    for (Candidate& candidate : candidates) candidate.load.prefill_tokens_per_second = 0;
-    expect(candidates, 1, Reason::hit);
-}
-
 TEST_F(DecideTest, CommonPartAloneIsNoHit) {
     request.common_depth = 2;
     expect({node(3, 2), node(1), node(9)}, 0, Reason::hit);
