@@ -11,6 +11,7 @@ import pytest
 from network import MODEL, Network, Stream, question, wait_for
 
 SYNC_MS = 1000
+LISTED_FOR_MS = 4000
 NODES = 4
 WORDS = "river stone cloud lamp forest copper window sail marble engine harbour violet thunder meadow anchor ribbon".split()
 
@@ -25,9 +26,11 @@ class Group:
         first = next(node for node in self.network.status()["nodes"] if node["role"] == "model")
         self.network.kill(first["id"], signal.SIGTERM)
         self.nodes = [self.network.start_model(f"[{{name: {MODEL}, catalogue: {MODEL}, slots: 2, context: 2048, threads: 1}}]",
-                                               f"routing: {{sync_ms: {SYNC_MS}, listed_for_ms: 4000}}\n") for _ in range(NODES)]
+                                               f"routing: {{sync_ms: {SYNC_MS}, listed_for_ms: {LISTED_FOR_MS}}}\n") for _ in range(NODES)]
         self.network.wait_ready()
         self.wait_converged()
+        # Nobody is handed anything before all have heard of it.
+        time.sleep(LISTED_FOR_MS / 1000)
 
     def states(self):
         return {node.id: node.status() for node in self.nodes if node.process.poll() is None}
