@@ -23,10 +23,7 @@ std::string_view to_string(Outcome outcome) {
 
 class Challenger::Asking final : public inference::ReplySink {
 public:
-    Asking(ChallengeTask task, const PromptPool& pool) {
-        result_.challenge = make_challenge(task.seed, task.model, pool);
-        result_.task = std::move(task);
-    }
+    explicit Asking(ChallengeTask task) { result_.task = std::move(task); }
 
     void start(Challenger& challenger) {
         asked_at_ = challenger.clock_.now();
@@ -35,7 +32,7 @@ public:
         request_.path = "/v1/chat/completions";
         request_.content_type = "application/json";
         request_.model = result_.task.model;
-        request_.body = to_bytes(result_.challenge.body);
+        request_.body = to_bytes(result_.task.challenge.body);
         request_.node = result_.task.node;
         request_.continues = result_.task.there;
         auto started = challenger.overlay_.start(request_, *this);
@@ -50,7 +47,7 @@ public:
     Time deadline() const { return result_.task.until; }
     void give_up() {
         if (received_ > 0) return end(Outcome::no_verdict, "still answering");
-        auto needed = time_to_answer(result_.challenge);
+        auto needed = time_to_answer(result_.task.challenge);
         if (!needed || deadline() - asked_at_ < *needed)
             return end(Outcome::no_verdict, "no answer, in less time than it may take");
         end(Outcome::no_answer, "no answer in time");
@@ -128,8 +125,8 @@ private:
     std::unique_ptr<inference::Exchange> exchange_;
 };
 
-Challenger::Challenger(inference::Service& overlay, const Clock& clock, const PromptPool& pool, OnResult on_result)
-    : overlay_(overlay), clock_(clock), pool_(pool), on_result_(std::move(on_result)) {}
+Challenger::Challenger(inference::Service& overlay, const Clock& clock, OnResult on_result)
+    : overlay_(overlay), clock_(clock), on_result_(std::move(on_result)) {}
 
 Challenger::~Challenger() = default;
 
@@ -161,7 +158,7 @@ void Challenger::on_timer() {
     for (auto at = next(); at != waiting_.end() && at->first <= now; at = next()) {
         ChallengeTask task = std::move(waiting_.extract(at).mapped());
         if (task.until - now < task.least) continue;
-        auto asking = std::make_unique<Asking>(std::move(task), pool_);
+        auto asking = std::make_unique<Asking>(std::move(task));
         asking->start(*this);
         running_.emplace(next_number_++, std::move(asking));
     }

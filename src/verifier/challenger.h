@@ -22,7 +22,7 @@ struct ChallengeTask {
     NodeId node;
     std::string model;
     std::uint32_t index = 0;  // of the node's challenges in this epoch
-    ChallengeSeed seed;
+    Challenge challenge;
     IdempotencyId id;    // of the request; its nonce follows from it
     Time at{};           // when to ask
     Time until{};        // after that there is no answer
@@ -49,7 +49,6 @@ std::string_view to_string(Outcome outcome);
 
 struct ChallengeResult {
     ChallengeTask task;
-    Challenge challenge;
     Outcome outcome = Outcome::no_answer;
     std::optional<scoring::SignedAnswer> answer = std::nullopt;  // when answered
     std::string why = {};                                        // in words, when not
@@ -65,9 +64,9 @@ public:
     // does not keep the others from being asked.
     static std::size_t most_at_once(std::size_t tasks) { return std::clamp<std::size_t>(tasks / 2, 2, 16); }
 
-    // The overlay and the pool outlive the challenger. on_result is told from within on_timer and must not
+    // The overlay outlives the challenger. on_result is told from within on_timer and must not
     // destroy the challenger.
-    Challenger(inference::Service& overlay, const Clock& clock, const PromptPool& pool, OnResult on_result);
+    Challenger(inference::Service& overlay, const Clock& clock, OnResult on_result);
     ~Challenger();
 
     // exhausted: more tasks than may wait.
@@ -88,7 +87,6 @@ private:
 
     inference::Service& overlay_;
     const Clock& clock_;
-    const PromptPool& pool_;
     OnResult on_result_;
     Waiting waiting_;
     std::map<std::uint64_t, std::unique_ptr<Asking>> running_;

@@ -38,7 +38,7 @@ protected:
         return {node_.id(),
                 "m",
                 0,
-                random_.id<ChallengeSeed>(),
+                make_challenge(random_.id<ChallengeSeed>(), "m", {}),
                 random_.id<IdempotencyId>(),
                 clock_.now() + after,
                 clock_.now() + after + 60s,
@@ -72,9 +72,7 @@ protected:
     crypto::Identity other_ = crypto::Identity::generate(random_);
     FakeOverlay overlay_;
     std::vector<ChallengeResult> results_;
-    PromptPool pool_;
-    Challenger challenger_{overlay_, clock_, pool_,
-                           [this](ChallengeResult result) { results_.push_back(std::move(result)); }};
+    Challenger challenger_{overlay_, clock_, [this](ChallengeResult result) { results_.push_back(std::move(result)); }};
 };
 
 TEST_F(Challenging, AsksWhenItIsTimeAndTakesASignedAnswer) {
@@ -148,7 +146,7 @@ TEST_F(Challenging, SilenceCountsOnlyWhereThereWasTime) {
     std::size_t limited = 0;
     for (int i = 0; i < 40; ++i) {
         auto asked = task();
-        const auto needed = time_to_answer(make_challenge(asked.seed, asked.model, {}));
+        const auto needed = time_to_answer(asked.challenge);
         const bool enough = i % 2 == 0;
         if (needed) asked.until = asked.at + *needed - (enough ? 0us : 1us);
         asked.least = {};

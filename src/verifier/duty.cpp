@@ -37,7 +37,7 @@ Duty::Duty(const wire::NetworkId& network, const crypto::Identity& identity, inf
       random_(random),
       clock_(clock),
       pool_(pool),
-      challenger_(overlay, clock, pool, [this](ChallengeResult result) { on_result(std::move(result)); }),
+      challenger_(overlay, clock, [this](ChallengeResult result) { on_result(std::move(result)); }),
       own_(std::move(said)) {
     if (!own_.transcript.empty()) transcripts_.emplace(own_.epoch, own_.transcript);
 }
@@ -160,11 +160,12 @@ void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelN
         for (std::uint32_t index = 0; index < plan.challenges; ++index) {
             auto seed = plan.prompt_seed(node.id, index);
             std::string model(model_of(node, seed));
-            auto after = asked_after(time_to_answer(make_challenge(seed, model, pool_)), time, random_.unit());
+            Challenge challenge = make_challenge(seed, model, pool_);
+            auto after = asked_after(time_to_answer(challenge), time, random_.unit());
             ChallengeTask task{.node = node.id,
                                .model = std::move(model),
                                .index = index,
-                               .seed = seed,
+                               .challenge = std::move(challenge),
                                .id = again ? recheck_id(seed) : request_id(seed),
                                .at = now + after,
                                .until = work_.ask_until,
