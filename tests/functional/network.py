@@ -64,6 +64,15 @@ class Network:
         return run("up", "--home", self.home, "--users", self.users, "--models", self.models, "--verifiers", self.verifiers,
                    "--port", self.port, *verify, *more, timeout=180)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        """Tells what the nodes said where something failed."""
+        if kind is not None:
+            print(self.logs())
+        self.close()
+
     def close(self):
         for node in self.extra:
             node.stop(signal.SIGKILL)
@@ -86,6 +95,14 @@ class Network:
         (folder / "config.yaml").write_text(f"home: {folder}\ngenesis: {self.home}/genesis.json\nmodels: {models}\n"
                                             f"status: {{listen: '127.0.0.1:{port}'}}\n" + settings)
         return self._start(folder, (PROGRAM, "model", "--config"), f"http://127.0.0.1:{port}", env=env)
+
+    def start_coarser(self):
+        """A model node that serves fewer bits than the model it names has, and saves the memory."""
+        whole = next(pathlib.Path(os.environ["PLANETSERVE_MODELS"]).glob("*Q8_0.gguf"))
+        small = self.home / "small.gguf"
+        quantize = pathlib.Path(os.environ["PLANETSERVE_ENGINE"]) / "bin/llama-quantize"
+        subprocess.run([quantize, "--allow-requantize", whole, small, "Q2_K", "1"], check=True, capture_output=True, timeout=120)
+        return self.start_model(f"[{{name: {OTHER_MODEL}, file: {small}, slots: 2, context: 2048, threads: 1}}]")
 
     def start_lab(self, mode="honest", record=""):
         """A relay that does what the mode says, and records what it sees."""

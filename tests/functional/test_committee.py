@@ -17,16 +17,10 @@ pytestmark = pytest.mark.skipif(not os.access(COMETBFT, os.X_OK), reason="PLANET
 
 @pytest.fixture(scope="module")
 def committee():
-    network = Network(users=6, models=1, verifiers=4)
-    try:
+    with Network(users=6, models=1, verifiers=4) as network:
         network.up()
         wait_for(lambda: all(running(network, name) for name in names()), f"four to take part: {states(network)}", 30)
         yield network
-    except BaseException:
-        print(network.logs())
-        raise
-    finally:
-        network.close()
 
 
 def registers(network, seconds=30):

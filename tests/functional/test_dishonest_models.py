@@ -58,11 +58,10 @@ def network(tmp_path_factory):
     # One turn to lead, with time for all of them on two cores; nobody scores, so only what is no answer counts.
     parameters = {"draw_ms": 2000, "leader_ms": 12000, "leaders": 1, "recheck_ms": 7000, "commit_ms": 2000, "reveal_ms": 2000,
                   "epoch_ms": 26000, "challenges_per_node": 1}
-    started = Committee(parameters, powers=(1, 1), score=False)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Borrower)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    Borrower.network, Borrower.kept = started, None
-    try:
+    with Committee(parameters, powers=(1, 1), score=False) as started:
+        Borrower.network, Borrower.kept = started, None
         started.found()
         started.up()
         started.honest = next(node["id"] for node in started.status()["nodes"] if node["role"] == "model")
@@ -77,12 +76,7 @@ def network(tmp_path_factory):
         started.refuser = started.start_model(f"[{{name: {MODEL}, catalogue: {MODEL}, slots: 2, context: 2048, threads: 1}}]",
                                               env={"PLANETSERVE_ENGINE": str(engine), "REAL_ENGINE": str(real)}).id
         yield started
-    except BaseException:
-        print(started.logs())
-        raise
-    finally:
-        started.close()
-        server.shutdown()
+    server.shutdown()
 
 
 def model_nodes(network):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from chain import MILLION, epochs, reputations
-from committee import COMETBFT, Committee, names, short_epochs
+from committee import COMETBFT, Committee, names, running, short_epochs, wait_for_agreement
 from network import run, wait_for
 
 pytestmark = [pytest.mark.skipif(not os.access(COMETBFT, os.X_OK), reason="PLANETSERVE_COMETBFT names no program"), pytest.mark.timeout(900)]
@@ -16,16 +16,10 @@ PARAMETERS = {"alpha": 400_000, "beta": 600_000, "gamma": 200_000, "window": 5, 
 
 @pytest.fixture(scope="module")
 def committee():
-    network = Committee(short_epochs(challenges_per_node=3))
-    try:
+    with Committee(short_epochs(challenges_per_node=3)) as network:
         network.found()
         network.up()
         yield network
-    except BaseException:
-        print(network.logs())
-        raise
-    finally:
-        network.close()
 
 
 def at(network, phase, after):
@@ -52,23 +46,12 @@ def victim(network, phase, seen):
     return {"draw": "verifier-1", "commit": "verifier-2", "reveal": "verifier-3", "idle": "verifier-4"}[phase]
 
 
-def takes_part(network, name):
-    seen = network.look(name)
-    return seen.get("consensus", {}).get("state") == "running" and seen
-
-
-def agreed(network):
-    """All four at one height with one hash."""
-    seen = [takes_part(network, name) for name in names()]
-    return all(seen) and len({(one["height"], one["app_hash"]) for one in seen}) == 1
-
-
 def standings(seen):
     return {one["node"]: (round(one["reputation"] * MILLION), one["scores"], one["last_epoch"]) for one in seen["standings"]}
 
 
 def test_killed_in_every_phase_it_comes_back_and_nothing_is_lost_or_counted_twice(committee):
-    wait_for(lambda: all(takes_part(committee, name) for name in names()), "four to take part", 60)
+    wait_for(lambda: all(running(committee, name) for name in names()), "four to take part", 60)
     # One epoch without any, so that each node has loaded its models.
     wait_for(lambda: any(one["scores"] for one in committee.verification("verifier-1").get("standings", [])), "a first score", 180)
     epoch, killed = committee.verification("verifier-1")["epoch"], []
@@ -78,13 +61,13 @@ def test_killed_in_every_phase_it_comes_back_and_nothing_is_lost_or_counted_twic
         committee.kill_pair(name)
         committee.bring_back(name)
         killed.append((epoch, phase, name))
-        wait_for(lambda: takes_part(committee, name), f"{name} to take part again", 60)
+        wait_for(lambda: running(committee, name), f"{name} to take part again", 60)
     print("killed:", killed)
     last_killed = epoch
     # The votes of the last such epoch are settled, and three times at least there were enough of them.
     wait_for(lambda: committee.verification("verifier-1").get("epoch", 0) > last_killed, "the last epoch to end", 120)
     wait_for(lambda: any(one["scores"] >= 4 for one in committee.verification("verifier-1").get("standings", [])), "four scores", 300)
-    wait_for(lambda: agreed(committee), lambda: f"four to agree: {[committee.look(name) for name in names()]}", 60)
+    wait_for_agreement(committee, 0, 60)
 
     check_hashes(committee)
     check_reputations(committee)
@@ -120,11 +103,11 @@ def check_reputations(network):
     def compared(name):
         with network.rpc(name) as engine:
             found = epochs(engine, engine.height())
-        seen, running = network.verification(name), max(found)
+        seen, current = network.verification(name), max(found)
         assert not any(epoch.liars for epoch in found.values()), "nobody said two different things"
-        if seen.get("epoch") != running or any(one["last_epoch"] >= running for one in seen["standings"]):
+        if seen.get("epoch") != current or any(one["last_epoch"] >= current for one in seen["standings"]):
             return False  # another epoch has begun meanwhile, or this one is settled
-        seen, expected = standings(seen), reputations(found, running, powers, PARAMETERS)
+        seen, expected = standings(seen), reputations(found, current, powers, PARAMETERS)
         assert expected, "nothing was settled"
         for node, standing in expected.items():
             assert seen[node] == (standing.reputation, standing.scores, standing.last_epoch), (name, found)

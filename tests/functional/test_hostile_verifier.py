@@ -23,9 +23,9 @@ PATIENCE = 900
 
 @pytest.fixture(scope="module")
 def committee():
-    network = Committee(short_epochs(draw_ms=2000, leader_ms=5000, recheck_ms=2000, commit_ms=4000, reveal_ms=2000, epoch_ms=20000,
-                                     nodes_per_epoch=3, far_permitted=1), powers=(3, 3, 3, 2))
-    try:
+    parameters = short_epochs(draw_ms=2000, leader_ms=5000, recheck_ms=2000, commit_ms=4000, reveal_ms=2000, epoch_ms=20000,
+                              nodes_per_epoch=3, far_permitted=1)
+    with Committee(parameters, powers=(3, 3, 3, 2)) as network:
         network.found(led_by=LIAR, epochs=5, ahead_seconds=8)
         tell(network, "accuse nonsense wrong-draw anothers-name")
         network.liar = network.start_hostile(LIAR)
@@ -34,11 +34,6 @@ def committee():
         network.dead = [network.start_model(f"[{{name: absent, upstream: 'http://127.0.0.1:{free_port()}/v1'}}]").id for _ in range(3)]
         network.honest = next(node["id"] for node in network.status()["nodes"] if node["role"] == "model")
         yield network
-    except BaseException:
-        print(network.logs())
-        raise
-    finally:
-        network.close()
 
 
 def tell(network, words):

@@ -1,8 +1,6 @@
 """Model nodes are challenged as users ask, and what they answer decides whether they are asked again."""
 
 import os
-import pathlib
-import subprocess
 
 import httpx
 import pytest
@@ -10,33 +8,19 @@ import pytest
 from network import MODEL, OTHER_MODEL, Network, run, wait_for
 
 EPOCH_SECONDS = 60
-QUANTIZE = pathlib.Path(os.environ["PLANETSERVE_ENGINE"]) / "bin/llama-quantize"
 pytestmark = pytest.mark.timeout(15 * EPOCH_SECONDS)
 COMETBFT = os.environ.get("PLANETSERVE_COMETBFT", "")
-
-
-def whole_weights():
-    return next(pathlib.Path(os.environ["PLANETSERVE_MODELS"]).glob("*Q8_0.gguf"))
 
 
 @pytest.fixture(scope="module", params=[1, 4], ids=["alone", "committee"])
 def network(request):
     if request.param > 1 and not os.access(COMETBFT, os.X_OK):
         pytest.skip("PLANETSERVE_COMETBFT names no program")
-    network = Network(users=13, models=2, verifiers=request.param)
-    try:
+    with Network(users=13, models=2, verifiers=request.param) as network:
         network.up("--verify", "--epoch-seconds", EPOCH_SECONDS)
-        # It serves fewer bits than it says, and saves the memory.
-        small = network.home / "small.gguf"
-        subprocess.run([QUANTIZE, "--allow-requantize", whole_weights(), small, "Q2_K", "1"], check=True, capture_output=True, timeout=120)
-        network.liar = network.start_model(f"[{{name: {OTHER_MODEL}, file: {small}, slots: 2, context: 2048, threads: 1}}]")
+        network.liar = network.start_coarser()
         network.wait_ready()
         yield network
-    except BaseException:
-        print(network.logs())
-        raise
-    finally:
-        network.close()
 
 
 def model_nodes(network):

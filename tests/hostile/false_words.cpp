@@ -56,7 +56,6 @@ void FalseWords::on_report(const Transaction& honest) {
     const auto plan = state().epoch().plan_of(*crypto::vrf_proof_to_hash(report.plan_proof), state().parameters());
     Transaction changed = honest;
     auto& said = std::get<verification::Report>(changed.body);
-    if (told_to("silent")) return diary_.note(honest.epoch, "withheld report", {});
     if (told_to("accuse")) {
         said.unanswered = listed(plan, true);
         show(honest.epoch, {.epoch = honest.epoch}, said);
@@ -123,7 +122,7 @@ verifier::TranscriptEntry FalseWords::answer_to_another_question(const NodeId& n
 }
 
 bool FalseWords::votes_as_it_likes(std::uint64_t epoch) {
-    return told(epoch, "nonsense") || told(epoch, "off-plan-scores") || told(epoch, "two-votes");
+    return told(epoch, "nonsense") || told(epoch, "off-plan-scores");
 }
 
 const verification::Reveal& FalseWords::own_vote(std::uint64_t epoch) {
@@ -177,9 +176,7 @@ void FalseWords::vote() {
         return say("commit", word);
     }
     if (phase != Phase::reveal || ballot == state().ballots().end() || ballot->second.revealed) return;
-    verification::Reveal reveal = own_vote(epoch.number);
-    if (told(epoch.number, "two-votes")) reveal.salt.value[0] ^= 1;
-    word.body = std::move(reveal);
+    word.body = own_vote(epoch.number);
     say(told(epoch.number, "off-plan-scores") ? "vote on another node" : "reveal", word);
 }
 

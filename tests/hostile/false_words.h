@@ -4,7 +4,6 @@
 //     withhold             no draw
 //     wrong-draw           before its draw, one whose proof is of something else
 //     anothers-name        before its draw, the same in the name of another verification node
-//     silent               leads and does not report
 //     accuse               leads, and reports of all it was to challenge that they gave no answer
 //     off-plan-nodes       leads, and before its report accuses a node that it was not to challenge
 //     off-plan-questions   leads, and shows answers to questions that are not its plan's
@@ -12,7 +11,6 @@
 //     nonsense             votes 0 for whoever runs a model and 1 for the others, whatever they answered
 //     off-plan-scores      votes on a node that was not to be challenged
 //     two-commits          commits a second time, to something else
-//     two-votes            shows another vote than it committed to
 #pragma once
 
 #include <functional>
