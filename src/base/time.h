@@ -32,11 +32,19 @@ struct UnixTime {
     }
 };
 
+// The moment of an event, by both clocks. Adapters and the simulator read it once an event and hand it into protocol
+// code.
+struct Now {
+    Time time;
+    UnixTime unix;
+};
+
 class Clock {
 public:
     virtual ~Clock() = default;
     virtual Time now() const = 0;
     virtual UnixTime unix_now() const = 0;
+    Now read() const { return {now(), unix_now()}; }
 };
 
 // The machine's clocks. Thread-safe.
