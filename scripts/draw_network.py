@@ -63,12 +63,13 @@ def draw():
         text(300, 34, "entry relays", 12, QUIET),
         text(400, 34, "relays", 12, QUIET),
         text(500, 34, "proxies", 12, QUIET),
-        text(400, 246, "other users' nodes: each relay knows its two neighbours and reads nothing", 12, QUIET),
+        text(400, 242, "other users' nodes: each knows its", 12, QUIET),
+        text(400, 257, "two neighbours and reads nothing", 12, QUIET),
     ]
     parts += box(250, 288, 300, 68, "verification nodes", ("keep the signed list of nodes;", "challenge model nodes"), "#fbf3e4")
     parts += [
         line(250, 322, 182, 182, QUIET, "4 4"),
-        line(400, 288, 400, 254, QUIET, "4 4"),
+        line(400, 288, 400, 263, QUIET, "4 4"),
         line(550, 322, 675, 182, QUIET, "4 4"),
         text(178, 290, "list", 12, QUIET, "end"),
         text(650, 290, "list, challenges", 12, QUIET, "start"),
