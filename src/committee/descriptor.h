@@ -21,6 +21,9 @@ struct ServedModel {
     bool operator==(const ServedModel&) const = default;
 };
 
+// The version of what nodes say to each other above their links. Links have a version of their own (wire/hello.h).
+inline constexpr std::uint32_t descriptor_protocol = 1;
+
 struct NodeDescriptor {
     NodeId id;
     wire::Role role = wire::Role::user;
@@ -32,7 +35,7 @@ struct NodeDescriptor {
     std::string software;
     // Rises with every descriptor of a node (milliseconds since 1970), so that an older one cannot be put in its place.
     std::uint64_t sequence = 0;
-    std::uint32_t protocol = wire::protocol_version;
+    std::uint32_t protocol = descriptor_protocol;
     bool operator==(const NodeDescriptor&) const = default;
 };
 

@@ -1,6 +1,7 @@
 #include "wire/frame.h"
 
 #include "wire/cell.h"
+#include "wire/goodbye.h"
 
 namespace planetserve::wire {
 
@@ -12,7 +13,7 @@ std::optional<PayloadLimits> payload_limits(std::uint8_t type) {
         case FrameType::pong:
             return PayloadLimits{8, 8};
         case FrameType::goodbye:
-            return PayloadLimits{0, 256};
+            return PayloadLimits{1, maximum_goodbye_size};
         case FrameType::path_setup:
             return PayloadLimits{PathId::size + setup_packet_size, PathId::size + setup_packet_size};
         case FrameType::path_cell:

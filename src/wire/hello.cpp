@@ -42,15 +42,15 @@ Result<Hello> parse_hello(ByteView bytes) {
     return hello;
 }
 
-Status check_compatible(const Hello& own, const Hello& other) {
+Admission check_compatible(const Hello& own, const Hello& other) {
     if (other.network != own.network)
-        return fail(ErrorCode::permission_denied, "the other node is of network " + other.network.brief() +
-                                                      ", this one of " + own.network.brief() +
-                                                      "; both need the same genesis file");
+        return refuse(GoodbyeReason::other_network, ErrorCode::permission_denied,
+                      "the other node is of network " + other.network.brief() + ", this one of " + own.network.brief() +
+                          "; both need the same genesis file");
     if (other.version < own.oldest_compatible || own.version < other.oldest_compatible)
-        return fail(ErrorCode::permission_denied,
-                    "the other node speaks protocol version " + std::to_string(other.version) + " (" + other.software +
-                        "), this one " + std::to_string(own.version) + "; update the older one");
+        return refuse(GoodbyeReason::incompatible_version, ErrorCode::permission_denied,
+                      "the other node speaks link version " + std::to_string(other.version) + " (" + other.software +
+                          "), this one " + std::to_string(own.version) + "; update the older one");
     return {};
 }
 

@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "wire/cell.h"
 #include "wire/frame_reader.h"
+#include "wire/goodbye.h"
 #include "wire/hello.h"
 
 namespace planetserve::wire {
@@ -18,11 +19,52 @@ TEST(Hello, RoundTripsAndSaysWhatDiffers) {
     EXPECT_TRUE(check_compatible(own, *parsed));
     Hello other = own;
     other.network.value[0] = 2;
-    EXPECT_NE(check_compatible(own, other).error().message.find("genesis"), std::string::npos);
+    EXPECT_EQ(check_compatible(own, other).error().reason, GoodbyeReason::other_network);
+    EXPECT_NE(check_compatible(own, other).error().error.message.find("genesis"), std::string::npos);
     other = own;
     other.version = other.oldest_compatible = 9;
-    EXPECT_NE(check_compatible(own, other).error().message.find("version 9"), std::string::npos);
+    EXPECT_NE(check_compatible(own, other).error().error.message.find("version 9"), std::string::npos);
     EXPECT_FALSE(parse_hello(Bytes(10)));
+}
+
+TEST(Hello, AnOlderVersionIsRefusedAndBothVersionsAreNamed) {
+    Hello own, old;
+    old.version = old.oldest_compatible = 1;
+    old.software = "planetserve 0.0.9";
+    for (auto refused : {check_compatible(own, old), check_compatible(old, own)}) {
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().reason, GoodbyeReason::incompatible_version);
+    }
+    EXPECT_EQ(check_compatible(own, old).error().error.message,
+              "the other node speaks link version 1 (planetserve 0.0.9), this one 2; update the older one");
+}
+
+TEST(Goodbye, IsACodeAndADetail) {
+    for (std::uint8_t code = 0; code <= 6; ++code) {
+        Goodbye goodbye{static_cast<GoodbyeReason>(code), "why"};
+        EXPECT_EQ(encode(goodbye), (Bytes{code, 'w', 'h', 'y'}));
+        EXPECT_EQ(parse_goodbye(encode(goodbye)), goodbye);
+    }
+    EXPECT_EQ(parse_goodbye(Bytes{1}), (Goodbye{GoodbyeReason::idle, ""}));
+    EXPECT_EQ(describe(GoodbyeReason::shutting_down), "shutting down");
+}
+
+TEST(Goodbye, UnknownCodesMeanOther) {
+    EXPECT_EQ(parse_goodbye(Bytes{7, 'x'}), (Goodbye{GoodbyeReason::other, "x"}));
+    EXPECT_EQ(parse_goodbye(Bytes{31}), (Goodbye{GoodbyeReason::other, ""}));
+    EXPECT_EQ(parse_goodbye({}), Goodbye{});
+}
+
+TEST(Goodbye, OfLinkVersion1IsASentence) {
+    EXPECT_EQ(parse_goodbye(as_bytes("update the older one")), (Goodbye{GoodbyeReason::other, "update the older one"}));
+}
+
+TEST(Goodbye, DetailsAreBoundedAndPrintable) {
+    Goodbye goodbye{GoodbyeReason::idle, "a\nb\xff" + std::string(1000, 'c')};
+    Bytes payload = encode(goodbye);
+    EXPECT_EQ(payload.size(), maximum_goodbye_size);
+    EXPECT_EQ(parse_goodbye(payload).detail.substr(0, 5), "a?b?c");
+    EXPECT_EQ(parse_goodbye(Bytes{1, 'a', '\n', 0xff}).detail, "a??") << "also when the peer does not keep to it";
 }
 
 TEST(FrameReader, CutsWhateverWayTheBytesCome) {

@@ -180,7 +180,7 @@ bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
     ++counters_.frames_in;
     pinged_at_.reset();
     if (type == wire::FrameType::goodbye) {
-        fail_with({ErrorCode::unavailable, "the peer said goodbye: " + to_string(payload)});
+        on_goodbye(payload);
     } else if (state_ == State::hello) {
         if (type == wire::FrameType::hello)
             on_hello(payload);
@@ -209,17 +209,28 @@ void Link::on_hello(ByteView payload) {
     auto hello = wire::parse_hello(payload);
     if (!hello) return fail_with(hello.error());
     peer_hello_ = *hello;
-    Status admitted = wire::check_compatible(hello_, *hello);
+    wire::Admission admitted = wire::check_compatible(hello_, *hello);
     if (admitted) admitted = owner_.admit_link(*this);
     if (state_ == State::closed) return;
     if (!admitted) {
-        append(wire::FrameType::goodbye, {as_bytes(admitted.error().message.substr(0, 256))});
-        flush();
-        return fail_with(admitted.error());
+        say_goodbye({admitted.error().reason, admitted.error().error.message});
+        return fail_with(admitted.error().error);
     }
     if (side_ == Side::accepted) append(wire::FrameType::hello, {wire::encode(hello_)});
     state_ = State::ready;
     owner_.on_link_ready(*this);
+}
+
+void Link::on_goodbye(ByteView payload) {
+    wire::Goodbye goodbye = wire::parse_goodbye(payload);
+    peer_goodbye_ = goodbye.reason;
+    std::string why = goodbye.detail.empty() ? std::string(describe(goodbye.reason)) : goodbye.detail;
+    fail_with({ErrorCode::unavailable, "the peer said goodbye: " + why});
+}
+
+void Link::say_goodbye(const wire::Goodbye& why) {
+    append(wire::FrameType::goodbye, {wire::encode(why)});
+    flush();
 }
 
 void Link::write(wire::FrameType type, std::initializer_list<ByteView> parts) {
@@ -314,8 +325,7 @@ void Link::on_timer(Time now) {
     if (pinged_at_ && now - *pinged_at_ >= options_.pong_deadline)
         return fail_with({ErrorCode::timed_out, "the peer does not answer"});
     if (now - used_at_ >= options_.idle_close) {
-        append(wire::FrameType::goodbye, {as_bytes("idle")});
-        flush();
+        say_goodbye({wire::GoodbyeReason::idle});
         return fail_with({ErrorCode::unavailable, "idle"});
     }
     if (!pinged_at_ && now - heard_at_ >= options_.ping_after) {
@@ -324,14 +334,13 @@ void Link::on_timer(Time now) {
     }
 }
 
-void Link::close(const Error& why) {
+void Link::close(const wire::Goodbye& why) {
     if (state_ == State::closed) return;
     closing_ = true;
     if (state_ == State::ready || state_ == State::hello) {
-        append(wire::FrameType::goodbye, {as_bytes(why.message.substr(0, 256))});
         auto self = shared_from_this();
         state_ = State::hello;  // so that a full queue's drain is no event
-        flush();
+        say_goodbye(why);
     }
     shut();
 }

@@ -19,8 +19,8 @@ class Link;
 class LinkOwner {
 public:
     virtual ~LinkOwner() = default;
-    // The peer proved its id and sent an acceptable hello. An error refuses the link; the peer is told.
-    virtual Status admit_link(Link& link) = 0;
+    // The peer proved its id and sent an acceptable hello. A refusal closes the link; the peer is told.
+    virtual wire::Admission admit_link(Link& link) = 0;
     // It was admitted, and may be written to.
     virtual void on_link_ready(Link& link) = 0;
     virtual void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) = 0;
@@ -45,7 +45,7 @@ public:
     // REQUIRES: ready(). Adds a frame to what is to be written; it goes out when the events at hand were dealt with.
     void write(wire::FrameType type, std::initializer_list<ByteView> parts);
     // Tells the peer why, then closes. No event follows.
-    void close(const Error& why);
+    void close(const wire::Goodbye& why);
     // Writes what is queued, as far as the socket takes it.
     void flush();
     // Closes without a word and without an event.
@@ -57,6 +57,8 @@ public:
     bool has_peer() const { return peer_.has_value(); }
     const wire::Hello& peer_hello() const { return peer_hello_; }
     Side side() const { return side_; }
+    // Why the peer closed the link, where it said so.
+    std::optional<wire::GoodbyeReason> peer_goodbye() const { return peer_goodbye_; }
     bool ready() const { return state_ == State::ready; }
     // When a frame other than a ping last went either way; of the timer's last tick.
     Time used_at() const { return used_at_; }
@@ -80,6 +82,8 @@ private:
     bool on_frame(wire::FrameType type, MutableByteView payload);
     void on_ping(ByteView payload);
     void on_hello(ByteView payload);
+    void on_goodbye(ByteView payload);
+    void say_goodbye(const wire::Goodbye& why);
     void fail_with(Error why);
     void shut();
 
@@ -95,6 +99,7 @@ private:
     State state_ = State::handshake;
     std::optional<NodeId> peer_;
     wire::Hello peer_hello_;
+    std::optional<wire::GoodbyeReason> peer_goodbye_;
     wire::FrameReader reader_;
     // Waited into: a reading that does not fill it was all there was.
     std::array<std::uint8_t, 2048> first_piece_;

@@ -20,13 +20,17 @@ constexpr std::size_t maximum_remembered = 16384;
 constexpr Duration accept_pause_first = 100ms;
 constexpr Duration accept_pause_most = 1s;
 constexpr std::string_view no_room = "as many links as this node may have";
-constexpr std::string_view duplicate = "a link in the other direction is preferred";
 
 void add(LinkCounters& to, const LinkCounters& more) {
     to.frames_in += more.frames_in;
     to.frames_out += more.frames_out;
     to.bytes_in += more.bytes_in;
     to.bytes_out += more.bytes_out;
+}
+
+auto refuse_duplicate() {
+    return wire::refuse(wire::GoodbyeReason::duplicate, ErrorCode::already_exists,
+                        "a link in the other direction is preferred");
 }
 
 // The holder of an IPv6 network has all addresses of a /64.
@@ -163,7 +167,7 @@ bool LinkManager::make_room(std::size_t more) {
         auto link = std::exchange(peer->link, nullptr);
         NodeId id = link->peer();
         Error why{ErrorCode::unavailable, "idle, and another link needs the room"};
-        link->close(why);
+        link->close({wire::GoodbyeReason::idle, why.message});
         add(past_, link->counters());
         events_.on_link_down(id, why);
     }
@@ -266,22 +270,22 @@ void LinkManager::connect(const std::shared_ptr<Dial>& dial, tcp::resolver::resu
     });
 }
 
-Status LinkManager::admit_link(Link& link) {
+wire::Admission LinkManager::admit_link(Link& link) {
     const NodeId& id = link.peer();
-    if (id == self_) return fail(ErrorCode::invalid_argument, "a link to oneself");
+    if (id == self_) return wire::refuse(wire::GoodbyeReason::other, ErrorCode::invalid_argument, "a link to oneself");
     if (link.side() == Link::Side::dialed) return {};
     auto found = peers_.find(id);
     if (found != peers_.end()) {
         // Both ends dialled at once: the connection that the lower id dialled is kept. Nothing was sent on the other.
         const Peer& peer = found->second;
-        if ((peer.dial || peer.dialed) && self_ < id) return fail(ErrorCode::already_exists, std::string(duplicate));
+        if ((peer.dial || peer.dialed) && self_ < id) return refuse_duplicate();
         // The peer admitted ours before it said hello on it. What it dialled before that it has given up, though the
         // hello that was under way arrives only now.
         if (peer.link && peer.link->side() == Link::Side::dialed && handshakes_.at(&link).accepted < peer.ready_since)
-            return fail(ErrorCode::already_exists, std::string(duplicate));
+            return refuse_duplicate();
         if (peer.link || peer.dial || peer.dialed) return {};  // takes their place
     }
-    if (!make_room(1)) return fail(ErrorCode::exhausted, std::string(no_room));
+    if (!make_room(1)) return wire::refuse(wire::GoodbyeReason::no_room, ErrorCode::exhausted, std::string(no_room));
     return {};
 }
 
@@ -362,9 +366,9 @@ void LinkManager::on_link_closed(Link& link, const Error& why) {
         }
         if (peer.dialed.get() != &link) continue;
         peer.dialed.reset();
-        if (why.message.find(duplicate) != std::string::npos) {
-            peer.expecting_until =
-                clock_.now() + options_.handshake_deadline;  // the peer's own connection is on its way
+        if (link.peer_goodbye() == wire::GoodbyeReason::duplicate) {
+            // The peer's own connection is on its way.
+            peer.expecting_until = clock_.now() + options_.handshake_deadline;
             return;
         }
         return dial_failed(NodeId(id), why);
@@ -428,7 +432,7 @@ void LinkManager::shut_down() {
     timer_.cancel();
     for (auto& [raw, handshake] : handshakes_) handshake.link->abandon();
     for (auto& [id, peer] : peers_) {
-        if (peer.link) peer.link->close({ErrorCode::unavailable, "shutting down"});
+        if (peer.link) peer.link->close({wire::GoodbyeReason::shutting_down});
         if (peer.dialed) peer.dialed->abandon();
         if (peer.dial) peer.dial->cancel();
     }

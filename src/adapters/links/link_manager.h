@@ -70,7 +70,7 @@ private:
         std::optional<Time> expecting_until;
     };
 
-    Status admit_link(Link& link) override;
+    wire::Admission admit_link(Link& link) override;
     void on_link_ready(Link& link) override;
     void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) override;
     void on_link_drained(Link& link) override;

@@ -98,7 +98,9 @@ struct RawPeer {
         append(frame, payload);
         return write(frame);
     }
-    bool write_hello() { return write(wire::FrameType::hello, wire::encode(Node::make_hello(1))); }
+    bool write_hello(const wire::Hello& hello = Node::make_hello(1)) {
+        return write(wire::FrameType::hello, wire::encode(hello));
+    }
     // Everything there was to read until now; closed once the other end closed.
     const std::string& read() {
         std::array<char, 4096> piece;
@@ -108,6 +110,13 @@ struct RawPeer {
         while ((done = SSL_read_ex(ssl, piece.data(), piece.size(), &size)) == 1) heard.append(piece.data(), size);
         if (SSL_get_error(ssl, done) != SSL_ERROR_WANT_READ) closed = true;
         return heard;
+    }
+
+    // Of the first frame that was read; empty when it is no goodbye.
+    std::optional<wire::GoodbyeReason> goodbye() const {
+        constexpr auto type = static_cast<char>(wire::FrameType::goodbye);
+        if (heard.size() <= wire::frame_header_size || heard[0] != type) return std::nullopt;
+        return wire::parse_goodbye(as_bytes(heard).subspan(wire::frame_header_size)).reason;
     }
 
     SslContext context;
@@ -191,6 +200,54 @@ TEST_F(Links, AnotherNetworkIsRefusedAndBothLearnWhy) {
     ASSERT_TRUE(run_until([&] { return !a.down.empty(); }));
     EXPECT_NE(a.down[0].second.find("network"), std::string::npos) << a.down[0].second;
     EXPECT_TRUE(b.received.empty());
+}
+
+TEST_F(Links, AnOlderVersionIsRefusedAndBothVersionsAreNamed) {
+    Node a(context_, book_);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    RawPeer old(dial_raw(a), identity, true);
+    ASSERT_TRUE(run_until([&] { return old.shake(); }));
+    wire::Hello hello = Node::make_hello(1);
+    hello.version = hello.oldest_compatible = 1;
+    ASSERT_TRUE(old.write_hello(hello));
+    ASSERT_TRUE(run_until([&] {
+        old.read();
+        return old.closed;
+    }));
+    EXPECT_EQ(old.goodbye(), wire::GoodbyeReason::incompatible_version);
+    EXPECT_NE(old.heard.find("speaks link version 1 (test), this one 2"), std::string::npos) << old.heard;
+    EXPECT_TRUE(a.up.empty());
+}
+
+TEST_F(Links, AGoodbyesReasonCountsAndNotItsWords) {
+    Node a(context_, book_);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    asio::ip::tcp::acceptor acceptor(context_, {asio::ip::make_address("127.0.0.1"), 0});
+    book_[identity.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
+    acceptor.non_blocking(true);
+    auto dialled_by_a = [&] {
+        EXPECT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {call(8)}));
+        asio::ip::tcp::socket accepted(context_);
+        EXPECT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
+        auto peer = std::make_unique<RawPeer>(std::move(accepted), identity, false);
+        EXPECT_TRUE(run_until([&] { return peer->shake(); }));
+        return peer;
+    };
+    auto first = dialled_by_a();
+    ASSERT_TRUE(
+        first->write(wire::FrameType::goodbye, Bytes{static_cast<std::uint8_t>(wire::GoodbyeReason::duplicate)}));
+    ASSERT_TRUE(run_until([&] { return a.links.links() == 0; }));
+    EXPECT_TRUE(a.down.empty()) << "it waits for the peer's own connection";
+    RawPeer own(dial_raw(a), identity, true);
+    ASSERT_TRUE(run_until([&] { return own.shake(); }));
+    ASSERT_TRUE(own.write_hello());
+    ASSERT_TRUE(run_until([&] { return !a.up.empty(); }));
+
+    // A reason that only a later version knows, with a detail.
+    ASSERT_TRUE(own.write(wire::FrameType::goodbye, as_bytes("\x1e"
+                                                             "a link in the other direction is preferred")));
+    ASSERT_TRUE(run_until([&] { return !a.down.empty(); }));
+    EXPECT_EQ(a.down[0].second, "the peer said goodbye: a link in the other direction is preferred");
 }
 
 TEST_F(Links, UnknownAndDeadNodesAreToldAndBackedOffFrom) {
@@ -466,7 +523,7 @@ TEST_F(Links, AnAbandonedDialOfThePeerDoesNotReplaceTheLinkThatIsKept) {
         abandoned.read();
         return abandoned.closed;
     }));
-    EXPECT_NE(abandoned.heard.find("other direction"), std::string::npos);
+    EXPECT_EQ(abandoned.goodbye(), wire::GoodbyeReason::duplicate);
     EXPECT_TRUE(a.down.empty());
     ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {Bytes(20, 'x')}));
     EXPECT_TRUE(run_until([&] { return kept.read().find(std::string(20, 'x')) != std::string::npos; }));
@@ -493,7 +550,8 @@ TEST_F(Links, TheEndThatAcceptsDecidesBeforeItSaysHello) {
         refused.read();
         return refused.closed;
     }));
-    EXPECT_EQ(refused.heard.substr(0, 1), std::string(1, '\4')) << "a goodbye, and no hello that would promise a link";
+    EXPECT_EQ(refused.goodbye(), wire::GoodbyeReason::duplicate)
+        << "and no hello before it, which would promise a link";
 }
 
 }  // namespace

@@ -1,0 +1,53 @@
+#include "wire/goodbye.h"
+
+#include <algorithm>
+
+namespace planetserve::wire {
+
+namespace {
+
+constexpr std::uint8_t first_printable = 0x20;
+
+std::string printable(std::string_view text) {
+    std::string shown(text.substr(0, maximum_goodbye_size - 1));
+    std::replace_if(shown.begin(), shown.end(), [](char c) { return c < 0x20 || c >= 0x7f; }, '?');
+    return shown;
+}
+
+}  // namespace
+
+std::string_view describe(GoodbyeReason reason) {
+    switch (reason) {
+        case GoodbyeReason::idle:
+            return "idle";
+        case GoodbyeReason::shutting_down:
+            return "shutting down";
+        case GoodbyeReason::no_room:
+            return "no room for another link";
+        case GoodbyeReason::duplicate:
+            return "the link in the other direction is kept";
+        case GoodbyeReason::other_network:
+            return "another network";
+        case GoodbyeReason::incompatible_version:
+            return "incompatible link version";
+        case GoodbyeReason::other:
+            break;
+    }
+    return "another reason";
+}
+
+Bytes encode(const Goodbye& goodbye) {
+    Bytes payload{static_cast<std::uint8_t>(goodbye.reason)};
+    append(payload, as_bytes(printable(goodbye.detail)));
+    return payload;
+}
+
+Goodbye parse_goodbye(ByteView payload) {
+    if (payload.empty()) return {};
+    if (payload[0] >= first_printable) return {GoodbyeReason::other, printable(as_text(payload))};
+    bool known = payload[0] <= static_cast<std::uint8_t>(GoodbyeReason::incompatible_version);
+    return {known ? static_cast<GoodbyeReason>(payload[0]) : GoodbyeReason::other,
+            printable(as_text(payload.subspan(1)))};
+}
+
+}  // namespace planetserve::wire
