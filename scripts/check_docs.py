@@ -31,7 +31,7 @@ def prose(text):
             continue
         if line.strip():
             indented = line.startswith("    ")
-            code = indented and (blank or code) and not re.match(r"\s*([-*]|\d+\.)\s", line)
+            code = indented and (code or (blank and not re.match(r"\s*([-*]|\d+\.)\s", line)))
             blank = False
         else:
             blank = True

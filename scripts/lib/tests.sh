@@ -39,7 +39,7 @@ test_help() {
     cat <<HELP
 Runs the tests. Sections: ${TEST_SECTIONS[*]}; without a name, all of them.
 
-    lint         formatting, one-way includes, shell scripts
+    lint         formatting, one-way includes, shell scripts, links and widths of docs, parameters and metrics
     unit         unit and simulation tests, optimised
     asan, tsan   the same under AddressSanitizer and UBSan, and under ThreadSanitizer
     fuzz         every fuzz target for FUZZ_SECONDS (40 where CI is set, else 10)
@@ -83,6 +83,8 @@ test_lint() {
     lint_check formatting check_formatting
     lint_check includes python3 "$ROOT/scripts/check_includes.py" "$ROOT"
     lint_check scripts check_scripts
+    lint_check docs python3 "$ROOT/scripts/check_docs.py" "$ROOT"
+    lint_check parameters python3 "$ROOT/scripts/check_parameters.py" "$ROOT"
 }
 
 lint_check() {
