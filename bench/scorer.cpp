@@ -8,7 +8,7 @@
 #include "adapters/llama/engine_tokens.h"
 #include "adapters/scorer/llama_scorer.h"
 #include "bench/report.h"
-#include "eval/live/local_server.h"
+#include "eval/kit/live/local_server.h"
 #include "eval/verification/engine_calls.h"
 
 using namespace planetserve;

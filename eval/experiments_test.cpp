@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <set>
 
-#include "eval/experiment_fixture.h"
+#include "eval/kit/experiment_fixture.h"
 
 namespace planetserve::eval {
 namespace {

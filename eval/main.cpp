@@ -6,7 +6,7 @@
 #include <csignal>
 #include <iostream>
 
-#include "eval/experiment.h"
+#include "eval/kit/experiment.h"
 
 using namespace planetserve;
 using namespace planetserve::eval;

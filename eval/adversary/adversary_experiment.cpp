@@ -5,8 +5,8 @@
 #include <set>
 
 #include "eval/adversary/inference.h"
-#include "eval/malicious/anonymity.h"
-#include "eval/malicious/fractions.h"
+#include "eval/anonymity/anonymity.h"
+#include "eval/kit/fractions.h"
 
 namespace planetserve::eval {
 

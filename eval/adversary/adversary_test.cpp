@@ -3,7 +3,7 @@
 #include "eval/adversary/adversary_experiment.h"
 #include "eval/adversary/geography.h"
 #include "eval/adversary/inference.h"
-#include "eval/experiment_fixture.h"
+#include "eval/kit/experiment_fixture.h"
 
 namespace planetserve::eval {
 namespace {

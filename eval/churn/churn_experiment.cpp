@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "eval/churn/churn_network.h"
-#include "eval/statistics.h"
+#include "eval/kit/statistics.h"
 
 namespace planetserve::eval {
 

@@ -4,7 +4,7 @@
 
 #include "eval/churn/churn_experiment.h"
 #include "eval/churn/churn_network.h"
-#include "eval/experiment_fixture.h"
+#include "eval/kit/experiment_fixture.h"
 
 namespace planetserve::eval {
 namespace {

@@ -9,7 +9,7 @@
 #include "eval/clove_latency/lengths.h"
 #include "eval/clove_latency/steps.h"
 #include "eval/clove_latency/texts.h"
-#include "eval/statistics.h"
+#include "eval/kit/statistics.h"
 
 namespace planetserve::eval {
 

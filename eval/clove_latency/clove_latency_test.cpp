@@ -8,7 +8,7 @@
 #include "eval/clove_latency/lengths.h"
 #include "eval/clove_latency/steps.h"
 #include "eval/clove_latency/texts.h"
-#include "eval/experiment_fixture.h"
+#include "eval/kit/experiment_fixture.h"
 
 namespace planetserve::eval {
 namespace {

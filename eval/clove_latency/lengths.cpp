@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "eval/files.h"
+#include "eval/kit/files.h"
 #include "eval/workload/trace.h"
 
 namespace planetserve::eval {

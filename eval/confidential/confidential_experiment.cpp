@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "eval/live/local_engine.h"
+#include "eval/kit/live/local_engine.h"
 #include "eval/workload/results.h"
 #include "eval/workload/work_source.h"
 

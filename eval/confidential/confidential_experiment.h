@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "eval/experiment.h"
+#include "eval/kit/experiment.h"
 
 namespace planetserve::eval {
 

@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "eval/live/live_work.h"
+#include "eval/kit/live/live_work.h"
 #include "eval/peers/routers.h"
 
 namespace planetserve::eval {

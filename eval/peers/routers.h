@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "eval/live/contest.h"
+#include "eval/kit/live/contest.h"
 
 namespace planetserve::eval {
 

@@ -1,6 +1,7 @@
-#include "eval/routing/cluster_figures.h"
-#include "eval/routing/experiments.h"
-#include "eval/routing/trace_workload.h"
+#include "eval/routing/routing_experiment.h"
+
+#include "eval/kit/cluster/cluster_figures.h"
+#include "eval/kit/cluster/trace_workload.h"
 
 namespace planetserve::eval {
 

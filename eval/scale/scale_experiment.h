@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "eval/experiment.h"
+#include "eval/kit/experiment.h"
 
 namespace planetserve::eval {
 

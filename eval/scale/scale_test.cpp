@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "eval/experiment_fixture.h"
+#include "eval/kit/experiment_fixture.h"
 #include "eval/scale/costs.h"
 #include "eval/scale/directory_costs.h"
 #include "eval/scale/group_costs.h"

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "base/random.h"
-#include "eval/progress.h"
+#include "eval/kit/progress.h"
 #include "eval/verification/engine_calls.h"
 
 namespace planetserve::eval {

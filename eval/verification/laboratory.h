@@ -13,7 +13,7 @@
 
 #include "adapters/llama/engine_tokens.h"
 #include "adapters/scorer/llama_scorer.h"
-#include "eval/live/local_server.h"
+#include "eval/kit/live/local_server.h"
 #include "eval/verification/arms.h"
 
 namespace planetserve::eval {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "eval/statistics.h"
+#include "eval/kit/statistics.h"
 #include "eval/verification/reputation.h"
 
 namespace planetserve::eval {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/experiment.h"
+#include "eval/kit/experiment.h"
 #include "eval/verification/detection.h"
 #include "scoring/credit.h"
 

@@ -7,8 +7,8 @@
 
 #include "apps/process.h"
 #include "base/random.h"
-#include "eval/live/other_load.h"
-#include "eval/statistics.h"
+#include "eval/kit/live/other_load.h"
+#include "eval/kit/statistics.h"
 #include "eval/wide_area/first_token.h"
 #include "eval/wide_area/live_network.h"
 #include "eval/wide_area/wide_overlay.h"

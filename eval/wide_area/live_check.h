@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "eval/experiment.h"
-#include "eval/live/local_engine.h"
+#include "eval/kit/experiment.h"
+#include "eval/kit/live/local_engine.h"
 
 namespace planetserve::eval {
 

@@ -9,7 +9,7 @@
 #include "committee/genesis.h"
 #include "crypto/identity.h"
 #include "crypto/random.h"
-#include "eval/files.h"
+#include "eval/kit/files.h"
 #include "eval/workload/simple_get.h"
 
 namespace planetserve::eval {

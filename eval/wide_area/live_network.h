@@ -16,7 +16,7 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "eval/live/local_server.h"
+#include "eval/kit/live/local_server.h"
 #include "eval/wide_area/delay_lines.h"
 #include "eval/wide_area/geography.h"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/random.h"
-#include "eval/statistics.h"
+#include "eval/kit/statistics.h"
 #include "eval/wide_area/live_check.h"
 #include "eval/wide_area/wide_overlay.h"
 

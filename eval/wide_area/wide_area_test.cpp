@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "eval/experiment_fixture.h"
+#include "eval/kit/experiment_fixture.h"
 #include "eval/wide_area/wide_area_experiment.h"
 #include "eval/wide_area/wide_overlay.h"
 

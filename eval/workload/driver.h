@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/progress.h"
+#include "eval/kit/progress.h"
 #include "eval/workload/answer_stream.h"
 #include "eval/workload/work.h"
 

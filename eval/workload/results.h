@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "eval/report.h"
-#include "eval/statistics.h"
+#include "eval/kit/report.h"
+#include "eval/kit/statistics.h"
 #include "eval/workload/driver.h"
 #include "eval/workload/monitor.h"
 

@@ -8,7 +8,7 @@
 #include <map>
 #include <unordered_set>
 
-#include "eval/files.h"
+#include "eval/kit/files.h"
 
 namespace planetserve::eval {
 

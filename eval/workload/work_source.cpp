@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "eval/files.h"
+#include "eval/kit/files.h"
 
 namespace planetserve::eval {
 
