@@ -23,16 +23,29 @@ public:
         duration_.Observe(to_seconds(after));
         bytes_.Increment(static_cast<double>(bytes));
     }
-    prometheus::Gauge& in_flight() { return in_flight_; }
     std::string text() const;
 
 private:
+    friend class InFlight;
+
     prometheus::Registry& registry_;
     prometheus::Family<prometheus::Counter>& requests_;
     prometheus::Gauge& in_flight_;
     prometheus::Histogram& first_byte_;
     prometheus::Histogram& duration_;
     prometheus::Counter& bytes_;
+};
+
+// Counts one request as being answered, for as long as it lives.
+class InFlight {
+public:
+    explicit InFlight(ApiMetrics& metrics) : metrics_(metrics) { metrics_.in_flight_.Increment(); }
+    ~InFlight() { metrics_.in_flight_.Decrement(); }
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+
+private:
+    ApiMetrics& metrics_;
 };
 
 }  // namespace planetserve::adapters

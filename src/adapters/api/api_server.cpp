@@ -46,7 +46,7 @@ Result<Endpoint> ApiServer::listen() {
 
 void ApiServer::accept() {
     acceptor_.async_accept([this, shared = shared_](error_code error, tcp::socket socket) {
-        if (shared->stopping || error == boost::asio::error::operation_aborted) return;
+        if (shared->serving == ApiShared::Serving::stopped || error == boost::asio::error::operation_aborted) return;
         if (!error && shared->sessions.size() < shared->options.maximum_connections) {
             std::make_shared<HttpSession>(std::move(socket), shared)->start();
         } else if (!error) {
@@ -59,7 +59,7 @@ void ApiServer::accept() {
             // The connection still waits to be accepted: to try again at once would only fail again.
             pause_.expires_after(shared->options.accept_pause);
             pause_.async_wait([this, shared](error_code cancelled) {
-                if (!cancelled && !shared->stopping && !shared->draining) accept();
+                if (!cancelled && !shared->ending()) accept();
             });
             return;
         }
@@ -68,8 +68,7 @@ void ApiServer::accept() {
 }
 
 void ApiServer::shut_down() {
-    if (std::exchange(shared_->stopping, true)) return;
-    shared_->draining = true;
+    if (std::exchange(shared_->serving, ApiShared::Serving::stopped) == ApiShared::Serving::stopped) return;
     error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
@@ -78,22 +77,22 @@ void ApiServer::shut_down() {
 }
 
 void ApiServer::drain(Duration within, std::function<void()> done) {
-    bool first = !std::exchange(shared_->draining, true);
+    bool first = shared_->serving == ApiShared::Serving::open;
+    if (first) shared_->serving = ApiShared::Serving::draining;
     error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
     if (first || std::chrono::steady_clock::now() + within < drain_deadline_.expiry()) {
         drain_deadline_.expires_after(within);
         drain_deadline_.async_wait([this, shared = shared_](error_code cancelled) {
-            if (!cancelled && !shared->stopping) shut_down();
+            if (!cancelled && shared->serving != ApiShared::Serving::stopped) shut_down();
         });
     }
     shared_->drained.push_back([this, told = std::move(done)] {
         drain_deadline_.cancel();
         told();
     });
-    std::set<HttpSession*> open = shared_->sessions;
-    for (HttpSession* session : open) session->shared_from_this()->close_if_idle();
+    shared_->close_idle();
     shared_->tell_if_empty(acceptor_.get_executor());
 }
 

@@ -1,36 +1,76 @@
-// Passing a Service's reply on to the client as it comes.
+#include "adapters/api/http_reply.h"
 
-#include <algorithm>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 
-#include "adapters/api/http_session.h"
+#include "adapters/api/api_rules.h"
+#include "base/requires.h"
 #include "inference/event_stream.h"
 
 namespace planetserve::adapters {
 
-using boost::beast::error_code;
+using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t maximum_pipelined = 64 * 1024;
-constexpr std::size_t maximum_early_error = 64 * 1024;
+// As much of an error's body is read for its message.
+constexpr std::size_t maximum_unstreamed = 64 * 1024;
 
-std::string hex(std::size_t number) {
-    char text[20];
-    std::snprintf(text, sizeof text, "%zx", number);
-    return text;
-}
+constexpr std::string_view keep_alive_comment = ": keep-alive\n\n";
 
 }  // namespace
 
-void HttpSession::on_head(const inference::ReplyHead& head) {
+HttpReply::HttpReply(const ClientRequest& request, ApiShared& shared, ReplyConnection& connection,
+                     const boost::asio::any_io_executor& executor)
+    : request_(request), shared_(shared), connection_(connection), silence_(executor), after_(request.connection) {}
+
+void HttpReply::answer(const OwnAnswer& answer) {
+    inference::ReplyHead head{answer.status, {{"content-type", answer.content_type}}};
+    if (answer.status == 429 || answer.status == 503) head.headers.emplace_back("retry-after", "1");
+    if (answer.status == 401) head.headers.emplace_back("www-authenticate", "Bearer");
+    bool names_methods = answer.status == 405 || request_.method == ClientRequest::Method::options;
+    if (auto allowed = allowed_methods(request_.path); names_methods && !allowed.empty())
+        head.headers.emplace_back("allow", std::string(allowed));
+    put_head(head, answer.body.size());
+    if (request_.method != ClientRequest::Method::head) put_body(answer.body);
+    writer_.finish();
+    connection_.on_output();
+}
+
+void HttpReply::refuse(const ApiError& error) { answer({error.status, error_body(error, request_.path)}); }
+
+bool HttpReply::pass_on(ServiceCall call) {
+    REQUIRES(delivery_ == Delivery::none);
+    auto started = shared_.service.start(std::move(call.request), *this);
+    if (!started) {
+        refuse(api_error(started.error()));
+        return false;
+    }
+    form_ = call.form;
+    exchange_ = std::move(*started);
+    delivery_ = Delivery::under_way;
+    arm_keep_alive();
+    return true;
+}
+
+HttpReply::Piece HttpReply::take() { return {writer_.take(), std::exchange(put_, 0)}; }
+
+void HttpReply::on_sent(std::size_t delivered) {
+    unconsumed_ -= delivered;
+    if (exchange_ && delivered > 0) exchange_->consumed(delivered);
+}
+
+void HttpReply::cancel() {
+    exchange_.reset();
+    silence_.cancel();
+    delivery_ = Delivery::cancelled;
+}
+
+void HttpReply::on_head(const inference::ReplyHead& head) {
     head_ = passed_head(head);
     schedule_flush();
 }
 
-void HttpSession::on_body(ByteView bytes) {
+void HttpReply::on_body(ByteView bytes) {
     unconsumed_ += bytes.size();
     if (unconsumed_ > inference::reply_window) {
         exchange_.reset();
@@ -40,202 +80,123 @@ void HttpSession::on_body(ByteView bytes) {
     schedule_flush();
 }
 
-void HttpSession::on_end() {
-    over_ = true;
+void HttpReply::on_end() {
+    delivery_ = Delivery::ended;
     schedule_flush();
 }
 
-void HttpSession::on_error(const Error& error) {
+void HttpReply::on_error(const Error& error) {
     error_ = error;
-    over_ = true;
+    delivery_ = Delivery::failed;
     schedule_flush();
 }
 
 // What comes in one turn of the event loop goes out in one piece.
-void HttpSession::schedule_flush() {
+void HttpReply::schedule_flush() {
     if (std::exchange(flush_posted_, true)) return;
-    boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
-        self->flush_posted_ = false;
-        if (!self->closed_) self->flush();
+    boost::asio::post(silence_.get_executor(), [this, owner = lifetime_.watch()] {
+        if (owner.gone()) return;
+        flush_posted_ = false;
+        flush();
     });
 }
 
-void HttpSession::flush() {
-    if (finished_putting_ || closed_) return;
+void HttpReply::flush() {
+    if (finished() || delivery_ == Delivery::cancelled) return;
     if (head_ && !is_passed_status(head_->status)) {
         error_ = Error{ErrorCode::internal, "the model node answered with status " + std::to_string(head_->status)};
-        over_ = true;
+        delivery_ = Delivery::failed;
         head_.reset();
     }
-    if (error_ && !head_put_) {
+    if (delivery_ == Delivery::failed && head_from_ == HeadFrom::nobody) {
         exchange_.reset();
-        return refuse(api_error(*error_));
+        return refuse(api_error(error_));
     }
-    // The client was told 200 and events long ago: anything else becomes an event in the stream.
-    if (head_ && early_head_) {
+    if (head_ && head_from_ == HeadFrom::silence) {
+        // The client was told 200 and events long ago: anything else becomes an event in the stream.
         if (head_->status != 200 || !inference::is_event_stream(*head_)) return flush_unstreamed();
         head_.reset();
     }
-    if (head_) {
-        bool whole = over_ && !error_;
-        put_head(*head_, whole ? std::optional(pending_body_.size()) : std::nullopt);
-        events_ = inference::is_event_stream(*head_);
-        head_.reset();
-    }
-    if (!pending_body_.empty() && head_put_) {
+    if (head_) flush_head();
+    if (!pending_body_.empty() && head_from_ != HeadFrom::nobody) {
         put_body(pending_body_);
-        out_reply_bytes_ += pending_body_.size();
+        put_ += pending_body_.size();
         pending_body_.clear();
     }
-    if (over_) {
-        exchange_.reset();
-        if (error_ && !events_) return break_off();
-        if (error_) put_error_events(api_error(*error_));
-        if (!head_put_) return refuse(api_error({ErrorCode::internal, "the model node gave no answer"}));
-        if (chunked_) out_ += "0\r\n\r\n";
-        finished_putting_ = true;
-    }
-    write();
+    if (delivered_all()) return finish_delivery();
+    connection_.on_output();
 }
 
-void HttpSession::flush_unstreamed() {
-    if (early_error_.size() < maximum_early_error)
-        early_error_.append(pending_body_, 0, maximum_early_error - early_error_.size());
-    consume(std::exchange(pending_body_, {}).size());
-    if (!over_) return;
-    exchange_.reset();
-    put_error_events(error_ ? api_error(*error_) : unstreamed_error(head_->status, early_error_));
+void HttpReply::flush_head() {
+    bool whole = delivery_ == Delivery::ended;
+    put_head(*head_, whole ? std::optional(pending_body_.size()) : std::nullopt);
+    head_from_ = HeadFrom::reply;
     head_.reset();
-    if (chunked_) out_ += "0\r\n\r\n";
-    finished_putting_ = true;
-    write();
 }
 
-void HttpSession::put_head(const inference::ReplyHead& head, std::optional<std::size_t> content_length) {
-    head_put_ = true;
-    if (shared_->draining) keep_connection_ = false;
-    chunked_ = !content_length && !http_10_;
-    if (!content_length && http_10_) keep_connection_ = false;
-    out_ += "HTTP/1.1 " + std::to_string(head.status) + " " + std::string(reason_phrase(head.status)) + "\r\n";
-    for (const auto& [name, value] : head.headers)
-        if (name != "x-request-id") out_ += name + ": " + value + "\r\n";
-    std::string_view given = own_request_id_ ? header_of(head, "x-request-id") : std::string_view();
-    out_ += "x-request-id: " + (given.empty() ? request_id_ : std::string(given)) + "\r\n";
-    if (inference::is_event_stream(head)) out_ += "cache-control: no-cache\r\n";
-    if (content_length) out_ += "content-length: " + std::to_string(*content_length) + "\r\n";
-    if (chunked_) out_ += "transfer-encoding: chunked\r\n";
-    out_ += keep_connection_ ? "connection: keep-alive\r\n\r\n" : "connection: close\r\n\r\n";
-    shared_->metrics.request(path_, head.status);
-    shared_->metrics.first_byte(shared_->clock.now() - began_);
-}
-
-void HttpSession::put_body(std::string_view bytes) {
-    if (bytes.empty()) return;
-    if (chunked_) out_ += hex(bytes.size()) + "\r\n";
-    out_ += bytes;
-    if (chunked_) out_ += "\r\n";
-    reply_bytes_ += bytes.size();
-    tail_ += bytes.substr(bytes.size() - std::min<std::size_t>(bytes.size(), 4));
-    if (tail_.size() > 4) tail_.erase(0, tail_.size() - 4);
-    arm_keep_alive();
-}
-
-bool HttpSession::at_event_end() const { return tail_.ends_with("\n\n") || tail_.ends_with("\r\n\r\n"); }
-
-void HttpSession::put_error_events(const ApiError& error) {
-    put_body((at_event_end() ? "" : "\n\n") + error_events(error, path_));
-}
-
-// What came must not look like a whole answer: it has no last chunk or, where its end would be the connection's, that
-// is reset.
-void HttpSession::break_off() {
-    error_code ignored;
-    if (!chunked_) {
-        socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
-        socket_.close(ignored);
-    }
-    close();
-}
-
-void HttpSession::write() {
-    if (write_under_way_ || closed_) return;
-    if (out_.empty()) {
-        if (finished_putting_) request_done();
-        return;
-    }
-    write_under_way_ = true;
-    writing_ = std::exchange(out_, {});
-    set_deadline(shared_->options.write_deadline, &HttpSession::close);
-    boost::asio::async_write(
-        socket_, boost::asio::buffer(writing_),
-        [self = shared_from_this(), delivered = std::exchange(out_reply_bytes_, 0)](error_code error, std::size_t) {
-            self->write_under_way_ = false;
-            if (self->closed_) return;
-            if (error) return self->close();
-            self->clear_deadline();
-            self->on_written(delivered);
-        });
-}
-
-void HttpSession::on_written(std::size_t reply_bytes) {
-    consume(reply_bytes);
-    write();
-}
-
-void HttpSession::consume(std::size_t reply_bytes) {
-    unconsumed_ -= reply_bytes;
-    if (exchange_ && reply_bytes > 0) exchange_->consumed(reply_bytes);
-}
-
-void HttpSession::request_done() {
-    silence_.cancel();
-    if (std::exchange(counted_, false)) shared_->metrics.in_flight().Decrement();
-    shared_->metrics.done(shared_->clock.now() - began_, reply_bytes_);
+void HttpReply::flush_unstreamed() {
+    if (unstreamed_body_.size() < maximum_unstreamed)
+        unstreamed_body_.append(pending_body_, 0, maximum_unstreamed - unstreamed_body_.size());
+    on_sent(std::exchange(pending_body_, {}).size());
+    if (!delivered_all()) return;
     exchange_.reset();
+    bool failed = delivery_ == Delivery::failed;
+    writer_.put_error_events(failed ? api_error(error_) : unstreamed_error(head_->status, unstreamed_body_),
+                             request_.path);
     head_.reset();
-    error_.reset();
-    pending_body_.clear();
-    early_error_.clear();
-    over_ = head_put_ = events_ = early_head_ = chunked_ = finished_putting_ = streams_ = answering_ = false;
-    tail_ = "\n\n";
-    reply_bytes_ = unconsumed_ = 0;
-    if (!watching_) return next_request();
-    // What the read that watches for a hang-up got so far is the beginning of the next request: its handler goes on.
-    error_code ignored;
-    socket_.cancel(ignored);
+    writer_.finish();
+    connection_.on_output();
 }
 
-void HttpSession::watch_for_hang_up() {
-    if (watching_ || buffer_.size() >= maximum_pipelined) return;
-    watching_ = true;
-    socket_.async_read_some(buffer_.prepare(4096), [self = shared_from_this()](error_code error, std::size_t size) {
-        self->watching_ = false;
-        if (self->closed_) return;
-        bool cancelled = error == boost::asio::error::operation_aborted && !self->answering_;
-        if (error && !cancelled) return self->close();
-        self->buffer_.commit(size);
-        if (self->answering_) return self->watch_for_hang_up();
-        self->next_request();
+// All that the Service delivers was put.
+void HttpReply::finish_delivery() {
+    exchange_.reset();
+    if (delivery_ == Delivery::failed) {
+        if (!writer_.is_event_stream()) return connection_.break_off(writer_.framing());
+        writer_.put_error_events(api_error(error_), request_.path);
+    }
+    if (head_from_ == HeadFrom::nobody)
+        return refuse(api_error({ErrorCode::internal, "the model node gave no answer"}));
+    writer_.finish();
+    connection_.on_output();
+}
+
+void HttpReply::put_head(const inference::ReplyHead& head, std::optional<std::size_t> length) {
+    using Framing = ResponseWriter::Framing;
+    bool knows_chunks = request_.version != ClientRequest::Version::http_10;
+    Framing framing = length ? Framing::length : knows_chunks ? Framing::chunks : Framing::close;
+    if (shared_.ending() || framing == Framing::close) after_ = ConnectionAfter::closed;
+    std::string_view of_reply =
+        request_.id_from == ClientRequest::IdFrom::node ? header_of(head, "x-request-id") : std::string_view();
+    std::string id = of_reply.empty() ? request_.id : std::string(of_reply);
+    writer_.put_head({head, std::move(id), framing, length.value_or(0), after_});
+    shared_.metrics.request(request_.path, head.status);
+    shared_.metrics.first_byte(shared_.clock.now() - request_.began);
+}
+
+void HttpReply::put_body(std::string_view bytes) {
+    writer_.put_body(bytes);
+    if (!bytes.empty()) arm_keep_alive();
+}
+
+void HttpReply::arm_keep_alive() {
+    bool streams = form_ == ServiceCall::Form::stream || writer_.is_event_stream();
+    if (!exchange_ || !streams) return;
+    silence_.expires_after(shared_.options.keep_alive);
+    silence_.async_wait([this, owner = lifetime_.watch()](error_code cancelled) {
+        if (!cancelled && !owner.gone()) on_silence();
     });
 }
 
-void HttpSession::arm_keep_alive() {
-    if (!exchange_ || !(streams_ || events_)) return;
-    silence_.expires_after(shared_->options.keep_alive);
-    silence_.async_wait([self = shared_from_this()](error_code error) {
-        if (!error && !self->closed_) self->on_silence();
-    });
-}
-
-void HttpSession::on_silence() {
-    if (!exchange_ || over_) return;
-    if (!head_put_ && streams_) {
+void HttpReply::on_silence() {
+    if (!exchange_ || delivered_all()) return;
+    if (head_from_ == HeadFrom::nobody && form_ == ServiceCall::Form::stream) {
         put_head({200, {{"content-type", "text/event-stream"}}}, std::nullopt);
-        early_head_ = events_ = true;
+        head_from_ = HeadFrom::silence;
     }
-    if (events_ && at_event_end() && head_put_ && !write_under_way_) {
-        put_body(": keep-alive\n\n");
-        write();
+    if (writer_.is_event_stream() && writer_.at_event_end() && !connection_.is_sending()) {
+        put_body(keep_alive_comment);
+        connection_.on_output();
     } else {
         arm_keep_alive();
     }
