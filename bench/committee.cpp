@@ -23,8 +23,8 @@
 #include <thread>
 
 #include "adapters/cometbft/base64.h"
-#include "adapters/cometbft/engine_home.h"
-#include "adapters/cometbft/engine_rpc.h"
+#include "adapters/cometbft/cometbft_home.h"
+#include "adapters/cometbft/cometbft_rpc.h"
 #include "adapters/links/link_manager.h"
 #include "adapters/process/child_process.h"
 #include "bench/report.h"
@@ -130,9 +130,9 @@ public:
         for (std::size_t i = 0; i < validators; ++i) {
             fs::path own = home / std::to_string(i);
             auto keys = require(crypto::load_or_create_keys(own / "keys", random), "keys");
-            adapters::EngineHome engine{own / "consensus", own / "a.sock", own / "r.sock",
-                                        *genesis.validators[i].consensus_address};
-            require(adapters::prepare_engine_home(genesis, keys.identity, engine), "home");
+            adapters::CometbftHome engine{own / "consensus", own / "a.sock", own / "r.sock",
+                                          *genesis.validators[i].consensus_address};
+            require(adapters::prepare_cometbft_home(genesis, keys.identity, engine), "home");
             std::string config = adapters::engine_config(genesis, keys.identity.id(), engine);
             std::string application = "unix://" + engine.abci_socket.string();
             config.replace(config.find(application), application.size(), "kvstore");
@@ -141,7 +141,7 @@ public:
                                             loop.context(), {program, "start", "--home", engine.path}, own / "log",
                                             [](const std::string& how) { throw std::runtime_error("kvstore " + how); }),
                                         "CometBFT"));
-            rpc_.push_back(std::make_unique<adapters::EngineRpc>(loop.context(), engine.rpc_socket, 20s));
+            rpc_.push_back(std::make_unique<adapters::CometbftRpc>(loop.context(), engine.rpc_socket, 20s));
         }
     }
 
@@ -163,7 +163,7 @@ public:
 
 private:
     std::vector<std::unique_ptr<adapters::ChildProcess>> children_;
-    std::vector<std::unique_ptr<adapters::EngineRpc>> rpc_;
+    std::vector<std::unique_ptr<adapters::CometbftRpc>> rpc_;
 };
 
 // Four verification nodes, and a node that asks them.

@@ -7,8 +7,8 @@
 #include <iostream>
 
 #include "adapters/cometbft/base64.h"
+#include "adapters/cometbft/cometbft_rpc.h"
 #include "adapters/cometbft/commit_json.h"
-#include "adapters/cometbft/engine_rpc.h"
 #include "apps/commands.h"
 #include "apps/network_home.h"
 #include "apps/terminal.h"
@@ -37,7 +37,7 @@ public:
 
 private:
     boost::asio::io_context context_;
-    adapters::EngineRpc rpc_;
+    adapters::CometbftRpc rpc_;
 };
 
 Result<std::vector<Bytes>> transactions_of(const json::value& result) {

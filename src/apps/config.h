@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "adapters/cometbft/engine_home.h"
+#include "adapters/cometbft/cometbft_home.h"
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "routing/decide.h"

@@ -61,7 +61,7 @@ int run_role(const VerifierConfig& config, Runtime& runtime, VerifierRole& role,
     return runtime.run(endpoint ? endpoint->url() : "", std::move(on_stop));
 }
 
-Status verify(const VerifierConfig& config, Runtime& runtime, VerifierRole& role, committee::Engine& engine,
+Status verify(const VerifierConfig& config, Runtime& runtime, VerifierRole& role, committee::ConsensusEngine& engine,
               VerificationRole::ReadRegistry registry) {
     if (!runtime.genesis().parameters.verification) return {};
     auto made = VerificationRole::make(runtime, config, engine, std::move(registry));
@@ -71,7 +71,7 @@ Status verify(const VerifierConfig& config, Runtime& runtime, VerifierRole& role
 }
 
 int run_alone(const VerifierConfig& config, Runtime& runtime, committee::Store& store) {
-    auto engine = committee::EmbeddedEngine::open(runtime.genesis(), runtime.keys().identity, store);
+    auto engine = committee::EmbeddedConsensus::open(runtime.genesis(), runtime.keys().identity, store);
     if (!engine) return error_exit(engine.error().message);
     EmbeddedVerifier role(runtime, **engine);
     if (auto verified = verify(config, runtime, role, **engine, [&engine] { return &(*engine)->registry(); });
@@ -94,7 +94,7 @@ int run_in_committee(const VerifierConfig& config, Runtime& runtime, committee::
     options.listen = consensus_listen(config, *self->consensus_address);
     options.state_sync = config.state_sync;
     std::function<void()> when_stopped;
-    adapters::CometbftEngine engine(
+    adapters::CometbftConsensus engine(
         runtime.context(), runtime.genesis(), runtime.keys().identity, store, runtime.clock(), options,
         [&](adapters::ConsensusState state, const std::string& reason) {
             spdlog::info("consensus engine: {}{}{}", adapters::to_string(state), reason.empty() ? "" : ": ", reason);

@@ -40,7 +40,8 @@ Result<verifier::OwnWords> read_own_words(const std::filesystem::path& home) {
 }  // namespace
 
 Result<std::unique_ptr<VerificationRole>> VerificationRole::make(Runtime& runtime, const VerifierConfig& config,
-                                                                 committee::Engine& engine, ReadRegistry registry) {
+                                                                 committee::ConsensusEngine& engine,
+                                                                 ReadRegistry registry) {
     auto pool = load_prompt_pool(config.prompt_pool, runtime.genesis().parameters.prompt_pool);
     if (!pool) return std::unexpected(pool.error());
     auto said = read_own_words(runtime.home());
@@ -51,7 +52,7 @@ Result<std::unique_ptr<VerificationRole>> VerificationRole::make(Runtime& runtim
     return role;
 }
 
-VerificationRole::VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry,
+VerificationRole::VerificationRole(Runtime& runtime, committee::ConsensusEngine& engine, ReadRegistry registry,
                                    verifier::PromptPool pool, verifier::OwnWords said)
     : runtime_(runtime),
       engine_(engine),

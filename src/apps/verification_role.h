@@ -10,7 +10,7 @@
 #include "adapters/llama/managed_engine.h"
 #include "apps/config.h"
 #include "apps/runtime.h"
-#include "committee/engine.h"
+#include "committee/consensus_engine.h"
 #include "node/user_node.h"
 #include "verifier/duty.h"
 
@@ -28,7 +28,7 @@ public:
     // Fails where a model that is to be scored cannot be, or the prompts are not those of the genesis. All but the
     // configuration outlive the role.
     static Result<std::unique_ptr<VerificationRole>> make(Runtime& runtime, const VerifierConfig& config,
-                                                          committee::Engine& engine, ReadRegistry registry);
+                                                          committee::ConsensusEngine& engine, ReadRegistry registry);
     ~VerificationRole() override;
 
     // False for a frame that is none of its business.
@@ -46,14 +46,14 @@ public:
     void score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits) override;
 
 private:
-    VerificationRole(Runtime& runtime, committee::Engine& engine, ReadRegistry registry, verifier::PromptPool pool,
-                     verifier::OwnWords said);
+    VerificationRole(Runtime& runtime, committee::ConsensusEngine& engine, ReadRegistry registry,
+                     verifier::PromptPool pool, verifier::OwnWords said);
     Status load_models(const std::vector<ServedModelConfig>& models);
     void take_registry(const committee::Registry& registry);
     void log_duty();
 
     Runtime& runtime_;
-    committee::Engine& engine_;
+    committee::ConsensusEngine& engine_;
     ReadRegistry registry_;
     node::UserNode user_;
     const verifier::PromptPool pool_;

@@ -36,7 +36,7 @@ std::string VerifierRole::status_json() {
     return json::serialize(status);
 }
 
-EmbeddedVerifier::EmbeddedVerifier(Runtime& runtime, committee::EmbeddedEngine& engine)
+EmbeddedVerifier::EmbeddedVerifier(Runtime& runtime, committee::EmbeddedConsensus& engine)
     : VerifierRole(runtime, engine), engine_(engine), next_(runtime.clock().now() + block_interval) {}
 
 void EmbeddedVerifier::on_timer() {

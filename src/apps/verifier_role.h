@@ -3,11 +3,11 @@
 #pragma once
 
 #include "adapters/api/api_server.h"
-#include "adapters/cometbft/cometbft_engine.h"
+#include "adapters/cometbft/cometbft_consensus.h"
 #include "apps/runtime.h"
 #include "apps/verification_role.h"
 #include "committee/directory_server.h"
-#include "committee/embedded_engine.h"
+#include "committee/embedded_consensus.h"
 
 namespace planetserve::apps {
 
@@ -34,7 +34,7 @@ public:
     void verify(std::unique_ptr<VerificationRole> verification) { verification_ = std::move(verification); }
 
 protected:
-    VerifierRole(Runtime& runtime, committee::Engine& engine) : runtime_(runtime), server_(engine) {}
+    VerifierRole(Runtime& runtime, committee::ConsensusEngine& engine) : runtime_(runtime), server_(engine) {}
     // What the endpoint says beside id, role and calls.
     virtual void describe(boost::json::object& status) const = 0;
 
@@ -48,7 +48,7 @@ private:
 // The only verification node of its network: it makes the blocks.
 class EmbeddedVerifier final : public VerifierRole {
 public:
-    EmbeddedVerifier(Runtime& runtime, committee::EmbeddedEngine& engine);
+    EmbeddedVerifier(Runtime& runtime, committee::EmbeddedConsensus& engine);
     void on_timer() override;
     Time next_timer() const override { return std::min(next_, VerifierRole::next_timer()); }
     Status ready() override { return {}; }
@@ -56,14 +56,14 @@ public:
 private:
     void describe(boost::json::object& status) const override;
 
-    committee::EmbeddedEngine& engine_;
+    committee::EmbeddedConsensus& engine_;
     Time next_;
 };
 
 // One of a committee. Its engine has timers of its own.
 class CommitteeVerifier final : public VerifierRole {
 public:
-    CommitteeVerifier(Runtime& runtime, adapters::CometbftEngine& engine)
+    CommitteeVerifier(Runtime& runtime, adapters::CometbftConsensus& engine)
         : VerifierRole(runtime, engine), engine_(engine) {}
     // Takes part, and has a list to serve.
     Status ready() override;
@@ -71,7 +71,7 @@ public:
 private:
     void describe(boost::json::object& status) const override;
 
-    adapters::CometbftEngine& engine_;
+    adapters::CometbftConsensus& engine_;
 };
 
 }  // namespace planetserve::apps

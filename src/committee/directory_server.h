@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-#include "committee/engine.h"
+#include "committee/consensus_engine.h"
 #include "committee/peer_limiter.h"
 
 namespace planetserve::committee {
@@ -18,7 +18,7 @@ class FetchState;
 
 class DirectoryServer {
 public:
-    explicit DirectoryServer(Engine& engine, PeerLimits limits = {}) : engine_(engine), limiter_(limits) {}
+    explicit DirectoryServer(ConsensusEngine& engine, PeerLimits limits = {}) : engine_(engine), limiter_(limits) {}
 
     using Reply = std::function<void(Bytes payload)>;
 
@@ -43,7 +43,7 @@ private:
     Result<const Snapshot*> latest(UnixTime now);
     const Snapshot* find(ByteView app_hash) const;
 
-    Engine& engine_;
+    ConsensusEngine& engine_;
     PeerLimiter limiter_;
     std::deque<Snapshot> snapshots_;
     std::uint64_t calls_ = 0;

@@ -16,7 +16,7 @@ protected:
         reopen();
     }
     void reopen() {
-        engine_ = std::move(EmbeddedEngine::open(genesis_, validator_, store_).value());
+        engine_ = std::move(EmbeddedConsensus::open(genesis_, validator_, store_).value());
         server_ = std::make_unique<DirectoryServer>(*engine_);
     }
     struct Node {
@@ -63,7 +63,7 @@ protected:
     crypto::Identity validator_;
     Genesis genesis_;
     MemoryStore store_;
-    std::unique_ptr<EmbeddedEngine> engine_;
+    std::unique_ptr<EmbeddedConsensus> engine_;
     std::unique_ptr<DirectoryServer> server_;
     std::vector<std::pair<NodeId, Bytes>> answers_;
     std::function<void(Bytes&)> tamper;

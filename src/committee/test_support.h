@@ -2,7 +2,7 @@
 #pragma once
 
 #include "committee/directory_server.h"
-#include "committee/embedded_engine.h"
+#include "committee/embedded_consensus.h"
 
 namespace planetserve::committee {
 

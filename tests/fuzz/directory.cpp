@@ -8,7 +8,7 @@
 #include "committee/committee.pb.h"
 #include "committee/directory_client.h"
 #include "committee/directory_server.h"
-#include "committee/embedded_engine.h"
+#include "committee/embedded_consensus.h"
 #include "fuzz_check.h"
 
 using namespace planetserve;
@@ -74,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FixedClock clock;
     Calls calls;
     NoStore store;
-    auto engine = std::move(EmbeddedEngine::open(genesis, validator, store).value());
+    auto engine = std::move(EmbeddedConsensus::open(genesis, validator, store).value());
     DirectoryServer server(*engine);
     DirectoryClient client(
         genesis, member, {}, calls, random, clock, [](const DirectoryList&) {}, [] { return Load{}; });

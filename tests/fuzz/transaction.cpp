@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "committee/committee.pb.h"
 #include "committee/directory_server.h"
-#include "committee/embedded_engine.h"
+#include "committee/embedded_consensus.h"
 #include "committee/genesis.h"
 #include "fuzz_check.h"
 
@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ByteView input(data, size);
     UnixTime now{1'000'000};
     NoStore store;
-    auto engine = std::move(EmbeddedEngine::open(genesis, validator, store).value());
+    auto engine = std::move(EmbeddedConsensus::open(genesis, validator, store).value());
     DirectoryServer server(*engine);
 
     Bytes call(8);

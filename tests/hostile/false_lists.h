@@ -10,14 +10,15 @@
 #include <filesystem>
 #include <optional>
 
-#include "committee/engine.h"
+#include "committee/consensus_engine.h"
 
 namespace planetserve::hostile {
 
-class FalseLists final : public committee::Engine {
+class FalseLists final : public committee::ConsensusEngine {
 public:
     // All of it outlives this.
-    FalseLists(committee::Engine& honest, std::filesystem::path words) : honest_(honest), words_(std::move(words)) {}
+    FalseLists(committee::ConsensusEngine& honest, std::filesystem::path words)
+        : honest_(honest), words_(std::move(words)) {}
 
     void submit(ByteView transaction, UnixTime now, Answer answer) override {
         honest_.submit(transaction, now, std::move(answer));
@@ -26,7 +27,7 @@ public:
     Bytes proven_state() const override { return state_; }
 
 private:
-    committee::Engine& honest_;
+    committee::ConsensusEngine& honest_;
     std::filesystem::path words_;
     std::optional<std::pair<committee::StateHeader, Bytes>> old_;
     Bytes state_;

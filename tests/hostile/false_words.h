@@ -17,19 +17,19 @@
 #include <optional>
 
 #include "apps/runtime.h"
-#include "committee/engine.h"
+#include "committee/consensus_engine.h"
 #include "committee/registry.h"
 #include "diary.h"
 #include "verifier/transcript.h"
 
 namespace planetserve::hostile {
 
-class FalseWords final : public committee::Engine {
+class FalseWords final : public committee::ConsensusEngine {
 public:
     using ReadRegistry = std::function<const committee::Registry*()>;
 
     // All of it outlives this.
-    FalseWords(apps::Runtime& runtime, committee::Engine& honest, ReadRegistry registry, Diary& diary)
+    FalseWords(apps::Runtime& runtime, committee::ConsensusEngine& honest, ReadRegistry registry, Diary& diary)
         : runtime_(runtime), honest_(honest), registry_(std::move(registry)), diary_(diary) {}
 
     void submit(ByteView transaction, UnixTime now, Answer answer) override;
@@ -65,7 +65,7 @@ private:
     void say(const std::string& kind, const Transaction& transaction, Answer answer = {});
 
     apps::Runtime& runtime_;
-    committee::Engine& honest_;
+    committee::ConsensusEngine& honest_;
     ReadRegistry registry_;
     Diary& diary_;
     std::optional<std::pair<std::uint64_t, Bytes>> transcript_;               // by epoch

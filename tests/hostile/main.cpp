@@ -79,10 +79,12 @@ int run(const std::filesystem::path& file) {
     options.log = runtime.home() / "consensus.log";
     options.listen = *self->consensus_address;
     std::function<void()> when_stopped;
-    adapters::CometbftEngine engine(runtime.context(), runtime.genesis(), runtime.keys().identity, *store,
-                                    runtime.clock(), options, [&](adapters::ConsensusState state, const std::string&) {
-                                        if (state == adapters::ConsensusState::stopped && when_stopped) when_stopped();
-                                    });
+    adapters::CometbftConsensus engine(runtime.context(), runtime.genesis(), runtime.keys().identity, *store,
+                                       runtime.clock(), options,
+                                       [&](adapters::ConsensusState state, const std::string&) {
+                                           if (state == adapters::ConsensusState::stopped && when_stopped)
+                                               when_stopped();
+                                       });
     require(engine.run());
     auto registry = [&engine] { return engine.registry(); };
     Diary diary(runtime.home() / "words", runtime.home() / "said.jsonl");

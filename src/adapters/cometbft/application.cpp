@@ -10,7 +10,8 @@ using committee::Transaction;
 
 // As many as the mempool holds, and a block's more.
 constexpr std::size_t cached_transactions = 16'384;
-// Older ones are forgotten, well beyond those of which evidence is taken (engine_home.cpp). At rest, these are 11 days.
+// Older ones are forgotten, well beyond those of which evidence is taken (cometbft_home.cpp). At rest, these are 11
+// days.
 constexpr std::int64_t blocks_kept = 200'000;
 // Of the code that is 0 where a transaction was taken.
 std::uint32_t code_of(const Error& error) { return static_cast<std::uint32_t>(error.code) + 1; }

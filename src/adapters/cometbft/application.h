@@ -12,7 +12,7 @@
 #include <set>
 
 #include "adapters/cometbft/snapshots.h"
-#include "committee/engine.h"
+#include "committee/store.h"
 
 namespace planetserve::abci {
 class Request;

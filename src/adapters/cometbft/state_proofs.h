@@ -5,7 +5,8 @@
 #include <map>
 #include <optional>
 
-#include "committee/engine.h"
+#include "committee/registry.h"
+#include "committee/state_header.h"
 #include "lightclient/light_block.h"
 
 namespace planetserve::adapters {

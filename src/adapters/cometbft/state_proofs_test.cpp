@@ -5,8 +5,8 @@
 #include <fstream>
 
 #include "adapters/cometbft/base64.h"
+#include "adapters/cometbft/cometbft_home.h"
 #include "adapters/cometbft/commit_json.h"
-#include "adapters/cometbft/engine_home.h"
 #include "committee/test_support.h"
 #include "lightclient/light_block_fixture.h"
 
@@ -150,7 +150,7 @@ TEST(Base64, HasOneWayToWriteEachString) {
         EXPECT_FALSE(from_base64(wrong)) << wrong;
 }
 
-TEST(EngineHome, FollowsFromTheGenesisAndTheKey) {
+TEST(CometbftHome, FollowsFromTheGenesisAndTheKey) {
     SeededRandom random(9);
     std::vector<crypto::Identity> identities;
     committee::Genesis genesis{"test", UnixTime{1'700'000'000'007}, {}, {}};
@@ -177,8 +177,8 @@ TEST(EngineHome, FollowsFromTheGenesisAndTheKey) {
 
     std::string pattern = (std::filesystem::temp_directory_path() / "planetserve-home-XXXXXX").string();
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    EngineHome home{pattern, "/a.sock", "/r.sock", {"0.0.0.0", 26'001}};
-    ASSERT_TRUE(prepare_engine_home(genesis, identities[1], home));
+    CometbftHome home{pattern, "/a.sock", "/r.sock", {"0.0.0.0", 26'001}};
+    ASSERT_TRUE(prepare_cometbft_home(genesis, identities[1], home));
     std::string config = engine_config(genesis, identities[1].id(), home);
     EXPECT_NE(config.find("moniker = \"v\\\"1\""), std::string::npos) << config;
     EXPECT_NE(config.find(engine_node_id(identities[2].id()) + "@verifier.example.org:26002"), std::string::npos);
@@ -189,13 +189,13 @@ TEST(EngineHome, FollowsFromTheGenesisAndTheKey) {
     {
         std::ofstream(votes) << "voted";
     }
-    ASSERT_TRUE(prepare_engine_home(genesis, identities[1], home));
+    ASSERT_TRUE(prepare_cometbft_home(genesis, identities[1], home));
     std::ifstream stream(votes);
     std::string kept;
     stream >> kept;
     EXPECT_EQ(kept, "voted");
     std::filesystem::rename(votes, std::filesystem::path(pattern) / "data" / "blockstore.db");
-    auto refused = prepare_engine_home(genesis, identities[1], home);
+    auto refused = prepare_cometbft_home(genesis, identities[1], home);
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().message.find("vote twice"), std::string::npos);
     EXPECT_FALSE(std::filesystem::exists(votes));

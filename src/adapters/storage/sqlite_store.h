@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "committee/embedded_engine.h"
+#include "committee/store.h"
 
 struct sqlite3;
 

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/random.h"
+#include "committee/embedded_consensus.h"
 
 namespace planetserve::adapters {
 namespace {
@@ -97,7 +98,7 @@ TEST_F(SqliteStoreTest, AKilledEngineGoesOnWithTheHashItHad) {
         pid_t child = fork();
         if (child == 0) {
             auto store = SqliteStore::open(file());
-            auto engine = committee::EmbeddedEngine::open(genesis, validator, **store);
+            auto engine = committee::EmbeddedConsensus::open(genesis, validator, **store);
             if (!engine) _exit(1);
             std::int64_t now = (*engine)->registry().time().milliseconds;
             for (;; now += 100) {
@@ -116,7 +117,7 @@ TEST_F(SqliteStoreTest, AKilledEngineGoesOnWithTheHashItHad) {
         ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself: " << WEXITSTATUS(status);
         auto store = SqliteStore::open(file());
         ASSERT_TRUE(store) << store.error().message;
-        auto engine = committee::EmbeddedEngine::open(genesis, validator, **store);  // compares the hashes
+        auto engine = committee::EmbeddedConsensus::open(genesis, validator, **store);  // compares the hashes
         ASSERT_TRUE(engine) << engine.error().message;
         EXPECT_GT((*engine)->registry().height(), before);
         EXPECT_EQ((*engine)->registry().app_hash(), (*(*store)->load(genesis.network()))->app_hash);

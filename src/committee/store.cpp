@@ -1,4 +1,4 @@
-#include "committee/engine.h"
+#include "committee/store.h"
 
 namespace planetserve::committee {
 

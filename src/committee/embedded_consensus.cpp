@@ -1,4 +1,4 @@
-#include "committee/embedded_engine.h"
+#include "committee/embedded_consensus.h"
 
 #include <algorithm>
 
@@ -11,18 +11,18 @@ constexpr auto sign_again_after = std::chrono::milliseconds(1000);
 
 }  // namespace
 
-Result<std::unique_ptr<EmbeddedEngine>> EmbeddedEngine::open(const Genesis& genesis, const crypto::Identity& identity,
-                                                             Store& store) {
+Result<std::unique_ptr<EmbeddedConsensus>> EmbeddedConsensus::open(const Genesis& genesis,
+                                                                   const crypto::Identity& identity, Store& store) {
     if (genesis.validators.size() != 1 || genesis.validators[0].id != identity.id())
         return fail(ErrorCode::invalid_argument,
                     "the genesis must name this node, " + identity.id().hex() + ", as its only validator");
-    std::unique_ptr<EmbeddedEngine> engine(new EmbeddedEngine(genesis, identity, store));
+    std::unique_ptr<EmbeddedConsensus> engine(new EmbeddedConsensus(genesis, identity, store));
     if (auto restored = restore_from(store, engine->network_, engine->registry_); !restored)
         return std::unexpected(restored.error());
     return engine;
 }
 
-Status EmbeddedEngine::submit(ByteView bytes, UnixTime now) {
+Status EmbeddedConsensus::submit(ByteView bytes, UnixTime now) {
     if (pending_.size() >= maximum_pending)
         return fail(ErrorCode::exhausted, "too many transactions wait for a block; try again shortly");
     auto transaction = parse_transaction(bytes);
@@ -35,7 +35,7 @@ Status EmbeddedEngine::submit(ByteView bytes, UnixTime now) {
     return {};
 }
 
-Status EmbeddedEngine::tick(UnixTime now) {
+Status EmbeddedConsensus::tick(UnixTime now) {
     auto due = registry_.next_due();
     if (pending_.empty() && (!due || *due > now)) return {};
     // A registry begun anew, its store being lost, starts higher than the lost one can have come, so that clients that
@@ -51,7 +51,7 @@ Status EmbeddedEngine::tick(UnixTime now) {
     return store_.save(network_, registry_.height(), registry_.time(), registry_.app_hash(), changes);
 }
 
-const StateHeader& EmbeddedEngine::header(UnixTime now) {
+const StateHeader& EmbeddedConsensus::header(UnixTime now) {
     bool current =
         header_.height == registry_.height() && header_.app_hash == registry_.app_hash() && !header_.signatures.empty();
     if (!current || now - header_.time >= sign_again_after) {

@@ -6,15 +6,16 @@
 #include <set>
 #include <vector>
 
-#include "committee/engine.h"
+#include "committee/consensus_engine.h"
+#include "committee/store.h"
 
 namespace planetserve::committee {
 
-class EmbeddedEngine final : public Engine {
+class EmbeddedConsensus final : public ConsensusEngine {
 public:
     // The genesis must name this identity as its only validator; the store outlives the engine.
-    static Result<std::unique_ptr<EmbeddedEngine>> open(const Genesis& genesis, const crypto::Identity& identity,
-                                                        Store& store);
+    static Result<std::unique_ptr<EmbeddedConsensus>> open(const Genesis& genesis, const crypto::Identity& identity,
+                                                           Store& store);
 
     // Takes a transaction for the next block, or says why not.
     Status submit(ByteView transaction, UnixTime now);
@@ -33,7 +34,7 @@ public:
     const wire::NetworkId& network() const { return network_; }
 
 private:
-    EmbeddedEngine(const Genesis& genesis, const crypto::Identity& identity, Store& store)
+    EmbeddedConsensus(const Genesis& genesis, const crypto::Identity& identity, Store& store)
         : network_(genesis.network()),
           genesis_time_(genesis.time),
           identity_(identity),

@@ -23,7 +23,7 @@ struct StateSync {
     std::string hash;  // of the block of that height, 64 hex digits
 };
 
-struct EngineHome {
+struct CometbftHome {
     std::filesystem::path path;
     std::filesystem::path abci_socket;  // where the application listens
     std::filesystem::path rpc_socket;   // where CometBFT is asked
@@ -34,7 +34,7 @@ struct EngineHome {
 // config/genesis.json.
 std::string engine_genesis(const committee::Genesis& genesis);
 // config/config.toml. REQUIRES: the genesis names the validator.
-std::string engine_config(const committee::Genesis& genesis, const NodeId& self, const EngineHome& home);
+std::string engine_config(const committee::Genesis& genesis, const NodeId& self, const CometbftHome& home);
 // config/priv_validator_key.json: the validator's key is the node's.
 std::string engine_validator_key(const crypto::Identity& identity);
 // config/node_key.json, for links between engines: the same key, so that the genesis says whom to expect.
@@ -44,6 +44,7 @@ std::string engine_node_id(const NodeId& validator);
 
 // Writes the files above, and makes data/ with a state of no votes where there is no data at all. Fails where only that
 // state is missing, saying what to do.
-Status prepare_engine_home(const committee::Genesis& genesis, const crypto::Identity& identity, const EngineHome& home);
+Status prepare_cometbft_home(const committee::Genesis& genesis, const crypto::Identity& identity,
+                             const CometbftHome& home);
 
 }  // namespace planetserve::adapters

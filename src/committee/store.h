@@ -1,29 +1,11 @@
-// What orders the transactions of a network, as the directory sees it: the embedded engine of a single verification
-// node, or a BFT engine of a committee (docs/protocols/committee.md). And where its state is kept.
+// Where a verification node keeps the state of the registry between two starts.
 #pragma once
 
-#include <functional>
-#include <map>
 #include <optional>
 
 #include "committee/registry.h"
-#include "committee/state_header.h"
 
 namespace planetserve::committee {
-
-class Engine {
-public:
-    using Answer = std::function<void(Status)>;
-
-    virtual ~Engine() = default;
-    // Takes a transaction for one of the next blocks, or says why not. The answer comes once, perhaps before submit
-    // returns.
-    virtual void submit(ByteView transaction, UnixTime now, Answer answer) = 0;
-    // The newest state that can be proven, by its header; or why there is none yet.
-    virtual Result<StateHeader> proof(UnixTime now) = 0;
-    // That state, serialised. REQUIRES: the last proof() gave one.
-    virtual Bytes proven_state() const = 0;
-};
 
 struct StoredState {
     std::int64_t height = 0;

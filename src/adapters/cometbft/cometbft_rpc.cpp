@@ -1,4 +1,4 @@
-#include "adapters/cometbft/engine_rpc.h"
+#include "adapters/cometbft/cometbft_rpc.h"
 
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
@@ -27,7 +27,7 @@ class Line;
 
 struct Call {
     std::string body;
-    EngineRpc::Handler handler;
+    CometbftRpc::Handler handler;
 };
 
 Result<json::value> result_of(unsigned status, const std::string& body) {
@@ -50,7 +50,7 @@ Result<json::value> result_of(unsigned status, const std::string& body) {
 
 }  // namespace
 
-struct EngineRpc::Shared : std::enable_shared_from_this<EngineRpc::Shared> {
+struct CometbftRpc::Shared : std::enable_shared_from_this<CometbftRpc::Shared> {
     Shared(asio::io_context& io, std::filesystem::path path, Duration within)
         : context(io), socket(std::move(path)), deadline(within) {}
 
@@ -69,7 +69,8 @@ namespace {
 // One connection, and the call that is under way on it.
 class Line : public std::enable_shared_from_this<Line> {
 public:
-    explicit Line(std::shared_ptr<EngineRpc::Shared> shared) : shared_(std::move(shared)), stream_(shared_->context) {}
+    explicit Line(std::shared_ptr<CometbftRpc::Shared> shared)
+        : shared_(std::move(shared)), stream_(shared_->context) {}
 
     void start(Call call) {
         call_ = std::move(call);
@@ -133,7 +134,7 @@ private:
         shared_->start_waiting();
     }
 
-    std::shared_ptr<EngineRpc::Shared> shared_;
+    std::shared_ptr<CometbftRpc::Shared> shared_;
     beast::basic_stream<asio::local::stream_protocol> stream_;
     beast::flat_buffer buffer_;
     http::request<http::string_body> request_;
@@ -146,7 +147,7 @@ private:
 
 }  // namespace
 
-void EngineRpc::Shared::start_waiting() {
+void CometbftRpc::Shared::start_waiting() {
     while (!closed && !waiting.empty() && busy.size() < maximum_connections) {
         std::shared_ptr<Line> line;
         if (idle.empty()) {
@@ -162,17 +163,17 @@ void EngineRpc::Shared::start_waiting() {
     }
 }
 
-EngineRpc::EngineRpc(asio::io_context& context, std::filesystem::path socket, Duration deadline)
+CometbftRpc::CometbftRpc(asio::io_context& context, std::filesystem::path socket, Duration deadline)
     : shared_(std::make_shared<Shared>(context, std::move(socket), deadline)) {}
 
-EngineRpc::~EngineRpc() {
+CometbftRpc::~CometbftRpc() {
     shared_->closed = true;
     shared_->waiting.clear();
     for (auto* lines : {&shared_->busy, &shared_->idle})
         for (const auto& line : std::exchange(*lines, {})) line->close();
 }
 
-void EngineRpc::call(std::string method, json::object parameters, Handler handler) {
+void CometbftRpc::call(std::string method, json::object parameters, Handler handler) {
     if (shared_->waiting.size() >= maximum_waiting) {
         asio::post(shared_->context, [shared = shared_, handler = std::move(handler)] {
             if (!shared->closed)

@@ -1,4 +1,4 @@
-#include "adapters/cometbft/cometbft_engine.h"
+#include "adapters/cometbft/cometbft_consensus.h"
 
 #include <signal.h>
 
@@ -9,9 +9,9 @@
 #include "adapters/cometbft/abci_server.h"
 #include "adapters/cometbft/application.h"
 #include "adapters/cometbft/base64.h"
+#include "adapters/cometbft/cometbft_home.h"
+#include "adapters/cometbft/cometbft_rpc.h"
 #include "adapters/cometbft/commit_json.h"
-#include "adapters/cometbft/engine_home.h"
-#include "adapters/cometbft/engine_rpc.h"
 #include "adapters/cometbft/state_proofs.h"
 #include "adapters/process/child_process.h"
 #include "adapters/process/supervision.h"
@@ -74,7 +74,7 @@ std::string_view to_string(ConsensusState state) {
     return "unknown";
 }
 
-class CometbftEngine::Life : public std::enable_shared_from_this<Life> {
+class CometbftConsensus::Life : public std::enable_shared_from_this<Life> {
 public:
     Life(asio::io_context& context, const committee::Genesis& genesis, const crypto::Identity& identity,
          committee::Store& store, const Clock& clock, CometbftOptions options, StateHandler on_state)
@@ -118,9 +118,9 @@ public:
             home_.abci_socket = socket_folder_ / "abci.sock";
             home_.rpc_socket = socket_folder_ / "rpc.sock";
         }
-        rpc_ = std::make_unique<EngineRpc>(context_, home_.rpc_socket);
+        rpc_ = std::make_unique<CometbftRpc>(context_, home_.rpc_socket);
         // What is wrong from the beginning is told now; what goes wrong later is tried again.
-        if (auto prepared = prepare_engine_home(genesis_, identity_, home_); !prepared) return prepared;
+        if (auto prepared = prepare_cometbft_home(genesis_, identity_, home_); !prepared) return prepared;
         auto application = Application::open(genesis_, store_);
         if (!application) return std::unexpected(application.error());
         application_ = std::move(*application);
@@ -194,7 +194,7 @@ private:
 
     Status begin() {
         put_log_by(options_.log);
-        if (auto prepared = prepare_engine_home(genesis_, identity_, home_); !prepared) return prepared;
+        if (auto prepared = prepare_cometbft_home(genesis_, identity_, home_); !prepared) return prepared;
         // From what is kept: what was finalised and not committed is repeated.
         auto application = Application::open(genesis_, store_);
         if (!application) return std::unexpected(application.error());
@@ -326,12 +326,12 @@ private:
     const Clock& clock_;
     CometbftOptions options_;
     StateHandler on_state_;
-    EngineHome home_;
+    CometbftHome home_;
     fs::path socket_folder_;
     std::optional<lightclient::ValidatorSet> validators_;
     std::unique_ptr<Application> application_;
     std::unique_ptr<AbciServer> server_;
-    std::unique_ptr<EngineRpc> rpc_;
+    std::unique_ptr<CometbftRpc> rpc_;
     std::unique_ptr<ChildProcess> child_;
     StateProofs proofs_;
     std::optional<std::int64_t> fetching_;
@@ -350,25 +350,25 @@ private:
     bool wanted_ = false;
 };
 
-CometbftEngine::CometbftEngine(asio::io_context& context, const committee::Genesis& genesis,
-                               const crypto::Identity& identity, committee::Store& store, const Clock& clock,
-                               CometbftOptions options, StateHandler on_state)
+CometbftConsensus::CometbftConsensus(asio::io_context& context, const committee::Genesis& genesis,
+                                     const crypto::Identity& identity, committee::Store& store, const Clock& clock,
+                                     CometbftOptions options, StateHandler on_state)
     : life_(std::make_shared<Life>(context, genesis, identity, store, clock, std::move(options), std::move(on_state))) {
 }
-CometbftEngine::~CometbftEngine() { life_->destroy(); }
+CometbftConsensus::~CometbftConsensus() { life_->destroy(); }
 
-Status CometbftEngine::run() { return life_->run(); }
-void CometbftEngine::stop() { life_->stop(); }
-void CometbftEngine::submit(ByteView transaction, UnixTime, Answer answer) {
+Status CometbftConsensus::run() { return life_->run(); }
+void CometbftConsensus::stop() { life_->stop(); }
+void CometbftConsensus::submit(ByteView transaction, UnixTime, Answer answer) {
     life_->submit(transaction, std::move(answer));
 }
-Result<committee::StateHeader> CometbftEngine::proof(UnixTime) {
+Result<committee::StateHeader> CometbftConsensus::proof(UnixTime) {
     if (const auto& header = life_->proofs().header()) return *header;
     return fail(ErrorCode::unavailable, "this verification node has no list yet that its committee has signed");
 }
-Bytes CometbftEngine::proven_state() const { return life_->proofs().state(); }
-ConsensusStatus CometbftEngine::status() const { return life_->status(); }
+Bytes CometbftConsensus::proven_state() const { return life_->proofs().state(); }
+ConsensusStatus CometbftConsensus::status() const { return life_->status(); }
 
-const committee::Registry* CometbftEngine::registry() const { return life_->registry(); }
+const committee::Registry* CometbftConsensus::registry() const { return life_->registry(); }
 
 }  // namespace planetserve::adapters

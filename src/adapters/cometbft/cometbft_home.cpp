@@ -1,4 +1,4 @@
-#include "adapters/cometbft/engine_home.h"
+#include "adapters/cometbft/cometbft_home.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -115,7 +115,7 @@ std::string engine_node_key(const crypto::Identity& identity) {
     return json::serialize(json::object{{"priv_key", private_key(identity)}}) + "\n";
 }
 
-std::string engine_config(const committee::Genesis& genesis, const NodeId& self, const EngineHome& home) {
+std::string engine_config(const committee::Genesis& genesis, const NodeId& self, const CometbftHome& home) {
     std::string peers, ids, moniker;
     for (const auto& validator : genesis.validators) {
         std::string id = engine_node_id(validator.id);
@@ -175,8 +175,8 @@ std::string engine_config(const committee::Genesis& genesis, const NodeId& self,
     return text;
 }
 
-Status prepare_engine_home(const committee::Genesis& genesis, const crypto::Identity& identity,
-                           const EngineHome& home) {
+Status prepare_cometbft_home(const committee::Genesis& genesis, const crypto::Identity& identity,
+                             const CometbftHome& home) {
     std::error_code error;
     fs::create_directories(home.path / "config", error);
     fs::create_directories(home.path / "data", error);

@@ -15,15 +15,15 @@
 
 namespace planetserve::adapters {
 
-class EngineRpc {
+class CometbftRpc {
 public:
     // The answer's "result"; or why there is none: `unavailable` where the engine does not answer, `invalid_argument`
     // with the engine's own words where it refuses.
     using Handler = std::function<void(Result<boost::json::value>)>;
 
-    EngineRpc(boost::asio::io_context& context, std::filesystem::path socket, Duration deadline = 5s);
+    CometbftRpc(boost::asio::io_context& context, std::filesystem::path socket, Duration deadline = 5s);
     // Ends all calls; their handlers are not called.
-    ~EngineRpc();
+    ~CometbftRpc();
 
     // The handler is called once, never before this returns. At most 8 calls are under way, 16,384 wait.
     void call(std::string method, boost::json::object parameters, Handler handler);

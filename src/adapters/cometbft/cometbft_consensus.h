@@ -14,9 +14,10 @@
 #include <functional>
 #include <memory>
 
-#include "adapters/cometbft/engine_home.h"
+#include "adapters/cometbft/cometbft_home.h"
 #include "base/endpoint.h"
-#include "committee/engine.h"
+#include "committee/consensus_engine.h"
+#include "committee/store.h"
 #include "crypto/identity.h"
 
 namespace planetserve::adapters {
@@ -53,17 +54,17 @@ struct ConsensusStatus {
     std::uint64_t transactions = 0;  // in blocks applied since the last start
 };
 
-class CometbftEngine final : public committee::Engine {
+class CometbftConsensus final : public committee::ConsensusEngine {
 public:
     using StateHandler = std::function<void(ConsensusState, const std::string& reason)>;
 
     // The genesis names the identity among its validators; all of it outlives the engine, but for the options. The
     // handler hears of every change of state, from the io_context.
-    CometbftEngine(boost::asio::io_context& context, const committee::Genesis& genesis,
-                   const crypto::Identity& identity, committee::Store& store, const Clock& clock,
-                   CometbftOptions options, StateHandler on_state);
+    CometbftConsensus(boost::asio::io_context& context, const committee::Genesis& genesis,
+                      const crypto::Identity& identity, committee::Store& store, const Clock& clock,
+                      CometbftOptions options, StateHandler on_state);
     // Kills CometBFT if it still runs; stop() before, and wait for `stopped`, to end it in good order.
-    ~CometbftEngine() override;
+    ~CometbftConsensus() override;
 
     // Fails where the genesis has no place for this node, or its store or CometBFT's home cannot be used.
     Status run();

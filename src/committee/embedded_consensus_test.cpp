@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "committee/embedded_engine.h"
+#include "committee/embedded_consensus.h"
 #include "committee/test_support.h"
 
 namespace planetserve::committee {
@@ -12,8 +12,8 @@ protected:
         : validator_(crypto::Identity::generate(random_)),
           genesis_{"test", UnixTime{1'000'000}, {{"v", validator_.id(), 1, {"127.0.0.1", 1}}}, {}} {}
 
-    std::unique_ptr<EmbeddedEngine> open(Store& store) {
-        auto engine = EmbeddedEngine::open(genesis_, validator_, store);
+    std::unique_ptr<EmbeddedConsensus> open(Store& store) {
+        auto engine = EmbeddedConsensus::open(genesis_, validator_, store);
         if (!engine) ADD_FAILURE() << engine.error().message;
         return engine ? std::move(*engine) : nullptr;
     }
@@ -102,14 +102,14 @@ TEST_F(EngineTest, ADamagedStoreAndAnotherNodesGenesisAreRefused) {
     }
     MemoryStore damaged = store_;
     damaged.stored->app_hash[0] ^= 1;
-    auto opened = EmbeddedEngine::open(genesis_, validator_, damaged);
+    auto opened = EmbeddedConsensus::open(genesis_, validator_, damaged);
     ASSERT_FALSE(opened);
     EXPECT_NE(opened.error().message.find("move it away"), std::string::npos);
     damaged = store_;
     Bytes value = damaged.stored->entries.begin()->second;
     damaged.stored->entries = {{to_bytes(random_.id<NodeId>().bytes()), value}};
-    EXPECT_FALSE(EmbeddedEngine::open(genesis_, validator_, damaged)) << "an entry under another's id";
-    EXPECT_FALSE(EmbeddedEngine::open(genesis_, crypto::Identity::generate(random_), store_));
+    EXPECT_FALSE(EmbeddedConsensus::open(genesis_, validator_, damaged)) << "an entry under another's id";
+    EXPECT_FALSE(EmbeddedConsensus::open(genesis_, crypto::Identity::generate(random_), store_));
 }
 
 TEST_F(EngineTest, AHeaderIsSignedAnewAsTimeGoesOn) {
