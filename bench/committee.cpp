@@ -31,8 +31,8 @@
 #include "committee/committee.pb.h"
 #include "committee/entry.h"
 #include "committee/header_verifier.h"
-#include "committee/transaction.h"
-#include "crypto/random.h"
+#include "committee/registry_transaction.h"
+#include "crypto/system_random.h"
 
 namespace {
 

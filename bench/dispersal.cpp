@@ -10,7 +10,7 @@
 
 #include "bench/report.h"
 #include "crypto/cipher.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 #include "dispersal/combine.h"
 #include "dispersal/split.h"
 

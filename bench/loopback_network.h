@@ -17,7 +17,7 @@
 
 #include "adapters/links/link_manager.h"
 #include "crypto/agreement.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 
 namespace planetserve::bench {
 

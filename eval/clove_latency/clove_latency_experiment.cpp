@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 #include "eval/clove_latency/exchange_timer.h"
 #include "eval/clove_latency/lengths.h"
 #include "eval/clove_latency/steps.h"

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 #include "eval/clove_latency/clove_latency_experiment.h"
 #include "eval/clove_latency/exchange_timer.h"
 #include "eval/clove_latency/lengths.h"

@@ -8,7 +8,7 @@
 #include "apps/process.h"
 #include "committee/genesis.h"
 #include "crypto/identity.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 #include "eval/kit/files.h"
 #include "eval/workload/simple_get.h"
 

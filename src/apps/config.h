@@ -87,7 +87,7 @@ struct VerifierConfig {
     CommonConfig common;
     // Those it has copies of, to score answers by; of others it has no opinion.
     std::vector<ServedModelConfig> models;
-    // The conversations whose SHA-256 the genesis has, where it has one (verifier/prompt_pool.h).
+    // The conversations whose SHA-256 the genesis has, where it has one (verification_agent/prompt_pool.h).
     std::optional<std::filesystem::path> prompt_pool;
     std::optional<std::string> status_listen;  // the operator's endpoint; none without it
     // Of a committee: where the other validators' consensus engines connect, when it is not what the genesis says; and

@@ -10,7 +10,7 @@
 #include "apps/terminal.h"
 #include "committee/genesis.h"
 #include "crypto/identity.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 
 namespace planetserve::apps {
 

@@ -6,7 +6,7 @@
 #include "apps/process.h"
 #include "committee/genesis.h"
 #include "crypto/identity.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 
 namespace planetserve::apps {
 

@@ -4,17 +4,17 @@
 
 namespace planetserve::apps {
 
-Result<verifier::PromptPool> read_prompt_pool(const std::filesystem::path& file) {
-    auto text = read_file(file, verifier::PromptPool::largest_file);
+Result<verification_agent::PromptPool> read_prompt_pool(const std::filesystem::path& file) {
+    auto text = read_file(file, verification_agent::PromptPool::largest_file);
     if (!text) return std::unexpected(text.error());
-    auto pool = verifier::PromptPool::parse(*text);
+    auto pool = verification_agent::PromptPool::parse(*text);
     if (!pool) return fail(pool.error().code, file.string() + ": " + pool.error().message);
     return pool;
 }
 
-Result<verifier::PromptPool> load_prompt_pool(const std::optional<std::filesystem::path>& file,
-                                              const std::optional<crypto::Digest>& genesis) {
-    if (!file && !genesis) return verifier::PromptPool();
+Result<verification_agent::PromptPool> load_prompt_pool(const std::optional<std::filesystem::path>& file,
+                                                        const std::optional<crypto::Digest>& genesis) {
+    if (!file && !genesis) return verification_agent::PromptPool();
     if (!file)
         return fail(ErrorCode::not_found, "challenges of this network are made of a file with the SHA-256 " +
                                               to_hex(*genesis) + "; name it as 'prompt_pool' (its founders have it)");

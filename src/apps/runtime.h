@@ -12,7 +12,7 @@
 #include "apps/config.h"
 #include "apps/network_home.h"
 #include "committee/directory_client.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 
 namespace planetserve::apps {
 

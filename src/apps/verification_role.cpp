@@ -24,14 +24,14 @@ namespace {
 constexpr Duration poll_every = 100ms;
 constexpr Duration list_every = 1s;
 
-std::filesystem::path own_words_file(const std::filesystem::path& home) { return home / "verification.said"; }
+std::filesystem::path own_statements_file(const std::filesystem::path& home) { return home / "verification.said"; }
 
 // Nothing where it has said nothing yet.
-Result<verifier::OwnWords> read_own_words(const std::filesystem::path& home) {
-    const auto file = own_words_file(home);
-    if (!std::filesystem::exists(file)) return verifier::OwnWords();
-    auto bytes = read_file(file, verifier::OwnWords::largest);
-    auto said = bytes ? verifier::parse_own_words(as_bytes(*bytes)) : std::unexpected(bytes.error());
+Result<verification_agent::OwnStatements> read_own_statements(const std::filesystem::path& home) {
+    const auto file = own_statements_file(home);
+    if (!std::filesystem::exists(file)) return verification_agent::OwnStatements();
+    auto bytes = read_file(file, verification_agent::OwnStatements::largest);
+    auto said = bytes ? verification_agent::parse_own_statements(as_bytes(*bytes)) : std::unexpected(bytes.error());
     if (said) return said;
     return fail(said.error().code, file.string() + ": " + said.error().message +
                                        "; move it away, and start the node again after an epoch has gone by");
@@ -44,7 +44,7 @@ Result<std::unique_ptr<VerificationRole>> VerificationRole::make(Runtime& runtim
                                                                  ReadRegistry registry) {
     auto pool = load_prompt_pool(config.prompt_pool, runtime.genesis().parameters.prompt_pool);
     if (!pool) return std::unexpected(pool.error());
-    auto said = read_own_words(runtime.home());
+    auto said = read_own_statements(runtime.home());
     if (!said) return std::unexpected(said.error());
     std::unique_ptr<VerificationRole> role(
         new VerificationRole(runtime, engine, std::move(registry), std::move(*pool), std::move(*said)));
@@ -53,7 +53,7 @@ Result<std::unique_ptr<VerificationRole>> VerificationRole::make(Runtime& runtim
 }
 
 VerificationRole::VerificationRole(Runtime& runtime, committee::ConsensusEngine& engine, ReadRegistry registry,
-                                   verifier::PromptPool pool, verifier::OwnWords said)
+                                   verification_agent::PromptPool pool, verification_agent::OwnStatements said)
     : runtime_(runtime),
       engine_(engine),
       registry_(std::move(registry)),
@@ -102,7 +102,7 @@ Status VerificationRole::load_models(const std::vector<ServedModelConfig>& model
     return {};
 }
 
-void VerificationRole::score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits) {
+void VerificationRole::score(std::uint64_t epoch, std::vector<verification_agent::ChallengeAnswer> exhibits) {
     judge_->score(epoch, std::move(exhibits));
 }
 
@@ -116,7 +116,7 @@ Status VerificationRole::load_models(const std::vector<ServedModelConfig>& model
 }
 
 // Without a model it has no opinion of its own.
-void VerificationRole::score(std::uint64_t epoch, std::vector<verifier::Exhibit>) {
+void VerificationRole::score(std::uint64_t epoch, std::vector<verification_agent::ChallengeAnswer>) {
     boost::asio::post(runtime_.context(), [this, epoch] { duty_.on_scores(epoch, {}); });
 }
 
@@ -173,15 +173,16 @@ void VerificationRole::take_registry(const committee::Registry& registry) {
     model_nodes_.clear();
     for (const auto& [id, entry] : registry.entries()) {
         if (!entry.descriptor || entry.descriptor->role != wire::Role::model) continue;
-        verifier::ModelNodeEntry node{id, {}};
+        verification_agent::ModelNodeEntry node{id, {}};
         for (const auto& model : entry.descriptor->models) node.models.push_back(model.name);
         std::ranges::sort(node.models);
         model_nodes_.push_back(std::move(node));
     }
 }
 
-void VerificationRole::remember(const verifier::OwnWords& said) {
-    auto written = write_file(own_words_file(runtime_.home()), std::string(as_text(verifier::serialise(said))));
+void VerificationRole::remember(const verification_agent::OwnStatements& said) {
+    auto written =
+        write_file(own_statements_file(runtime_.home()), std::string(as_text(verification_agent::serialise(said))));
     if (!written) spdlog::error("verification: {}; after a restart it may contradict itself", written.error().message);
 }
 

@@ -12,7 +12,7 @@
 #include "apps/runtime.h"
 #include "committee/consensus_engine.h"
 #include "node/user_node.h"
-#include "verifier/duty.h"
+#include "verification_agent/agent.h"
 
 #ifdef PLANETSERVE_SCORER
 #include "adapters/scorer/judge.h"
@@ -20,7 +20,7 @@
 
 namespace planetserve::apps {
 
-class VerificationRole final : public verifier::DutyOutput {
+class VerificationRole final : public verification_agent::AgentOutput {
 public:
     // The registry's state as of the last block; null while there is none.
     using ReadRegistry = std::function<const committee::Registry*()>;
@@ -40,14 +40,14 @@ public:
 
     boost::json::object status() const;
 
-    void remember(const verifier::OwnWords& said) override;
+    void remember(const verification_agent::OwnStatements& said) override;
     void submit(Bytes transaction) override;
     void fetch_transcript(const NodeId& leader, std::uint64_t epoch) override;
-    void score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits) override;
+    void score(std::uint64_t epoch, std::vector<verification_agent::ChallengeAnswer> exhibits) override;
 
 private:
     VerificationRole(Runtime& runtime, committee::ConsensusEngine& engine, ReadRegistry registry,
-                     verifier::PromptPool pool, verifier::OwnWords said);
+                     verification_agent::PromptPool pool, verification_agent::OwnStatements said);
     Status load_models(const std::vector<ServedModelConfig>& models);
     void take_registry(const committee::Registry& registry);
     void log_duty();
@@ -56,12 +56,12 @@ private:
     committee::ConsensusEngine& engine_;
     ReadRegistry registry_;
     node::UserNode user_;
-    const verifier::PromptPool pool_;
-    verifier::Duty duty_;
+    const verification_agent::PromptPool pool_;
+    verification_agent::Agent duty_;
     Time next_poll_{};
     Time list_taken_{};
     std::int64_t list_height_ = -1;
-    std::vector<verifier::ModelNodeEntry> model_nodes_;
+    std::vector<verification_agent::ModelNodeEntry> model_nodes_;
     std::vector<std::unique_ptr<adapters::ManagedEngine>> engines_;
     std::string logged_problem_;       // of the duty
     std::uint64_t logged_failed_ = 0;  // challenges

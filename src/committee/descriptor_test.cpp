@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "committee/test_support.h"
+#include "committee/committee_fixture.h"
 
 namespace planetserve::committee {
 namespace {

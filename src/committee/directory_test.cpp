@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "committee/committee_fixture.h"
 #include "committee/directory_client.h"
 #include "committee/directory_server.h"
-#include "committee/test_support.h"
 
 namespace planetserve::committee {
 namespace {

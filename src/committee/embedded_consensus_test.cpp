@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "committee/committee_fixture.h"
 #include "committee/embedded_consensus.h"
-#include "committee/test_support.h"
 
 namespace planetserve::committee {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/time.h"
 #include "committee/descriptor.h"
-#include "committee/verified.h"
+#include "committee/verification_part.h"
 #include "crypto/hash.h"
 
 namespace planetserve::committee {

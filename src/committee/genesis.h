@@ -33,7 +33,8 @@ struct Parameters {
     std::uint64_t maximum_list_bytes = 64 << 20;
     // How model nodes are verified; without it they are not.
     std::optional<verification::Parameters> verification = std::nullopt;
-    // SHA-256 of the conversations that its challenges are made of (verifier/prompt_pool.h); none: they are made up.
+    // SHA-256 of the conversations that its challenges are made of (verification_agent/prompt_pool.h); none: they are
+    // made up.
     std::optional<crypto::Digest> prompt_pool = std::nullopt;
     bool operator==(const Parameters&) const = default;
 };

@@ -5,8 +5,8 @@
 #include <functional>
 
 #include "committee/committee.pb.h"
+#include "committee/committee_fixture.h"
 #include "committee/directory_client.h"
-#include "committee/test_support.h"
 
 namespace planetserve::committee {
 namespace {

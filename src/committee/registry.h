@@ -11,7 +11,7 @@
 
 #include "committee/entry.h"
 #include "committee/genesis.h"
-#include "committee/transaction.h"
+#include "committee/registry_transaction.h"
 #include "crypto/merkle.h"
 
 namespace planetserve::committee {
@@ -45,7 +45,7 @@ public:
     // Entries with a descriptor.
     std::size_t nodes() const { return nodes_; }
     // Null where the genesis asks for none.
-    const verification::Verification* verification() const { return verification_ ? &*verification_ : nullptr; }
+    const verification::State* verification() const { return verification_ ? &*verification_ : nullptr; }
     // When a block is due even without transactions: a lease to expire, or a sign that the chain lives.
     std::optional<UnixTime> next_due() const;
 
@@ -84,7 +84,7 @@ private:
     std::size_t model_nodes_ = 0;
     std::uint64_t bytes_ = 0;  // of all values
     crypto::Digest app_hash_{};
-    std::optional<verification::Verification> verification_;
+    std::optional<verification::State> verification_;
     VerificationHashes verification_hashes_;  // of its leaves
 };
 

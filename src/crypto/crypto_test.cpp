@@ -4,7 +4,7 @@
 #include "crypto/cipher.h"
 #include "crypto/hash.h"
 #include "crypto/identity.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 
 namespace planetserve::crypto {
 namespace {

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "crypto/identity.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 
 namespace planetserve::crypto {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 #include "dispersal/split.h"
 
 namespace planetserve::dispersal {

@@ -3,7 +3,7 @@
 
 #include <numeric>
 
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 #include "dispersal/combine.h"
 #include "dispersal/naive_twin.h"
 #include "dispersal/split.h"

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 #include "dispersal/key.h"
 #include "dispersal/naive_twin.h"
 #include "dispersal/split.h"

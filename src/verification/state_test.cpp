@@ -39,7 +39,7 @@ Scene eventful(std::uint64_t seed = 1) {
 
 TEST(State, TheSameBlocksGiveTheSameLeaves) {
     Scene scene = eventful();
-    Verification other = *scene.initial;
+    State other = *scene.initial;
     Leaves stored = other.leaves();
     (void)other.commit();
     for (const auto& block : scene.blocks) {
@@ -62,12 +62,12 @@ TEST(State, TheSameBlocksGiveTheSameLeaves) {
 
 TEST(State, GoesOnAlikeAfterEachRestore) {
     Scene scene = eventful();
-    Verification straight = *scene.initial, restarted = *scene.initial;
+    State straight = *scene.initial, restarted = *scene.initial;
     for (const auto& block : scene.blocks) {
-        Verification fresh = *scene.initial;
+        State fresh = *scene.initial;
         ASSERT_TRUE(fresh.restore(restarted.leaves(), restarted.time()));
         restarted = std::move(fresh);
-        for (Verification* machine : {&straight, &restarted}) {
+        for (State* machine : {&straight, &restarted}) {
             machine->begin_block(block.time, scene.nodes.size());
             for (const Bytes& transaction : block.transactions) (void)machine->apply(transaction);
             (void)machine->commit();
@@ -83,7 +83,7 @@ TEST(State, TheOrderWithinABlockMakesNoDifference) {
     Scene scene = eventful();
     SeededRandom random(77);
     for (int round = 0; round < 20; ++round) {
-        Verification shuffled = *scene.initial;
+        State shuffled = *scene.initial;
         for (auto block : scene.blocks) {
             random.shuffle(block.transactions);
             shuffled.begin_block(block.time, scene.nodes.size());
@@ -100,7 +100,7 @@ TEST(State, RefusesWhatIsNotItsOwn) {
     auto restored = [&](auto change) {
         Leaves changed = leaves;
         change(changed);
-        Verification machine = *scene.initial;
+        State machine = *scene.initial;
         Leaves before = machine.leaves();
         bool ok = machine.restore(changed, UnixTime{1}).has_value();
         if (!ok) {

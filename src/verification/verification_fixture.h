@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "verification/verification.h"
+#include "verification/state.h"
 
 namespace planetserve::verification {
 
@@ -128,8 +128,8 @@ public:
     Chain chain{"test-chain", wire::NetworkId{{7}}, UnixTime{1'000'000}};
     std::vector<crypto::Identity> identities;
     std::vector<NodeId> nodes;
-    std::optional<Verification> machine;
-    std::optional<Verification> initial;  // before any block
+    std::optional<State> machine;
+    std::optional<State> initial;  // before any block
     std::uint64_t epoch = 0;
     std::vector<Block> blocks;
 };

@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 #include "fuzz_check.h"
-#include "verification/verification.h"
+#include "verification/state.h"
 #include "verification/verification.pb.h"
 
 using namespace planetserve;
@@ -45,12 +45,11 @@ struct Scene {
 
     Chain chain{"fuzz", wire::NetworkId{{1}}, UnixTime{1'000}};
     std::vector<crypto::Identity> identities;
-    std::optional<Verification> machine;
+    std::optional<State> machine;
 };
 
 // The bytes as a transaction, with network, sender and epoch set right, signed.
-std::optional<Bytes> make_transaction(const Scene& scene, const Verification& machine, std::size_t who,
-                                      ByteView bytes) {
+std::optional<Bytes> make_transaction(const Scene& scene, const State& machine, std::size_t who, ByteView bytes) {
     proto::Transaction message;
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
     const auto& identity = scene.identities[who];
@@ -85,7 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return true;
     }();
     check(quiet, "quiet");
-    Verification machine = *scene.machine;
+    State machine = *scene.machine;
     ByteReader reader(ByteView(data, size));
     for (int steps = 0; reader.remaining() > 0 && steps < 64; ++steps) {
         std::uint8_t what = reader.u8();
@@ -108,7 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     (void)machine.commit();
     for (const auto& [node, standing] : machine.standings()) check(standing.reputation <= one, "a reputation in range");
-    Verification restored = *scene.machine;
+    State restored = *scene.machine;
     check(restored.restore(machine.leaves(), machine.time()).has_value(), "restored from its leaves");
     check(restored.epoch() == machine.epoch() && restored.standings() == machine.standings() &&
               restored.ballots() == machine.ballots(),

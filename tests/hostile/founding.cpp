@@ -2,7 +2,7 @@
 
 #include "apps/network_home.h"
 #include "committee/genesis.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 #include "verification/epochs.h"
 
 namespace planetserve::hostile {

@@ -13,7 +13,7 @@
 #include "apps/status_endpoint.h"
 #include "apps/verifier_role.h"
 #include "false_lists.h"
-#include "false_words.h"
+#include "false_statements.h"
 #include "founding.h"
 
 namespace planetserve::hostile {
@@ -33,7 +33,7 @@ void require(const Status& status) {
 // The node's honest role, but for the calls and questions that are answered otherwise.
 class Role final : public apps::RoleEvents {
 public:
-    Role(apps::Runtime& runtime, apps::CommitteeVerifier& honest, FalseWords& words, FalseLists& lists)
+    Role(apps::Runtime& runtime, apps::CommitteeVerifier& honest, FalseStatements& words, FalseLists& lists)
         : runtime_(runtime), honest_(honest), words_(words), directory_(lists) {}
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
@@ -60,7 +60,7 @@ public:
 private:
     apps::Runtime& runtime_;
     apps::CommitteeVerifier& honest_;
-    FalseWords& words_;
+    FalseStatements& words_;
     committee::DirectoryServer directory_;
 };
 
@@ -88,7 +88,7 @@ int run(const std::filesystem::path& file) {
     require(engine.run());
     auto registry = [&engine] { return engine.registry(); };
     Diary diary(runtime.home() / "words", runtime.home() / "said.jsonl");
-    FalseWords words(runtime, engine, registry, diary);
+    FalseStatements words(runtime, engine, registry, diary);
     FalseLists lists(engine, runtime.home() / "lists");
     apps::CommitteeVerifier honest(runtime, engine);
     honest.verify(require(apps::VerificationRole::make(runtime, config, words, registry)));

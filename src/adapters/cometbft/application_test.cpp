@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "adapters/cometbft/abci.pb.h"
-#include "committee/test_support.h"
+#include "committee/committee_fixture.h"
 
 namespace planetserve::adapters {
 namespace {

@@ -7,7 +7,7 @@
 #include "adapters/cometbft/base64.h"
 #include "adapters/cometbft/cometbft_home.h"
 #include "adapters/cometbft/commit_json.h"
-#include "committee/test_support.h"
+#include "committee/committee_fixture.h"
 #include "lightclient/light_block_fixture.h"
 
 namespace planetserve::adapters {

@@ -11,7 +11,7 @@
 
 #include "adapters/links/descriptors.h"
 #include "adapters/links/link_manager.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 
 namespace planetserve::adapters {
 namespace {

@@ -16,7 +16,7 @@
 #include "inference/bounded_json.h"
 #include "inference/event_stream.h"
 #include "scoring/signed_answer.h"
-#include "verifier/challenge.h"
+#include "verification_agent/challenge.h"
 
 namespace planetserve::adapters {
 namespace {
@@ -184,7 +184,7 @@ TEST_F(EngineReplay, AStreamTellsTheTokensOfTheWholeReply) {
 TEST_F(EngineReplay, ChallengesAreSignedAndReplay) {
     scoring::Pool pool;
     for (int i = 0; i < 8; ++i) {
-        auto challenge = verifier::make_challenge(random_.id<verifier::ChallengeSeed>(), "m", {});
+        auto challenge = verification_agent::make_challenge(random_.id<verification_agent::ChallengeSeed>(), "m", {});
         if (challenge.profile.max_tokens == 0) continue;  // it may take its time
         Reply reply = ask(challenge.body);
         ASSERT_TRUE(reply.answer) << challenge.body;

@@ -29,7 +29,7 @@ std::string in_words(const scoring::Credit& credit, const scoring::Statistics& s
 
 struct Judge::Job {
     struct Item {
-        verifier::Exhibit exhibit;
+        verification_agent::ChallengeAnswer exhibit;
         std::vector<scoring::TokenId> prompt = {};
         std::vector<scoring::Position> positions = {};
         bool failed = false;
@@ -60,10 +60,10 @@ Judge::Judge(boost::asio::io_context& context, std::map<std::string, JudgedModel
 
 Judge::~Judge() = default;
 
-void Judge::score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits) {
+void Judge::score(std::uint64_t epoch, std::vector<verification_agent::ChallengeAnswer> exhibits) {
     auto job = std::make_shared<Job>();
     job->epoch = epoch;
-    for (verifier::Exhibit& exhibit : exhibits) job->items.push_back({std::move(exhibit)});
+    for (verification_agent::ChallengeAnswer& exhibit : exhibits) job->items.push_back({std::move(exhibit)});
     job_ = job;
     tokenize_next(job);
 }

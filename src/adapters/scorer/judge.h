@@ -13,7 +13,7 @@
 #include "adapters/scorer/prompt_tokens.h"
 #include "scoring/credit.h"
 #include "verification/transaction.h"
-#include "verifier/duty.h"
+#include "verification_agent/agent.h"
 
 namespace planetserve::adapters {
 
@@ -37,7 +37,7 @@ public:
     // Tells on_scores what each node's answers since its last credit are worth together: a credit, or inconclusive
     // where there are too few tokens, which are kept for the next time, the verifier does not have the model, or its
     // own engine fails. Work under way for another epoch is dropped.
-    void score(std::uint64_t epoch, std::vector<verifier::Exhibit> exhibits);
+    void score(std::uint64_t epoch, std::vector<verification_agent::ChallengeAnswer> exhibits);
 
     // What was last found of a node, in words, as "credit 1.00 (replay), 142 tokens".
     const std::map<NodeId, std::string>& findings() const { return findings_; }

@@ -1,4 +1,4 @@
-#include "verification/verification.h"
+#include "verification/state.h"
 
 #include <stdexcept>
 
@@ -6,7 +6,7 @@
 
 namespace planetserve::verification {
 
-Verification::Verification(Chain chain, const std::vector<Verifier>& verifiers, const Parameters& parameters)
+State::State(Chain chain, const std::vector<Verifier>& verifiers, const Parameters& parameters)
     : chain_(std::move(chain)),
       verifiers_(verifiers),
       parameters_(parameters),
@@ -18,7 +18,7 @@ Verification::Verification(Chain chain, const std::vector<Verifier>& verifiers, 
     put(leaf_key("epoch"), encode_epoch(epoch_));
 }
 
-void Verification::begin_block(UnixTime time, std::uint64_t model_nodes) {
+void State::begin_block(UnixTime time, std::uint64_t model_nodes) {
     time_ = std::max(time_, time);
     bool changed = false;
     if (std::uint64_t number = schedule_.epoch(time_); number != epoch_.number) {
@@ -39,7 +39,7 @@ void Verification::begin_block(UnixTime time, std::uint64_t model_nodes) {
     if (changed) put(leaf_key("epoch"), encode_epoch(epoch_));
 }
 
-void Verification::begin_epoch(std::uint64_t number) {
+void State::begin_epoch(std::uint64_t number) {
     for (const auto& [verifier, ballot] : ballots_) erase(leaf_key("ballot", verifier));
     ballots_.clear();
     Seed seed = next_seed(epoch_.number, epoch_.seed, epoch_.draws);
@@ -49,7 +49,7 @@ void Verification::begin_epoch(std::uint64_t number) {
     forget_old();
 }
 
-void Verification::settle_votes() {
+void State::settle_votes() {
     epoch_.settled = true;
     if (!epoch_.report) return;
     Settlement settlement = settle(epoch_, ballots_, verifiers_, parameters_);
@@ -68,7 +68,7 @@ void Verification::settle_votes() {
     }
 }
 
-void Verification::forget_old() {
+void State::forget_old() {
     while (!by_last_epoch_.empty() && by_last_epoch_.begin()->first + parameters_.forget_epochs < epoch_.number) {
         NodeId node = by_last_epoch_.begin()->second;
         by_last_epoch_.erase(by_last_epoch_.begin());
@@ -77,7 +77,7 @@ void Verification::forget_old() {
     }
 }
 
-Changes Verification::commit() {
+Changes State::commit() {
     Changes changes;
     for (const Bytes& key : changed_) {
         auto found = leaves_.find(key);
@@ -87,32 +87,32 @@ Changes Verification::commit() {
     return changes;
 }
 
-UnixTime Verification::next_due() const {
+UnixTime State::next_due() const {
     if (schedule_.phase(epoch_.number, time_) == Phase::idle) return schedule_.begin(epoch_.number + 1);
     return schedule_.next_change(epoch_.number, time_);
 }
 
-Millionths Verification::reputation(const NodeId& node) const {
+Millionths State::reputation(const NodeId& node) const {
     auto found = standings_.find(node);
     return found == standings_.end() ? parameters_.initial : found->second.reputation;
 }
 
-VerifierRecord Verification::record(const NodeId& verifier) const {
+VerifierRecord State::record(const NodeId& verifier) const {
     auto found = records_.find(verifier);
     return found == records_.end() ? VerifierRecord{} : found->second;
 }
 
-Bytes Verification::alpha(Purpose purpose) const {
+Bytes State::alpha(Purpose purpose) const {
     return verification::alpha(chain_.id, epoch_.number, epoch_.seed, purpose);
 }
 
-Bytes Verification::draw_alpha(UnixTime time) const {
+Bytes State::draw_alpha(UnixTime time) const {
     std::uint64_t number = schedule_.epoch(std::max(time, time_));
     if (number == epoch_.number) return alpha(Purpose::draw);
     return verification::alpha(chain_.id, number, next_seed(epoch_.number, epoch_.seed, epoch_.draws), Purpose::draw);
 }
 
-void Verification::set_standing(const NodeId& node, const Standing& standing) {
+void State::set_standing(const NodeId& node, const Standing& standing) {
     if (auto found = standings_.find(node); found != standings_.end())
         by_last_epoch_.erase({found->second.last_epoch, node});
     by_last_epoch_.emplace(standing.last_epoch, node);
@@ -120,27 +120,27 @@ void Verification::set_standing(const NodeId& node, const Standing& standing) {
     standings_[node] = standing;
 }
 
-void Verification::set_record(const NodeId& verifier, const VerifierRecord& record) {
+void State::set_record(const NodeId& verifier, const VerifierRecord& record) {
     put(leaf_key("verifier", verifier), encode_record(verifier, record));
     records_[verifier] = record;
 }
 
-void Verification::put(Bytes key, Bytes value) {
+void State::put(Bytes key, Bytes value) {
     Bytes& leaf = leaves_[key];
     if (leaf == value) return;
     leaf = std::move(value);
     changed_.insert(std::move(key));
 }
 
-void Verification::erase(Bytes key) {
+void State::erase(Bytes key) {
     if (leaves_.erase(key) == 1) changed_.insert(std::move(key));
 }
 
-Status Verification::restore(const Leaves& leaves, UnixTime time) {
+Status State::restore(const Leaves& leaves, UnixTime time) {
     auto wrong = [](std::string_view what) {
         return fail(ErrorCode::malformed, "a stored state of verification with " + std::string(what));
     };
-    Verification restored = *this;
+    State restored = *this;
     restored.ballots_.clear();
     restored.standings_.clear();
     restored.by_last_epoch_.clear();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "committee/genesis.h"
-#include "verification/verification.h"
+#include "verification/state.h"
 
 namespace planetserve::committee {
 
@@ -17,7 +17,7 @@ namespace planetserve::committee {
 crypto::Digest state_leaf(ByteView key, ByteView value);
 
 // Nothing where the genesis asks for no verification.
-std::optional<verification::Verification> make_verification(const Genesis& genesis);
+std::optional<verification::State> make_verification(const Genesis& genesis);
 
 // Hashes of the state machine's leaves, kept up with its changes.
 class VerificationHashes {

@@ -15,7 +15,7 @@
 #include "base/result.h"
 #include "crypto/hash.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 class PromptPool {
 public:
@@ -40,4 +40,4 @@ private:
     crypto::Digest digest_{};
 };
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -1,8 +1,8 @@
-#include "verifier/prompt_pool.h"
+#include "verification_agent/prompt_pool.h"
 
 #include "inference/bounded_json.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 namespace {
 
@@ -50,4 +50,4 @@ Result<PromptPool> PromptPool::parse(std::string_view text) {
     return pool;
 }
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

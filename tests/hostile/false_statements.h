@@ -1,5 +1,5 @@
-// Stands between a verification node's duty and its consensus engine, and says other things than the duty does, signed
-// with the node's own key. Words, each on its own or several at once:
+// Stands between a verification node's agent and its consensus engine, and says other things than the agent does,
+// signed with the node's own key. Words, each on its own or several at once:
 //
 //     withhold             no draw
 //     wrong-draw           before its draw, one whose proof is of something else
@@ -20,16 +20,16 @@
 #include "committee/consensus_engine.h"
 #include "committee/registry.h"
 #include "diary.h"
-#include "verifier/transcript.h"
+#include "verification_agent/transcript.h"
 
 namespace planetserve::hostile {
 
-class FalseWords final : public committee::ConsensusEngine {
+class FalseStatements final : public committee::ConsensusEngine {
 public:
     using ReadRegistry = std::function<const committee::Registry*()>;
 
     // All of it outlives this.
-    FalseWords(apps::Runtime& runtime, committee::ConsensusEngine& honest, ReadRegistry registry, Diary& diary)
+    FalseStatements(apps::Runtime& runtime, committee::ConsensusEngine& honest, ReadRegistry registry, Diary& diary)
         : runtime_(runtime), honest_(honest), registry_(std::move(registry)), diary_(diary) {}
 
     void submit(ByteView transaction, UnixTime now, Answer answer) override;
@@ -39,7 +39,7 @@ public:
     // Votes as it likes, and says what comes second once what came first is in the state.
     void on_timer();
     Time next_timer() const { return next_; }
-    // What it shows as its transcript of an epoch; nothing where that is the duty's own.
+    // What it shows as its transcript of an epoch; nothing where that is the agent's own.
     std::optional<Bytes> transcript(std::uint64_t epoch) const;
 
 private:
@@ -50,18 +50,18 @@ private:
     void on_report(const Transaction& honest);
     void on_commit(const Transaction& honest);
 
-    const verification::Verification& state() const { return *registry_()->verification(); }
+    const verification::State& state() const { return *registry_()->verification(); }
     bool told(std::uint64_t epoch, const char* word) { return diary_.told(epoch).contains(word); }
     // Of the network's model nodes, those that the plan has or has not.
     std::vector<NodeId> listed(const verification::ChallengePlan& plan, bool challenged) const;
     // Nothing where all are to be challenged.
     std::optional<NodeId> off_plan(const verification::ChallengePlan& plan) const;
-    verifier::TranscriptEntry answer_to_another_question(const NodeId& node, const std::string& model) const;
+    verification_agent::TranscriptEntry answer_to_another_question(const NodeId& node, const std::string& model) const;
     bool votes_as_it_likes(std::uint64_t epoch);
     const verification::Reveal& own_vote(std::uint64_t epoch);
     void vote();
     void say_second();
-    void show(std::uint64_t epoch, verifier::Transcript transcript, verification::Report& report);
+    void show(std::uint64_t epoch, verification_agent::Transcript transcript, verification::Report& report);
     void say(const std::string& kind, const Transaction& transaction, Answer answer = {});
 
     apps::Runtime& runtime_;

@@ -1,4 +1,4 @@
-#include "committee/transaction.h"
+#include "committee/registry_transaction.h"
 
 #include "committee/committee.pb.h"
 

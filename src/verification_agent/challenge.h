@@ -9,9 +9,9 @@
 #include "base/time.h"
 #include "scoring/sampling.h"
 #include "verification/challenge_plan.h"
-#include "verifier/prompt_pool.h"
+#include "verification_agent/prompt_pool.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 // What the question follows from; only the leader of an epoch knows it beforehand.
 using ChallengeSeed = verification::PromptSeed;
@@ -33,4 +33,4 @@ Challenge make_challenge(const ChallengeSeed& seed, const std::string& model, co
 // knows how long the answer is.
 std::optional<Duration> time_to_answer(const Challenge& challenge);
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -8,9 +8,9 @@
 #include "crypto/hash.h"
 #include "scoring/signed_answer.h"
 #include "verification/challenge_plan.h"
-#include "verifier/challenge.h"
+#include "verification_agent/challenge.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 struct TranscriptEntry {
     NodeId asked;
@@ -46,4 +46,4 @@ IdempotencyId recheck_id(const ChallengeSeed& seed);
 // invalid_argument or authentication, with what is wrong.
 Status check(const Transcript& transcript, const verification::ChallengePlan& plan, const PromptPool& pool);
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "verification/leaf_keys.h"
-#include "verification/verification.h"
+#include "verification/state.h"
 
 namespace planetserve::verification {
 
@@ -12,7 +12,7 @@ std::unexpected<Error> already() { return fail(ErrorCode::already_exists, "this 
 
 }  // namespace
 
-Status Verification::require_phase(Phase phase, UnixTime time) const {
+Status State::require_phase(Phase phase, UnixTime time) const {
     Phase now = schedule_.phase(epoch_.number, time);
     if (now == phase) return {};
     return fail(ErrorCode::invalid_argument, "epoch " + std::to_string(epoch_.number) + " is in its phase '" +
@@ -20,7 +20,7 @@ Status Verification::require_phase(Phase phase, UnixTime time) const {
                                                  std::string(name_of(phase)) + "'");
 }
 
-Status Verification::check_sender(const Transaction& transaction) const {
+Status State::check_sender(const Transaction& transaction) const {
     if (transaction.network != chain_.network)
         return fail(ErrorCode::permission_denied, "a transaction for network " + transaction.network.brief() +
                                                       "; this one is " + chain_.network.brief());
@@ -29,7 +29,7 @@ Status Verification::check_sender(const Transaction& transaction) const {
     return {};
 }
 
-Result<Verification::Verdict> Verification::judge(const Transaction& transaction, UnixTime time) const {
+Result<State::Verdict> State::judge(const Transaction& transaction, UnixTime time) const {
     if (auto sender = check_sender(transaction); !sender) return std::unexpected(sender.error());
     if (transaction.epoch != epoch_.number)
         return fail(ErrorCode::invalid_argument, "a transaction for epoch " + std::to_string(transaction.epoch) +
@@ -40,7 +40,7 @@ Result<Verification::Verdict> Verification::judge(const Transaction& transaction
     return std::visit([&](const auto& body) { return judge(transaction.sender, body, time); }, transaction.body);
 }
 
-Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Draw& draw, UnixTime time) const {
+Result<State::Verdict> State::judge(const NodeId& sender, const Draw& draw, UnixTime time) const {
     if (auto phase = require_phase(Phase::draw, time); !phase) return std::unexpected(phase.error());
     if (epoch_.draws.contains(sender)) return already();
     if (!crypto::vrf_verify(sender, alpha(Purpose::draw), draw.proof))
@@ -48,7 +48,7 @@ Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Dr
     return Verdict::take;
 }
 
-Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Report& report, UnixTime time) const {
+Result<State::Verdict> State::judge(const NodeId& sender, const Report& report, UnixTime time) const {
     if (auto phase = require_phase(Phase::challenge, time); !phase) return std::unexpected(phase.error());
     if (epoch_.leader(schedule_.turn(epoch_.number, time)) != sender)
         return fail(ErrorCode::permission_denied, "it is not " + sender.brief() + "'s turn to lead");
@@ -65,7 +65,7 @@ Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Re
     return Verdict::equivocation;
 }
 
-Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Recheck& recheck, UnixTime time) const {
+Result<State::Verdict> State::judge(const NodeId& sender, const Recheck& recheck, UnixTime time) const {
     if (auto phase = require_phase(Phase::recheck, time); !phase) return std::unexpected(phase.error());
     if (epoch_.second() != sender)
         return fail(ErrorCode::permission_denied, "it is not for " + sender.brief() + " to ask once more");
@@ -76,7 +76,7 @@ Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Re
     return Verdict::equivocation;
 }
 
-Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Commit& commit, UnixTime time) const {
+Result<State::Verdict> State::judge(const NodeId& sender, const Commit& commit, UnixTime time) const {
     if (auto phase = require_phase(Phase::commit, time); !phase) return std::unexpected(phase.error());
     if (!epoch_.report) return fail(ErrorCode::not_found, "no leader reported, so there is nothing to vote on");
     auto found = ballots_.find(sender);
@@ -86,7 +86,7 @@ Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Co
 }
 
 // A reveal of something else than was committed to is a second vote.
-Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Reveal& reveal, UnixTime time) const {
+Result<State::Verdict> State::judge(const NodeId& sender, const Reveal& reveal, UnixTime time) const {
     if (auto phase = require_phase(Phase::reveal, time); !phase) return std::unexpected(phase.error());
     auto found = ballots_.find(sender);
     if (found == ballots_.end()) return fail(ErrorCode::not_found, "a reveal of what was not committed to");
@@ -101,7 +101,7 @@ Result<Verification::Verdict> Verification::judge(const NodeId& sender, const Re
 }
 
 // No block of that epoch has been made, perhaps because nobody had anything to say; a draw is what would begin it.
-Status Verification::check_ahead(const Transaction& transaction, UnixTime time) const {
+Status State::check_ahead(const Transaction& transaction, UnixTime time) const {
     if (auto sender = check_sender(transaction); !sender) return sender;
     std::uint64_t number = schedule_.epoch(time);
     const auto* draw = std::get_if<Draw>(&transaction.body);
@@ -112,7 +112,7 @@ Status Verification::check_ahead(const Transaction& transaction, UnixTime time) 
     return {};
 }
 
-Status Verification::check(const Transaction& transaction, UnixTime time) const {
+Status State::check(const Transaction& transaction, UnixTime time) const {
     time = std::max(time, time_);
     if (schedule_.epoch(time) != epoch_.number) return check_ahead(transaction, time);
     auto verdict = judge(transaction, time);
@@ -120,7 +120,7 @@ Status Verification::check(const Transaction& transaction, UnixTime time) const 
     return {};
 }
 
-Status Verification::apply(const Transaction& transaction) {
+Status State::apply(const Transaction& transaction) {
     auto verdict = judge(transaction, time_);
     if (!verdict) return std::unexpected(verdict.error());
     if (*verdict == Verdict::equivocation) {
@@ -131,43 +131,43 @@ Status Verification::apply(const Transaction& transaction) {
     return {};
 }
 
-Status Verification::apply(ByteView bytes) {
+Status State::apply(ByteView bytes) {
     auto transaction = parse_transaction(bytes);
     if (!transaction) return std::unexpected(transaction.error());
     return apply(*transaction);
 }
 
-void Verification::take(const NodeId& sender, const Draw& draw) {
+void State::take(const NodeId& sender, const Draw& draw) {
     // The output, not the proof: a verifier can make several proofs of one output.
     epoch_.draws.emplace(sender, *crypto::vrf_proof_to_hash(draw.proof));
     put(leaf_key("epoch"), encode_epoch(epoch_));
 }
 
-void Verification::take(const NodeId& sender, const Report& report) {
+void State::take(const NodeId& sender, const Report& report) {
     epoch_.report =
         TakenReport{sender, *crypto::vrf_proof_to_hash(report.plan_proof), report.transcript, report.unanswered};
     put(leaf_key("epoch"), encode_epoch(epoch_));
 }
 
-void Verification::take(const NodeId& sender, const Recheck& recheck) {
+void State::take(const NodeId& sender, const Recheck& recheck) {
     epoch_.recheck = TakenRecheck{sender, recheck.unanswered};
     put(leaf_key("epoch"), encode_epoch(epoch_));
 }
 
-void Verification::take(const NodeId& sender, const Commit& commit) {
+void State::take(const NodeId& sender, const Commit& commit) {
     Ballot& ballot = ballots_[sender];
     ballot.digest = commit.digest;
     put(leaf_key("ballot", sender), encode_ballot(sender, ballot));
 }
 
-void Verification::take(const NodeId& sender, const Reveal& reveal) {
+void State::take(const NodeId& sender, const Reveal& reveal) {
     Ballot& ballot = ballots_[sender];
     ballot.revealed = true;
     ballot.scores = reveal.scores;
     put(leaf_key("ballot", sender), encode_ballot(sender, ballot));
 }
 
-void Verification::void_all_of(const NodeId& verifier) {
+void State::void_all_of(const NodeId& verifier) {
     epoch_.equivocators.insert(verifier);
     // A leader's second report comes in its own turn only, before anybody votes on the first.
     if (epoch_.report && epoch_.report->leader == verifier && ballots_.empty() && !epoch_.recheck &&

@@ -35,10 +35,10 @@ struct Chain {
     UnixTime genesis;
 };
 
-class Verification {
+class State {
 public:
     // REQUIRES: check(parameters). Throws std::invalid_argument otherwise.
-    Verification(Chain chain, const std::vector<Verifier>& verifiers, const Parameters& parameters);
+    State(Chain chain, const std::vector<Verifier>& verifiers, const Parameters& parameters);
 
     // model_nodes: how many there are before this block. A time before the last block's is taken as the last block's.
     // Ends and begins epochs, and settles votes, as the time asks for; epochs without a block are left out.

@@ -1,4 +1,4 @@
-#include "false_words.h"
+#include "false_statements.h"
 
 #include <algorithm>
 
@@ -12,15 +12,15 @@ constexpr Duration between_tries = 200ms;
 
 }  // namespace
 
-void FalseWords::submit(ByteView transaction, UnixTime, Answer answer) {
+void FalseStatements::submit(ByteView transaction, UnixTime, Answer answer) {
     auto parsed = committee::parse_transaction(transaction);
     if (auto* verify = parsed ? std::get_if<committee::Verify>(&parsed->body) : nullptr) change(verify->transaction);
     answer({});
 }
 
-void FalseWords::change(Transaction honest) {
+void FalseStatements::change(Transaction honest) {
     struct Visitor {
-        FalseWords& of;
+        FalseStatements& of;
         const Transaction& honest;
         void operator()(const verification::Draw&) const { of.on_draw(honest); }
         void operator()(const verification::Report&) const { of.on_report(honest); }
@@ -33,7 +33,7 @@ void FalseWords::change(Transaction honest) {
     std::visit(Visitor{*this, honest}, honest.body);
 }
 
-void FalseWords::on_draw(const Transaction& honest) {
+void FalseStatements::on_draw(const Transaction& honest) {
     const auto& identity = runtime_.keys().identity;
     if (told(honest.epoch, "withhold")) return diary_.note(honest.epoch, "withheld draw", {});
     if (told(honest.epoch, "wrong-draw")) {
@@ -50,7 +50,7 @@ void FalseWords::on_draw(const Transaction& honest) {
     say("draw", honest);
 }
 
-void FalseWords::on_report(const Transaction& honest) {
+void FalseStatements::on_report(const Transaction& honest) {
     auto told_to = [&](const char* word) { return told(honest.epoch, word); };
     const auto& report = std::get<verification::Report>(honest.body);
     const auto plan = state().epoch().plan_of(*crypto::vrf_proof_to_hash(report.plan_proof), state().parameters());
@@ -62,7 +62,7 @@ void FalseWords::on_report(const Transaction& honest) {
         return say("accusing report", changed);
     }
     if (told_to("off-plan-questions")) {
-        verifier::Transcript transcript{.epoch = honest.epoch};
+        verification_agent::Transcript transcript{.epoch = honest.epoch};
         for (const NodeId& node : listed(plan, true)) {
             const auto& models = registry_()->entries().at(node).descriptor->models;
             transcript.entries.push_back(answer_to_another_question(node, models.front().name));
@@ -84,7 +84,7 @@ void FalseWords::on_report(const Transaction& honest) {
     say("report", honest);
 }
 
-void FalseWords::on_commit(const Transaction& honest) {
+void FalseStatements::on_commit(const Transaction& honest) {
     if (votes_as_it_likes(honest.epoch)) return;
     if (told(honest.epoch, "two-commits") && !second_) {
         second_ = honest;
@@ -93,7 +93,7 @@ void FalseWords::on_commit(const Transaction& honest) {
     say("commit", honest);
 }
 
-std::vector<NodeId> FalseWords::listed(const verification::ChallengePlan& plan, bool challenged) const {
+std::vector<NodeId> FalseStatements::listed(const verification::ChallengePlan& plan, bool challenged) const {
     std::vector<NodeId> nodes;
     for (const auto& [id, entry] : registry_()->entries())
         if (entry.descriptor && entry.descriptor->role == wire::Role::model && plan.challenged(id) == challenged)
@@ -101,7 +101,7 @@ std::vector<NodeId> FalseWords::listed(const verification::ChallengePlan& plan, 
     return nodes;
 }
 
-std::optional<NodeId> FalseWords::off_plan(const verification::ChallengePlan& plan) const {
+std::optional<NodeId> FalseStatements::off_plan(const verification::ChallengePlan& plan) const {
     if (auto others = listed(plan, false); !others.empty()) return others.front();
     if (plan.population <= plan.nodes) return std::nullopt;
     while (true) {
@@ -111,21 +111,23 @@ std::optional<NodeId> FalseWords::off_plan(const verification::ChallengePlan& pl
 }
 
 // Signed as it should be, but by itself, and to a question of its own.
-verifier::TranscriptEntry FalseWords::answer_to_another_question(const NodeId& node, const std::string& model) const {
-    auto seed = runtime_.random().id<verifier::ChallengeSeed>();
-    scoring::SignedAnswer answer{.model = model,
-                                 .nonce = scoring::nonce_of(verifier::request_id(seed)),
-                                 .request = crypto::sha256(as_bytes(verifier::make_challenge(seed, model, {}).body)),
-                                 .tokens = {scoring::TokenId(1)}};
+verification_agent::TranscriptEntry FalseStatements::answer_to_another_question(const NodeId& node,
+                                                                                const std::string& model) const {
+    auto seed = runtime_.random().id<verification_agent::ChallengeSeed>();
+    scoring::SignedAnswer answer{
+        .model = model,
+        .nonce = scoring::nonce_of(verification_agent::request_id(seed)),
+        .request = crypto::sha256(as_bytes(verification_agent::make_challenge(seed, model, {}).body)),
+        .tokens = {scoring::TokenId(1)}};
     scoring::sign(answer, runtime_.keys().identity);
     return {node, 0, model, std::move(answer)};
 }
 
-bool FalseWords::votes_as_it_likes(std::uint64_t epoch) {
+bool FalseStatements::votes_as_it_likes(std::uint64_t epoch) {
     return told(epoch, "nonsense") || told(epoch, "off-plan-scores");
 }
 
-const verification::Reveal& FalseWords::own_vote(std::uint64_t epoch) {
+const verification::Reveal& FalseStatements::own_vote(std::uint64_t epoch) {
     if (own_vote_ && own_vote_->first == epoch) return own_vote_->second;
     const auto plan = *state().epoch().plan(state().parameters());
     verification::Reveal vote{runtime_.random().id<verification::Salt>(), {}};
@@ -139,19 +141,20 @@ const verification::Reveal& FalseWords::own_vote(std::uint64_t epoch) {
     return own_vote_.emplace(epoch, std::move(vote)).second;
 }
 
-void FalseWords::show(std::uint64_t epoch, verifier::Transcript transcript, verification::Report& report) {
-    Bytes bytes = verifier::serialise(transcript);
+void FalseStatements::show(std::uint64_t epoch, verification_agent::Transcript transcript,
+                           verification::Report& report) {
+    Bytes bytes = verification_agent::serialise(transcript);
     // Those signed anew are not the same bytes; what was reported first is kept to.
     if (!transcript_ || transcript_->first != epoch) transcript_.emplace(epoch, std::move(bytes));
-    report.transcript = verifier::digest_of(transcript_->second);
+    report.transcript = verification_agent::digest_of(transcript_->second);
 }
 
-std::optional<Bytes> FalseWords::transcript(std::uint64_t epoch) const {
+std::optional<Bytes> FalseStatements::transcript(std::uint64_t epoch) const {
     if (!transcript_ || transcript_->first != epoch) return std::nullopt;
     return transcript_->second;
 }
 
-void FalseWords::on_timer() {
+void FalseStatements::on_timer() {
     const Time now = runtime_.clock().now();
     if (now < next_) return;
     next_ = now + between_tries;
@@ -161,7 +164,7 @@ void FalseWords::on_timer() {
     say_second();
 }
 
-void FalseWords::vote() {
+void FalseStatements::vote() {
     using verification::Phase;
     const NodeId self = runtime_.keys().identity.id();
     const auto& epoch = state().epoch();
@@ -180,7 +183,7 @@ void FalseWords::vote() {
     say(told(epoch.number, "off-plan-scores") ? "vote on another node" : "reveal", word);
 }
 
-void FalseWords::say_second() {
+void FalseStatements::say_second() {
     if (third_ && state().epoch().equivocators.contains(third_->sender)) {
         say("third word", *third_);
         third_.reset();
@@ -197,7 +200,7 @@ void FalseWords::say_second() {
     });
 }
 
-void FalseWords::say(const std::string& kind, const Transaction& transaction, Answer answer) {
+void FalseStatements::say(const std::string& kind, const Transaction& transaction, Answer answer) {
     const auto& identity = runtime_.keys().identity;
     const UnixTime now = runtime_.clock().unix_now();
     Bytes wrapped =

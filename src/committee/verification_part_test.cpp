@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "committee/test_support.h"
+#include "committee/committee_fixture.h"
 
 namespace planetserve::committee {
 namespace {

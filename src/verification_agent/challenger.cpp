@@ -1,21 +1,21 @@
-#include "verifier/challenger.h"
+#include "verification_agent/challenger.h"
 
 #include <boost/json.hpp>
 
 #include "inference/bounded_json.h"
 #include "inference/event_stream.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
-std::string_view to_string(Outcome outcome) {
+std::string_view to_string(ChallengeOutcome outcome) {
     switch (outcome) {
-        case Outcome::answered:
+        case ChallengeOutcome::answered:
             return "answered";
-        case Outcome::not_signed:
+        case ChallengeOutcome::not_signed:
             return "not signed";
-        case Outcome::no_answer:
+        case ChallengeOutcome::no_answer:
             return "no answer";
-        case Outcome::no_verdict:
+        case ChallengeOutcome::no_verdict:
             return "no verdict";
     }
     return "?";
@@ -39,18 +39,18 @@ public:
         if (started)
             exchange_ = std::move(*started);
         else
-            end(Outcome::no_answer, started.error().message);
+            end(ChallengeOutcome::no_answer, started.error().message);
     }
 
     bool over() const { return over_; }
     const NodeId& node() const { return result_.task.node; }
     Time deadline() const { return result_.task.until; }
     void give_up() {
-        if (received_ > 0) return end(Outcome::no_verdict, "still answering");
+        if (received_ > 0) return end(ChallengeOutcome::no_verdict, "still answering");
         auto needed = time_to_answer(result_.task.challenge);
         if (!needed || deadline() - asked_at_ < *needed)
-            return end(Outcome::no_verdict, "no answer, in less time than it may take");
-        end(Outcome::no_answer, "no answer in time");
+            return end(ChallengeOutcome::no_verdict, "no answer, in less time than it may take");
+        end(ChallengeOutcome::no_answer, "no answer in time");
     }
     ChallengeResult take() { return std::move(result_); }
 
@@ -80,26 +80,28 @@ public:
     void on_error(const Error& error) override {
         // Who has the text of a stream needs its end no more.
         if (status_ == 200 && received_ > 0) return end_unsigned("broke off: " + error.message);
-        end(Outcome::no_answer, error.message);
+        end(ChallengeOutcome::no_answer, error.message);
     }
 
 private:
     static constexpr std::string_view signature_member = "\"signed_answer\"";
 
-    void end(Outcome outcome, std::string why = {}) {
+    void end(ChallengeOutcome outcome, std::string why = {}) {
         if (std::exchange(over_, true)) return;
         result_.outcome = outcome;
         result_.why = std::move(why);
     }
-    void end_unsigned(std::string why) { end(elsewhere_ ? Outcome::no_verdict : Outcome::not_signed, std::move(why)); }
+    void end_unsigned(std::string why) {
+        end(elsewhere_ ? ChallengeOutcome::no_verdict : ChallengeOutcome::not_signed, std::move(why));
+    }
     void read() {
         if (over_) return;
         // Full, or without an engine: it had no answer to give.
-        if (status_ != 200) return end(Outcome::no_answer, "status " + std::to_string(status_));
+        if (status_ != 200) return end(ChallengeOutcome::no_answer, "status " + std::to_string(status_));
         auto reply = inference::parse_json(as_text(reply_), 64 << 20);
         auto hex = reply ? inference::text_of(inference::find(inference::find(&*reply, "planetserve"), "signed_answer"))
                          : std::nullopt;
-        if (!hex && streams_) return end(Outcome::no_verdict, "the stream is not signed");
+        if (!hex && streams_) return end(ChallengeOutcome::no_verdict, "the stream is not signed");
         if (!hex) return end_unsigned("the answer is not signed");
         auto bytes = from_hex(*hex);
         auto answer = scoring::parse_signed_answer(bytes ? ByteView(*bytes) : ByteView());
@@ -109,7 +111,7 @@ private:
             answer->model != request_.model)
             return end_unsigned("what is signed is the answer to another request");
         result_.answer = std::move(*answer);
-        end(Outcome::answered);
+        end(ChallengeOutcome::answered);
     }
 
     ChallengeResult result_;
@@ -182,4 +184,4 @@ Challenger::Waiting::const_iterator Challenger::next() const {
     });
 }
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

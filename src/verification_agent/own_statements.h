@@ -8,21 +8,21 @@
 #include "base/bytes.h"
 #include "base/result.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
-struct OwnWords {
+struct OwnStatements {
     static constexpr std::size_t largest = 2 << 20;  // serialised, in bytes
 
     std::uint64_t epoch = 0;
     // Signed transactions by kind. A reveal is there from the commitment on, which it has to fit.
-    std::map<std::string, Bytes> words = {};
+    std::map<std::string, Bytes> statements = {};
     Bytes transcript = {};  // of its report
 
-    bool operator==(const OwnWords&) const = default;
+    bool operator==(const OwnStatements&) const = default;
 };
 
-Bytes serialise(const OwnWords& said);
+Bytes serialise(const OwnStatements& said);
 // malformed: not such bytes.
-Result<OwnWords> parse_own_words(ByteView bytes);
+Result<OwnStatements> parse_own_statements(ByteView bytes);
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -14,9 +14,9 @@
 #include "base/time.h"
 #include "inference/service.h"
 #include "scoring/signed_answer.h"
-#include "verifier/challenge.h"
+#include "verification_agent/challenge.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 struct ChallengeTask {
     NodeId node;
@@ -31,7 +31,7 @@ struct ChallengeTask {
 };
 
 // What came of it.
-enum class Outcome : std::uint8_t {
+enum class ChallengeOutcome : std::uint8_t {
     // With an answer that a node signed: the one that was asked, or the one to which it handed the request on, as it
     // may with any request. It speaks of the one that signed.
     answered,
@@ -45,11 +45,11 @@ enum class Outcome : std::uint8_t {
     // is whole.
     no_verdict,
 };
-std::string_view to_string(Outcome outcome);
+std::string_view to_string(ChallengeOutcome outcome);
 
 struct ChallengeResult {
     ChallengeTask task;
-    Outcome outcome = Outcome::no_answer;
+    ChallengeOutcome outcome = ChallengeOutcome::no_answer;
     std::optional<scoring::SignedAnswer> answer = std::nullopt;  // when answered
     std::string why = {};                                        // in words, when not
 };
@@ -94,4 +94,4 @@ private:
     std::size_t at_once_ = 1;
 };
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

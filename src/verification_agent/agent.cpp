@@ -1,12 +1,12 @@
-#include "verifier/duty.h"
+#include "verification_agent/agent.h"
 
 #include <algorithm>
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 using verification::Phase;
 using verification::Purpose;
-using verification::Verification;
+using verification::State;
 
 namespace {
 
@@ -29,8 +29,8 @@ Duration asked_after(std::optional<Duration> needed, Duration time, double chanc
 
 }  // namespace
 
-Duty::Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
-           DutyOutput& output, Random& random, const Clock& clock, const PromptPool& pool, OwnWords said)
+Agent::Agent(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
+             AgentOutput& output, Random& random, const Clock& clock, const PromptPool& pool, OwnStatements said)
     : network_(network),
       identity_(identity),
       output_(output),
@@ -42,7 +42,7 @@ Duty::Duty(const wire::NetworkId& network, const crypto::Identity& identity, inf
     if (!own_.transcript.empty()) transcripts_.emplace(own_.epoch, own_.transcript);
 }
 
-void Duty::update(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
+void Agent::update(const State& state, const std::vector<ModelNodeEntry>& model_nodes) {
     const UnixTime now = clock_.unix_now();
     const auto& schedule = state.schedule();
     const std::uint64_t number = state.epoch().number;
@@ -87,22 +87,22 @@ void Duty::update(const Verification& state, const std::vector<ModelNodeEntry>& 
     next_ = std::min(next_, clock_.now() + (schedule.next_change(number, now) - now));
 }
 
-Time Duty::next_timer() const { return std::min(next_, challenger_.next_timer()); }
+Time Agent::next_timer() const { return std::min(next_, challenger_.next_timer()); }
 
-void Duty::draw(const Verification& state) {
+void Agent::draw(const State& state) {
     if (state.epoch().draws.contains(identity_.id())) return;
     submit("draw", work_.epoch,
            word(verification::Draw{crypto::vrf_prove(identity_, state.alpha(Purpose::draw))}, work_.epoch));
 }
 
-void Duty::draw_ahead(const Verification& state) {
+void Agent::draw_ahead(const State& state) {
     const UnixTime now = clock_.unix_now();
     const std::uint64_t number = state.schedule().epoch(now);
     if (state.schedule().phase(number, now) != Phase::draw) return;
     submit("draw", number, word(verification::Draw{crypto::vrf_prove(identity_, state.draw_alpha(now))}, number));
 }
 
-void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
+void Agent::lead(const State& state, const std::vector<ModelNodeEntry>& model_nodes) {
     const UnixTime now = clock_.unix_now();
     const auto& epoch = state.epoch();
     // Who is to be challenged is known with the first block after drawing; without it all would be.
@@ -126,7 +126,7 @@ void Duty::lead(const Verification& state, const std::vector<ModelNodeEntry>& mo
     say("report");
 }
 
-void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>& model_nodes) {
+void Agent::recheck(const State& state, const std::vector<ModelNodeEntry>& model_nodes) {
     const auto& epoch = state.epoch();
     if (!epoch.report || epoch.recheck || epoch.second() != identity_.id()) return;
     if (has_said("recheck")) return say("recheck");
@@ -148,8 +148,8 @@ void Duty::recheck(const Verification& state, const std::vector<ModelNodeEntry>&
 // waited for, so that a block can still take the report. A node is asked one thing at a time, so those questions go
 // first whose silence counts: else one that hangs would be asked nothing else. A second verifier wants the node's own
 // answer, under an id of its own: the one to which the node handed the first request may be why there was none.
-void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
-               bool again) {
+void Agent::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
+                bool again) {
     const Time now = clock_.now();
     work_.asking = true;
     work_.results.clear();
@@ -176,7 +176,7 @@ void Duty::ask(const verification::ChallengePlan& plan, const std::vector<ModelN
         }
 }
 
-void Duty::on_result(ChallengeResult result) {
+void Agent::on_result(ChallengeResult result) {
     ++counters_.asked;
     if (result.answer)
         ++counters_.answered;
@@ -189,19 +189,19 @@ void Duty::on_result(ChallengeResult result) {
     next_ = clock_.now();
 }
 
-bool Duty::asked_all() {
+bool Agent::asked_all() {
     if (work_.unanswered) return true;
     if (work_.results.size() < work_.expected && clock_.now() < work_.ask_until) return false;
     // A node that was not asked, since others took their time, is not silent.
     auto& silent = work_.unanswered.emplace();
     for (const auto& [node, outcomes] : work_.outcomes)
-        if (outcomes.contains(Outcome::not_signed) ||
-            (outcomes.contains(Outcome::no_answer) && !outcomes.contains(Outcome::answered)))
+        if (outcomes.contains(ChallengeOutcome::not_signed) ||
+            (outcomes.contains(ChallengeOutcome::no_answer) && !outcomes.contains(ChallengeOutcome::answered)))
             silent.push_back(node);
     return true;
 }
 
-void Duty::keep_transcript(std::uint64_t epoch) {
+void Agent::keep_transcript(std::uint64_t epoch) {
     if (transcripts_.contains(epoch)) return;
     Transcript transcript{.epoch = epoch};
     std::size_t size = 64;
@@ -214,12 +214,12 @@ void Duty::keep_transcript(std::uint64_t epoch) {
     while (transcripts_.size() > kept_transcripts) transcripts_.erase(transcripts_.begin());
 }
 
-ByteView Duty::transcript(std::uint64_t epoch) const {
+ByteView Agent::transcript(std::uint64_t epoch) const {
     auto found = transcripts_.find(epoch);
     return found == transcripts_.end() ? ByteView() : ByteView(found->second);
 }
 
-void Duty::prepare_scores(const Verification& state) {
+void Agent::prepare_scores(const State& state) {
     const auto& epoch = state.epoch();
     if (!epoch.report || work_.scoring) return;
     if (epoch.report->leader == identity_.id()) {
@@ -232,7 +232,7 @@ void Duty::prepare_scores(const Verification& state) {
     output_.fetch_transcript(epoch.report->leader, epoch.number);
 }
 
-void Duty::on_transcript(ByteView bytes) {
+void Agent::on_transcript(ByteView bytes) {
     // Whatever does not have the digest is somebody's noise.
     if (!report_ || !plan_ || work_.scoring || digest_of(bytes) != report_->transcript) return;
     work_.scoring = true;
@@ -248,7 +248,7 @@ void Duty::on_transcript(ByteView bytes) {
         return;
     }
     problem_.clear();
-    std::vector<Exhibit> exhibits;
+    std::vector<ChallengeAnswer> exhibits;
     for (TranscriptEntry& entry : transcript->entries)
         if (entry.answer)
             exhibits.push_back({make_challenge(plan_->prompt_seed(entry.asked, entry.index), entry.model, pool_),
@@ -256,14 +256,14 @@ void Duty::on_transcript(ByteView bytes) {
     output_.score(work_.epoch, std::move(exhibits));
 }
 
-void Duty::on_scores(std::uint64_t epoch, std::vector<verification::Score> scores) {
+void Agent::on_scores(std::uint64_t epoch, std::vector<verification::Score> scores) {
     if (epoch != work_.epoch || !work_.scoring || work_.scores || !plan_) return;
     std::erase_if(scores, [&](const verification::Score& score) { return !plan_->challenged(score.node); });
     work_.scores = std::move(scores);
     next_ = clock_.now();
 }
 
-void Duty::commit(const Verification& state) {
+void Agent::commit(const State& state) {
     const auto& epoch = state.epoch();
     if (!epoch.report || state.ballots().contains(identity_.id())) return;
     if (!has_said("commit")) {
@@ -284,25 +284,25 @@ void Duty::commit(const Verification& state) {
     say("commit");
 }
 
-void Duty::reveal(const Verification& state) {
+void Agent::reveal(const State& state) {
     auto ballot = state.ballots().find(identity_.id());
     // A ballot without what it shows is from before all was lost.
     if (!has_said("reveal") || ballot == state.ballots().end() || ballot->second.revealed) return;
     say("reveal");
 }
 
-Bytes Duty::word(Body body, std::uint64_t epoch) const {
+Bytes Agent::word(Body body, std::uint64_t epoch) const {
     return verification::sign({network_, identity_.id(), epoch, std::move(body)}, identity_);
 }
 
-void Duty::mean(const char* kind, Body body) {
+void Agent::mean(const char* kind, Body body) {
     if (own_.epoch != work_.epoch) own_ = {.epoch = work_.epoch};
-    own_.words.insert_or_assign(kind, word(std::move(body), work_.epoch));
+    own_.statements.insert_or_assign(kind, word(std::move(body), work_.epoch));
 }
 
-void Duty::say(const char* kind) { submit(kind, own_.epoch, own_.words.at(kind)); }
+void Agent::say(const char* kind) { submit(kind, own_.epoch, own_.statements.at(kind)); }
 
-void Duty::submit(const char* kind, std::uint64_t epoch, const Bytes& word) {
+void Agent::submit(const char* kind, std::uint64_t epoch, const Bytes& word) {
     auto [said, first] = said_.try_emplace({epoch, kind}, clock_.now());
     if (!first && clock_.now() < said->second + retry) return;
     said->second = clock_.now();
@@ -310,4 +310,4 @@ void Duty::submit(const char* kind, std::uint64_t epoch, const Bytes& word) {
     while (said_.begin()->first.first + 1 < epoch) said_.erase(said_.begin());
 }
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -1,4 +1,4 @@
-#include "verifier/challenger.h"
+#include "verification_agent/challenger.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "simulator/event_queue.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 namespace {
 
 namespace json = boost::json;
@@ -89,7 +89,7 @@ TEST_F(Challenging, AsksWhenItIsTimeAndTakesASignedAnswer) {
     EXPECT_FALSE(request.continues) << "no user's first question has it";
     reply(answer(), node_);
     ASSERT_EQ(results_.size(), 1u);
-    EXPECT_EQ(last().outcome, Outcome::answered) << last().why;
+    EXPECT_EQ(last().outcome, ChallengeOutcome::answered) << last().why;
     EXPECT_EQ(last().answer->node, node_.id());
     EXPECT_EQ(overlay_.open, 0);
     EXPECT_EQ(challenger_.next_timer(), Time::max());
@@ -99,7 +99,7 @@ TEST_F(Challenging, AnAnswerSpeaksOfWhoSignedIt) {
     ASSERT_TRUE(challenger_.add(task()));
     challenger_.on_timer();
     reply(answer(), other_);
-    EXPECT_EQ(last().outcome, Outcome::answered);
+    EXPECT_EQ(last().outcome, ChallengeOutcome::answered);
     EXPECT_EQ(last().task.node, node_.id());
     EXPECT_EQ(last().answer->node, other_.id());
 }
@@ -116,7 +116,7 @@ TEST_F(Challenging, AnotherRequestsAnswerIsNone) {
             reply(R"({"choices":[]})");
         else
             reply(replayed, node_);
-        EXPECT_EQ(last().outcome, Outcome::not_signed) << wrong;
+        EXPECT_EQ(last().outcome, ChallengeOutcome::not_signed) << wrong;
         EXPECT_FALSE(last().answer);
     }
 }
@@ -125,13 +125,13 @@ TEST_F(Challenging, NoAnswerIsSaidToBeNone) {
     ASSERT_TRUE(challenger_.add(task()));
     challenger_.on_timer();
     reply("{}", 503);
-    EXPECT_EQ(last().outcome, Outcome::no_answer);
+    EXPECT_EQ(last().outcome, ChallengeOutcome::no_answer);
     ASSERT_TRUE(challenger_.add(task()));
     challenger_.on_timer();
     clock_.run_for(60s);
     challenger_.on_timer();
     EXPECT_EQ(results_.size(), 2u);
-    EXPECT_EQ(last().outcome, Outcome::no_answer);
+    EXPECT_EQ(last().outcome, ChallengeOutcome::no_answer);
     overlay_.refuse = true;
     ASSERT_TRUE(challenger_.add(task()));
     challenger_.on_timer();
@@ -155,7 +155,7 @@ TEST_F(Challenging, SilenceCountsOnlyWhereThereWasTime) {
         clock_.run_for(asked.until - clock_.now());
         challenger_.on_timer();
         ASSERT_EQ(results_.size(), static_cast<std::size_t>(i + 1));
-        EXPECT_EQ(last().outcome, needed && enough ? Outcome::no_answer : Outcome::no_verdict);
+        EXPECT_EQ(last().outcome, needed && enough ? ChallengeOutcome::no_answer : ChallengeOutcome::no_verdict);
         limited += needed ? 1 : 0;
     }
     EXPECT_GT(limited, 20u);
@@ -241,8 +241,8 @@ TEST_F(Challenging, AStreamIsSignedInOneOfItsEvents) {
             sink->on_body(as_bytes("data: " + end + "\n\ndata: [DONE]\n\n"));
         sink->on_end();
         challenger_.on_timer();
-        constexpr Outcome expected[] = {Outcome::answered, Outcome::no_verdict, Outcome::no_verdict,
-                                        Outcome::not_signed};
+        constexpr ChallengeOutcome expected[] = {ChallengeOutcome::answered, ChallengeOutcome::no_verdict,
+                                                 ChallengeOutcome::no_verdict, ChallengeOutcome::not_signed};
         EXPECT_EQ(last().outcome, expected[kind]) << kind << last().why;
     }
 }
@@ -256,7 +256,7 @@ TEST_F(Challenging, AnAnswerThatBreaksOffIsNotSigned) {
         if (began) sink->on_body(as_bytes("data: {}\n\n"));
         sink->on_error({ErrorCode::unavailable, "gone"});
         challenger_.on_timer();
-        EXPECT_EQ(last().outcome, began ? Outcome::not_signed : Outcome::no_answer);
+        EXPECT_EQ(last().outcome, began ? ChallengeOutcome::not_signed : ChallengeOutcome::no_answer);
     }
 }
 
@@ -309,4 +309,4 @@ TEST(Challenge, IsTheSameForASeedAndSeldomForAnother) {
 }
 
 }  // namespace
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

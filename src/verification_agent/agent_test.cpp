@@ -1,6 +1,6 @@
-// Verification nodes in virtual time, over one chain: their real duties and state, model nodes that answer or do not.
+// Verification nodes in virtual time, over one chain: their real agents and state, model nodes that answer or do not.
 
-#include "verifier/duty.h"
+#include "verification_agent/agent.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "simulator/event_queue.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 namespace {
 
 namespace json = boost::json;
@@ -18,7 +18,7 @@ using simulator::EventQueue;
 using verification::Millionths;
 using verification::one;
 using verification::Phase;
-using verification::Verification;
+using verification::State;
 
 constexpr Duration block_time = 200ms;
 
@@ -85,14 +85,14 @@ private:
 class Committee : public testing::Test {
 protected:
     // What makes a verifier one, and what it hears of the others.
-    struct Node final : DutyOutput {
+    struct Node final : AgentOutput {
         Node(Committee& of, crypto::Identity own) : committee(of), identity(std::move(own)) { start(); }
         void start() {
-            duty = std::make_unique<Duty>(committee.chain_.network, identity, committee.overlay_, *this,
-                                          committee.random_, committee.clock_, committee.pool_, said);
+            agent = std::make_unique<Agent>(committee.chain_.network, identity, committee.overlay_, *this,
+                                            committee.random_, committee.clock_, committee.pool_, said);
         }
-        void remember(const OwnWords& words) override {
-            auto kept = parse_own_words(serialise(words));
+        void remember(const OwnStatements& statements) override {
+            auto kept = parse_own_statements(serialise(statements));
             ASSERT_TRUE(kept);
             said = *kept;
         }
@@ -102,11 +102,12 @@ protected:
         }
         void fetch_transcript(const NodeId& leader, std::uint64_t epoch) override {
             for (auto& other : committee.nodes_)
-                if (other->identity.id() == leader && other->duty)
-                    later(50ms,
-                          [bytes = to_bytes(other->duty->transcript(epoch))](Duty& own) { own.on_transcript(bytes); });
+                if (other->identity.id() == leader && other->agent)
+                    later(50ms, [bytes = to_bytes(other->agent->transcript(epoch))](Agent& own) {
+                        own.on_transcript(bytes);
+                    });
         }
-        void score(std::uint64_t epoch, std::vector<Exhibit> exhibits) override {
+        void score(std::uint64_t epoch, std::vector<ChallengeAnswer> exhibits) override {
             std::map<NodeId, verification::Score> scores;
             for (const auto& exhibit : exhibits)
                 for (const ModelNode& node : committee.models_)
@@ -121,18 +122,18 @@ protected:
                     }
             std::vector<verification::Score> list;
             for (const auto& [id, score] : scores) list.push_back(score);
-            later(500ms, [epoch, list](Duty& own) { own.on_scores(epoch, list); });
+            later(500ms, [epoch, list](Agent& own) { own.on_scores(epoch, list); });
         }
-        void later(Duration after, std::function<void(Duty&)> run) {
-            committee.clock_.after(after, [this, run = std::move(run), mine = duty.get()] {
-                if (duty.get() == mine && mine != nullptr) run(*mine);
+        void later(Duration after, std::function<void(Agent&)> run) {
+            committee.clock_.after(after, [this, run = std::move(run), mine = agent.get()] {
+                if (agent.get() == mine && mine != nullptr) run(*mine);
             });
         }
 
         Committee& committee;
         crypto::Identity identity;
-        OwnWords said;                       // what is kept while it is down
-        std::unique_ptr<Duty> duty;          // null while it is down
+        OwnStatements said;                  // what is kept while it is down
+        std::unique_ptr<Agent> agent;        // null while it is down
         std::function<void(Bytes&)> change;  // of what it says
         std::optional<Millionths> opinion;   // of everybody, whatever they answered
         bool restless = false;               // looks at the time between blocks too
@@ -169,9 +170,9 @@ protected:
         std::vector<ModelNodeEntry> entries;
         for (const ModelNode& node : models_) entries.push_back({node.identity.id(), {"m"}});
         for (auto& node : nodes_) {
-            if (node->duty) node->duty->update(*state_, entries);
+            if (node->agent) node->agent->update(*state_, entries);
             for (Duration after = block_time / 10; node->restless && after < block_time; after += block_time / 10)
-                node->later(after, [this, entries](Duty& own) { own.update(*state_, entries); });
+                node->later(after, [this, entries](Agent& own) { own.update(*state_, entries); });
         }
         if (at_block_) at_block_();
         clock_.after(block_time, [this] { make_block(); });
@@ -199,7 +200,7 @@ protected:
     std::vector<ModelNode> models_;
     FakeOverlay overlay_{clock_, models_};
     std::vector<std::unique_ptr<Node>> nodes_;
-    std::optional<Verification> state_;
+    std::optional<State> state_;
     std::vector<Bytes> pending_;
     std::vector<std::string> refused_;
     std::function<void()> at_block_;
@@ -337,7 +338,7 @@ TEST_F(Committee, ALeaderAsksNobodyBeforeThePlanIsKnown) {
     EXPECT_GE(all, 8u);
     EXPECT_LE(all, 45u) << "2 of 8 an epoch on average";
     EXPECT_EQ(refused_, std::vector<std::string>());
-    for (const auto& node : nodes_) EXPECT_EQ(node->duty->problem(), "");
+    for (const auto& node : nodes_) EXPECT_EQ(node->agent->problem(), "");
 }
 
 class Restart : public Committee, public testing::WithParamInterface<Phase> {};
@@ -350,10 +351,10 @@ TEST_P(Restart, InAnyPhaseLosesNothing) {
         Node& victim = *nodes_[state_->epoch().number % 4];
         if (phase() != GetParam()) {
             for (auto& node : nodes_)
-                if (!node->duty) node->start();
-        } else if (victim.duty && killed_in != state_->epoch().number) {
+                if (!node->agent) node->start();
+        } else if (victim.agent && killed_in != state_->epoch().number) {
             killed_in = state_->epoch().number;
-            victim.duty.reset();
+            victim.agent.reset();
         }
     };
     run_epochs(12);
@@ -377,7 +378,7 @@ TEST_P(Restart, WhatWasUnderWayIsNotContradicted) {
         if (phase() != GetParam() || random_.below(4) != 0) return;
         ++killed;
         clock_.after(100ms, [&victim] {
-            victim.duty.reset();
+            victim.agent.reset();
             victim.start();
         });
     };
@@ -388,17 +389,17 @@ TEST_P(Restart, WhatWasUnderWayIsNotContradicted) {
     for (std::size_t model = 0; model < 3; ++model) EXPECT_TRUE(trusted(model));
 }
 
-TEST(OwnWords, AreKeptAsTheyWere) {
-    OwnWords said{.epoch = 7, .words = {{"commit", {1, 2, 3}}, {"reveal", {}}}, .transcript = Bytes(1000, 5)};
+TEST(OwnStatements, AreKeptAsTheyWere) {
+    OwnStatements said{.epoch = 7, .statements = {{"commit", {1, 2, 3}}, {"reveal", {}}}, .transcript = Bytes(1000, 5)};
     const Bytes bytes = serialise(said);
-    auto same = parse_own_words(bytes);
+    auto same = parse_own_statements(bytes);
     ASSERT_TRUE(same);
     EXPECT_EQ(*same, said);
     for (std::size_t size = 0; size < bytes.size(); ++size)
-        EXPECT_FALSE(parse_own_words(ByteView(bytes).first(size))) << size;
+        EXPECT_FALSE(parse_own_statements(ByteView(bytes).first(size))) << size;
     Bytes more = bytes;
     more.push_back(0);
-    EXPECT_FALSE(parse_own_words(more));
+    EXPECT_FALSE(parse_own_statements(more));
 }
 
 INSTANTIATE_TEST_SUITE_P(Phases, Restart,
@@ -411,7 +412,7 @@ TEST_F(Committee, ATranscriptThatWasChangedIsRefused) {
     clock_.run_for(13s);
     std::uint64_t epoch = state_->epoch().number;
     ASSERT_TRUE(state_->epoch().report);
-    Bytes bytes = to_bytes(nodes_[0]->duty->transcript(epoch));
+    Bytes bytes = to_bytes(nodes_[0]->agent->transcript(epoch));
     auto transcript = parse_transcript(bytes);
     ASSERT_TRUE(transcript);
     EXPECT_EQ(serialise(*transcript), bytes);
@@ -432,4 +433,4 @@ TEST_F(Committee, ATranscriptThatWasChangedIsRefused) {
 }
 
 }  // namespace
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

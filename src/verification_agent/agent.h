@@ -12,30 +12,30 @@
 #include <vector>
 
 #include "base/random.h"
-#include "verification/verification.h"
-#include "verifier/challenger.h"
-#include "verifier/own_words.h"
-#include "verifier/transcript.h"
+#include "verification/state.h"
+#include "verification_agent/challenger.h"
+#include "verification_agent/own_statements.h"
+#include "verification_agent/transcript.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 // An answer to be scored.
-struct Exhibit {
+struct ChallengeAnswer {
     Challenge challenge;
     scoring::SignedAnswer answer;
 };
 
-class DutyOutput {
+class AgentOutput {
 public:
-    virtual ~DutyOutput() = default;
-    // Keeps it, before it is said, for a Duty that is made after a restart; in place of what was kept before.
-    virtual void remember(const OwnWords& said) = 0;
+    virtual ~AgentOutput() = default;
+    // Keeps it, before it is said, for a Agent that is made after a restart; in place of what was kept before.
+    virtual void remember(const OwnStatements& said) = 0;
     // For the next block. A refusal shows in the state, or rather does not.
     virtual void submit(Bytes transaction) = 0;
-    // Asks the leader for an epoch's transcript; Duty::on_transcript takes it, whoever sends it.
+    // Asks the leader for an epoch's transcript; Agent::on_transcript takes it, whoever sends it.
     virtual void fetch_transcript(const NodeId& leader, std::uint64_t epoch) = 0;
-    // Duty::on_scores takes what comes of it. A later call makes the earlier one void.
-    virtual void score(std::uint64_t epoch, std::vector<Exhibit> exhibits) = 0;
+    // Agent::on_scores takes what comes of it. A later call makes the earlier one void.
+    virtual void score(std::uint64_t epoch, std::vector<ChallengeAnswer> exhibits) = 0;
 };
 
 struct ModelNodeEntry {
@@ -43,14 +43,14 @@ struct ModelNodeEntry {
     std::vector<std::string> models;  // ascending
 };
 
-class Duty {
+class Agent {
 public:
     // All but the network and what was said before a restart outlive the duty.
-    Duty(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
-         DutyOutput& output, Random& random, const Clock& clock, const PromptPool& pool, OwnWords said = {});
+    Agent(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
+          AgentOutput& output, Random& random, const Clock& clock, const PromptPool& pool, OwnStatements said = {});
 
     // What there is to do now: after each block, and when next_timer says so. model_nodes ascend.
-    void update(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
+    void update(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes);
     Time next_timer() const;
 
     void on_transcript(ByteView bytes);
@@ -79,7 +79,7 @@ private:
         bool asking = false;
         Time ask_until{};
         std::map<std::pair<NodeId, std::uint32_t>, TranscriptEntry> results;
-        std::map<NodeId, std::set<Outcome>> outcomes;  // of those that were asked
+        std::map<NodeId, std::set<ChallengeOutcome>> outcomes;  // of those that were asked
         std::size_t expected = 0;
         std::optional<std::vector<NodeId>> unanswered;  // once all was asked
         // As a voter.
@@ -88,13 +88,13 @@ private:
         std::optional<std::vector<verification::Score>> scores;
     };
 
-    void draw(const verification::Verification& state);
-    void draw_ahead(const verification::Verification& state);
-    void lead(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
-    void recheck(const verification::Verification& state, const std::vector<ModelNodeEntry>& model_nodes);
-    void prepare_scores(const verification::Verification& state);
-    void commit(const verification::Verification& state);
-    void reveal(const verification::Verification& state);
+    void draw(const verification::State& state);
+    void draw_ahead(const verification::State& state);
+    void lead(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes);
+    void recheck(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes);
+    void prepare_scores(const verification::State& state);
+    void commit(const verification::State& state);
+    void reveal(const verification::State& state);
 
     void ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
              bool again);
@@ -105,7 +105,7 @@ private:
     void keep_transcript(std::uint64_t epoch);
     using Body = decltype(verification::Transaction::body);
     Bytes word(Body body, std::uint64_t epoch) const;
-    bool has_said(const char* kind) const { return own_.epoch == work_.epoch && own_.words.contains(kind); }
+    bool has_said(const char* kind) const { return own_.epoch == work_.epoch && own_.statements.contains(kind); }
     // What it is going to say in this epoch, to be remembered before.
     void mean(const char* kind, Body body);
     void say(const char* kind);
@@ -114,13 +114,13 @@ private:
 
     wire::NetworkId network_;
     const crypto::Identity& identity_;
-    DutyOutput& output_;
+    AgentOutput& output_;
     Random& random_;
     const Clock& clock_;
     const PromptPool& pool_;
     Challenger challenger_;
     Work work_;
-    OwnWords own_;
+    OwnStatements own_;
     Time next_{};
     std::map<std::pair<std::uint64_t, std::string>, Time> said_;  // when, by epoch and kind
     std::map<std::uint64_t, Bytes> transcripts_;                  // that this node made
@@ -131,4 +131,4 @@ private:
     std::string problem_;
 };
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -1,8 +1,8 @@
-#include "verifier/transcript.h"
+#include "verification_agent/transcript.h"
 
 #include <algorithm>
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 namespace {
 
@@ -93,4 +93,4 @@ Status check(const Transcript& transcript, const verification::ChallengePlan& pl
     return {};
 }
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -1,12 +1,12 @@
-#include "verifier/prompt_pool.h"
+#include "verification_agent/prompt_pool.h"
 
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 
-#include "verifier/challenge.h"
+#include "verification_agent/challenge.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 namespace {
 
 std::string line(int number) {
@@ -74,4 +74,4 @@ TEST(PromptPool, ChallengesAreMadeOfIt) {
 }
 
 }  // namespace
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -1,4 +1,4 @@
-#include "verifier/challenge.h"
+#include "verification_agent/challenge.h"
 
 #include <array>
 #include <boost/json.hpp>
@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 
-namespace planetserve::verifier {
+namespace planetserve::verification_agent {
 
 namespace json = boost::json;
 
@@ -229,4 +229,4 @@ std::optional<Duration> time_to_answer(const Challenge& challenge) {
     return first_token + each_token * challenge.profile.max_tokens;
 }
 
-}  // namespace planetserve::verifier
+}  // namespace planetserve::verification_agent

@@ -1,4 +1,4 @@
-#include "committee/verified.h"
+#include "committee/verification_part.h"
 
 #include "crypto/merkle.h"
 #include "verification/leaf_keys.h"
@@ -16,13 +16,13 @@ crypto::Digest state_leaf(ByteView key, ByteView value) {
     return crypto::leaf_hash(leaf);
 }
 
-std::optional<verification::Verification> make_verification(const Genesis& genesis) {
+std::optional<verification::State> make_verification(const Genesis& genesis) {
     if (!genesis.parameters.verification) return std::nullopt;
     std::vector<verification::Verifier> verifiers;
     for (const auto& validator : genesis.validators) verifiers.push_back({validator.id, validator.power});
-    return std::optional<verification::Verification>(
-        std::in_place, verification::Chain{genesis.chain_id, genesis.network(), genesis.time}, verifiers,
-        *genesis.parameters.verification);
+    return std::optional<verification::State>(std::in_place,
+                                              verification::Chain{genesis.chain_id, genesis.network(), genesis.time},
+                                              verifiers, *genesis.parameters.verification);
 }
 
 void VerificationHashes::apply(const verification::Changes& changes) {
