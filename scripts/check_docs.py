@@ -2,6 +2,7 @@
 """Checks the Markdown files of the repository. Usage: scripts/check_docs.py [ROOT]
 
 - A link inside the repository leads to a file that exists and, where it names one, to a heading of it.
+- A path in backticks that begins with a folder of the repository, such as `src/onion/relay.h`, exists.
 - Prose is at most 100 columns wide. Tables, code, headings and lines without a space to break at may be wider.
 - The README has at most 150 lines.
 - The picture of the network is what scripts/draw_network.py draws.
@@ -16,6 +17,7 @@ from pathlib import Path
 
 WIDTH = 100
 README_LINES = 150
+PATH = re.compile(r"`((?:src|eval|bench|tests|simulator|scripts|configs|docs|cmake|packaging)/[\w./*-]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -50,6 +52,11 @@ def anchors(text):
     return found
 
 
+def path_of_a_template(path):
+    """Names such as bench/NAME.cpp, and what a build or a run leaves."""
+    return re.search(r"[A-Z]{4,}", Path(path).name) is not None
+
+
 def check_file(root, file, problems):
     text = file.read_text(encoding="utf-8")
     name = file.relative_to(root)
@@ -57,6 +64,9 @@ def check_file(root, file, problems):
         wide = len(line) > WIDTH and " " in line.strip()[: WIDTH - 2]
         if wide and not line.lstrip().startswith(("|", "#", "![")):
             problems.append(f"{name}:{number}: {len(line)} columns; prose has at most {WIDTH}")
+        for path in PATH.findall(line):
+            if not any(root.glob(path.rstrip("/"))) and not path_of_a_template(path):
+                problems.append(f"{name}:{number}: there is no {path}")
         for link in LINK.findall(line):
             if re.match(r"[a-z]+:", link):
                 continue
