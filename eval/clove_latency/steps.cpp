@@ -10,7 +10,7 @@ namespace planetserve::eval {
 
 namespace {
 
-constexpr dispersal::Threshold threshold{4, 3};
+constexpr dispersal::Threshold record_threshold{4, 3};
 
 // What reading the clock adds to each lap.
 double clock_cost() {
@@ -52,8 +52,8 @@ std::vector<Bytes> records_of(ByteView body, bool request) {
                                                            "application/json",
                                                            "model",
                                                            body.size(),
-                                                           std::vector<exchange::Lane>(threshold.n),
-                                                           threshold.k}));
+                                                           std::vector<exchange::Lane>(record_threshold.n),
+                                                           record_threshold.k}));
     else
         exchange::append_item(records[0], exchange::ItemKind::reply_head,
                               exchange::encode(inference::ReplyHead{200, {{"content-type", "application/json"}}}));
@@ -116,7 +116,7 @@ MessageSteps time_steps(ByteView body, bool request, Random& random) {
     preparing.lap(Step::items);
     auto kind = request ? exchange::RecordKind::request : exchange::RecordKind::reply;
     const auto& binding = request ? keys.request : keys.reply;
-    exchange::RecordSender sender(kind, binding, threshold);
+    exchange::RecordSender sender(kind, binding, record_threshold);
     std::vector<Bytes> envelopes;
     for (const Bytes& record : records) {
         preparing.skip();
@@ -138,7 +138,7 @@ MessageSteps time_steps(ByteView body, bool request, Random& random) {
         auto envelope = exchange::parse_envelope(envelopes[i]);
         opening.lap(Step::envelope);
         exchange::Source source;
-        source.value[0] = static_cast<std::uint8_t>(i % threshold.n);
+        source.value[0] = static_cast<std::uint8_t>(i % record_threshold.n);
         auto progress = receiver.add(source, envelope->clove);
         opening.lap(Step::disperse);
         if (!progress) throw std::logic_error("cloves that do not open: " + progress.error().message);

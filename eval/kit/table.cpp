@@ -9,7 +9,7 @@ namespace planetserve::eval {
 
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string csv_quoted(const std::string& text) {
     if (text.find_first_of(",\"\r\n") == text.npos) return text;
     std::string out = "\"";
     for (char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
@@ -35,10 +35,10 @@ void Table::add(std::vector<Cell> row) {
 
 std::string Table::csv() const {
     std::string out;
-    for (std::size_t i = 0; i < columns_.size(); ++i) out += (i ? "," : "") + quoted(columns_[i]);
+    for (std::size_t i = 0; i < columns_.size(); ++i) out += (i ? "," : "") + csv_quoted(columns_[i]);
     out += '\n';
     for (const auto& row : rows_) {
-        for (std::size_t i = 0; i < row.size(); ++i) out += (i ? "," : "") + quoted(row[i].text(12));
+        for (std::size_t i = 0; i < row.size(); ++i) out += (i ? "," : "") + csv_quoted(row[i].text(12));
         out += '\n';
     }
     return out;

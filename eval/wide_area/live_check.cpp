@@ -24,14 +24,14 @@ constexpr Duration look_every = 100ms;
 // Of each place, in the simulator.
 constexpr std::size_t simulated_visits = 60;
 
-double milliseconds(Duration duration) { return to_seconds(duration) * 1000; }
+double in_milliseconds(Duration duration) { return to_seconds(duration) * 1000; }
 
 struct SetUps {
     std::vector<double> took;
     std::vector<double> round_trips;  // what the links of the same paths add up to
 };
 
-struct Samples {
+struct LiveSamples {
     SetUps setup_new, setup_up;
     std::vector<double> token_new, token_up;
     std::vector<double> engine;
@@ -41,7 +41,7 @@ struct Samples {
 // Looks at paths as they come up, and takes those whose links were all up, or all but the user's own.
 class PathWatch {
 public:
-    PathWatch(const LiveNetwork& network, Samples& samples) : network_(network), samples_(samples) {}
+    PathWatch(const LiveNetwork& network, LiveSamples& samples) : network_(network), samples_(samples) {}
 
     // A user that stays: what came up since the last look, over links that had been up before it was begun.
     void look_at_resident(std::size_t user) {
@@ -83,30 +83,30 @@ private:
             }
         }
         if (path.nodes.empty()) return;
-        of.took.push_back(milliseconds(path.setup));
-        of.round_trips.push_back(milliseconds(expected));
+        of.took.push_back(in_milliseconds(path.setup));
+        of.round_trips.push_back(in_milliseconds(expected));
     }
 
     const LiveNetwork& network_;
-    Samples& samples_;
+    LiveSamples& samples_;
     SystemClock clock_;
     std::map<std::size_t, Seen> seen_;
 };
 
 // What the simulator says of the same places.
-Samples simulate(const LiveNetworkOptions& live, Duration engine, std::uint64_t seed) {
+LiveSamples simulate(const LiveNetworkOptions& live, Duration engine, std::uint64_t seed) {
     OverlayShape shape{live.relays, {live.model}, engine, live.hops};
     WideOverlay overlay(shape, seed);
-    Samples samples;
+    LiveSamples samples;
     Progress progress("simulated", live.relays.size() * simulated_visits);
     for (std::size_t i = 0; i < live.relays.size() * simulated_visits; ++i) {
         std::size_t at = i % live.relays.size();
         for (const auto& path : overlay.visit(live.relays[at], LinksUp::all, at).paths)
-            samples.setup_up.took.push_back(milliseconds(path.setup));
+            samples.setup_up.took.push_back(in_milliseconds(path.setup));
         UserSample newcomer = overlay.visit(live.relays[at], LinksUp::between_relays);
-        for (const auto& path : newcomer.paths) samples.setup_new.took.push_back(milliseconds(path.setup));
-        if (newcomer.first) samples.token_new.push_back(milliseconds(*newcomer.first));
-        if (newcomer.later) samples.token_up.push_back(milliseconds(*newcomer.later));
+        for (const auto& path : newcomer.paths) samples.setup_new.took.push_back(in_milliseconds(path.setup));
+        if (newcomer.first) samples.token_new.push_back(in_milliseconds(*newcomer.first));
+        if (newcomer.later) samples.token_up.push_back(in_milliseconds(*newcomer.later));
         progress.advance();
     }
     return samples;
@@ -114,7 +114,7 @@ Samples simulate(const LiveNetworkOptions& live, Duration engine, std::uint64_t 
 
 class Check {
 public:
-    Check(boost::asio::io_context& context, LiveNetwork& network, std::string engine, Samples& samples)
+    Check(boost::asio::io_context& context, LiveNetwork& network, std::string engine, LiveSamples& samples)
         : context_(context),
           network_(network),
           engine_(std::move(engine)),
@@ -161,10 +161,10 @@ private:
         for (auto* into : {&samples_.token_new, &samples_.token_up}) {
             auto direct = first_token(context_, engine_, local_model_name, prompts_++);
             if (!direct) return std::unexpected(direct.error());
-            samples_.engine.push_back(milliseconds(*direct));
+            samples_.engine.push_back(in_milliseconds(*direct));
             auto token = first_token(context_, network_.api(user), local_model_name, prompts_++);
             if (!token) return std::unexpected(token.error());
-            into->push_back(milliseconds(*token));
+            into->push_back(in_milliseconds(*token));
         }
         return {};
     }
@@ -172,7 +172,7 @@ private:
     boost::asio::io_context& context_;
     LiveNetwork& network_;
     std::string engine_;
-    Samples& samples_;
+    LiveSamples& samples_;
     PathWatch watch_;
     SystemClock clock_;
     std::uint64_t prompts_ = 0;
@@ -187,7 +187,7 @@ struct Row {
     const std::vector<double>* round_trips;  // of the same paths
 };
 
-Status tell(const Samples& live, const Samples& simulated, Report& report) {
+Status tell(const LiveSamples& live, const LiveSamples& simulated, Report& report) {
     Table table({"what", "links", "number", "live p50, ms", "p90", "simulated p50", "p90", "live / simulated",
                  "live / its own round trips"});
     Table samples({"what", "links", "where", "ms", "round_trips_ms"});
@@ -268,7 +268,7 @@ Status LiveCheck::run(const RunOptions& options, std::size_t hops, double line_m
     processes.push_back(engines->front()->pid());
     OtherLoad others(processes);
 
-    Samples got;
+    LiveSamples got;
     Check check(context, **network, engines->front()->base_url(), got);
     SystemClock clock;
     {
@@ -302,7 +302,7 @@ Status LiveCheck::run(const RunOptions& options, std::size_t hops, double line_m
     report.summary("delay_lateness_ms_p50", late.p50);
     report.summary("delay_lateness_ms_p99", late.p99);
     report.summary("other_load_cores", others.cores());
-    Samples simulated = simulate(shape, Duration(static_cast<std::int64_t>(engine_ms * 1000)), random.next());
+    LiveSamples simulated = simulate(shape, Duration(static_cast<std::int64_t>(engine_ms * 1000)), random.next());
     return tell(got, simulated, report);
 }
 

@@ -35,20 +35,20 @@ constexpr auto words = std::to_array<std::string_view>(
      "around",    "ask",        "away",        "bad",       "become", "before",    "begin",  "behind",  "believe",
      "best",      "better",     "between",     "big",       "black",  "both"});
 
-std::unexpected<Error> bad(const std::string& why) { return fail(ErrorCode::malformed, why); }
+std::unexpected<Error> bad_trace(const std::string& why) { return fail(ErrorCode::malformed, why); }
 
 Result<std::uint64_t> whole(const json::object& object, std::string_view key, std::uint64_t limit) {
     const auto* field = object.if_contains(key);
     double value = field && field->is_number() ? field->to_number<double>() : -1;
     if (!(value >= 0 && value <= static_cast<double>(limit)))
-        return bad("\"" + std::string(key) + "\" is not a number from 0 to " + std::to_string(limit));
+        return bad_trace("\"" + std::string(key) + "\" is not a number from 0 to " + std::to_string(limit));
     return static_cast<std::uint64_t>(value);
 }
 
 Result<TraceRequest> parse_request(std::string_view line) {
     boost::system::error_code error;
     json::value value = json::parse(line, error);
-    if (error || !value.is_object()) return bad("is not a JSON object");
+    if (error || !value.is_object()) return bad_trace("is not a JSON object");
     const auto& object = value.get_object();
     auto timestamp = whole(object, "timestamp", 1'000'000'000'000);
     auto input = whole(object, "input_length", ids_limit * trace_block_tokens);
@@ -61,14 +61,14 @@ Result<TraceRequest> parse_request(std::string_view line) {
                          {}};
     const auto* ids = object.if_contains("hash_ids");
     if (!ids || !ids->is_array() || ids->get_array().size() > ids_limit)
-        return bad("\"hash_ids\" is not an array of ids");
+        return bad_trace("\"hash_ids\" is not an array of ids");
     for (const auto& id : ids->get_array()) {
         auto number = id.to_number<std::uint64_t>(error);
-        if (error) return bad("\"hash_ids\" holds something that is no id");
+        if (error) return bad_trace("\"hash_ids\" holds something that is no id");
         request.hash_ids.push_back(number);
     }
     if (request.hash_ids.size() != (request.input_length + trace_block_tokens - 1) / trace_block_tokens)
-        return bad("\"hash_ids\" has another number of blocks than \"input_length\" makes");
+        return bad_trace("\"hash_ids\" has another number of blocks than \"input_length\" makes");
     return request;
 }
 
@@ -85,13 +85,13 @@ Result<std::vector<TraceRequest>> parse_trace(std::string_view text) {
         text.remove_prefix(std::min(line.size() + 1, text.size()));
         if (line.find_first_not_of(" \t\r") == line.npos) continue;
         std::string where = "line " + std::to_string(number) + " ";
-        if (line.size() > line_size_limit) return bad(where + "is too long");
-        if (requests.size() == item_limit) return bad("more than " + std::to_string(item_limit) + " requests");
+        if (line.size() > line_size_limit) return bad_trace(where + "is too long");
+        if (requests.size() == item_limit) return bad_trace("more than " + std::to_string(item_limit) + " requests");
         auto request = parse_request(line);
-        if (!request) return bad(where + request.error().message);
+        if (!request) return bad_trace(where + request.error().message);
         requests.push_back(std::move(*request));
     }
-    if (requests.empty()) return bad("there are no requests in it");
+    if (requests.empty()) return bad_trace("there are no requests in it");
     return requests;
 }
 

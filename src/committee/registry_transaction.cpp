@@ -6,7 +6,7 @@ namespace planetserve::committee {
 
 namespace {
 
-constexpr std::string_view context = "planetserve transaction v1";
+constexpr std::string_view transaction_context = "planetserve transaction v1";
 
 Result<Register> parse_register(const proto::SignedDescriptor& message, const Transaction& transaction) {
     auto descriptor = parse_descriptor(as_bytes(message.descriptor()));
@@ -53,7 +53,7 @@ Bytes sign(const Transaction& transaction, const crypto::Identity& identity) {
     }
     proto::SignedTransaction envelope;
     envelope.set_transaction(message.SerializeAsString());
-    envelope.set_signature(to_string(identity.sign(context, as_bytes(envelope.transaction())).bytes()));
+    envelope.set_signature(to_string(identity.sign(transaction_context, as_bytes(envelope.transaction())).bytes()));
     return to_bytes(envelope.SerializeAsString());
 }
 
@@ -69,7 +69,7 @@ Result<Transaction> parse_transaction(ByteView bytes) {
     auto signature = crypto::Signature::from(as_bytes(envelope.signature()));
     if (!network || !sender || !signature)
         return fail(ErrorCode::malformed, "a transaction whose network, sender or signature has the wrong size");
-    if (!crypto::verify(*sender, context, as_bytes(envelope.transaction()), *signature))
+    if (!crypto::verify(*sender, transaction_context, as_bytes(envelope.transaction()), *signature))
         return fail(ErrorCode::authentication, "a transaction that node " + sender->brief() + " did not sign");
     Transaction transaction{*network, *sender, message.sequence(), Deregister{}};
     switch (message.body_case()) {

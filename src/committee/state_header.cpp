@@ -9,7 +9,7 @@ namespace planetserve::committee {
 
 namespace {
 
-constexpr std::string_view context = "planetserve state v1";
+constexpr std::string_view state_context = "planetserve state v1";
 constexpr int maximum_signatures = 1000;
 
 Bytes sign_bytes(const StateHeader& header, const wire::NetworkId& network) {
@@ -26,7 +26,7 @@ Bytes sign_bytes(const StateHeader& header, const wire::NetworkId& network) {
 
 HeaderSignature sign_header(const StateHeader& header, const wire::NetworkId& network,
                             const crypto::Identity& validator) {
-    return {validator.id(), validator.sign(context, sign_bytes(header, network))};
+    return {validator.id(), validator.sign(state_context, sign_bytes(header, network))};
 }
 
 Status verify_header(const StateHeader& header, const Genesis& genesis, const wire::NetworkId& network) {
@@ -36,7 +36,7 @@ Status verify_header(const StateHeader& header, const Genesis& genesis, const wi
     for (const auto& [id, signature] : header.signatures) {
         const GenesisValidator* validator = genesis.find(id);
         if (validator == nullptr || !counted.insert(id).second) continue;
-        if (!crypto::verify(id, context, bytes, signature))
+        if (!crypto::verify(id, state_context, bytes, signature))
             return fail(ErrorCode::authentication,
                         "the signature of validator " + validator->name + " on the list is wrong");
         power += validator->power;

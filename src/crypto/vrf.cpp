@@ -11,16 +11,16 @@ namespace {
 
 using Point = std::array<std::uint8_t, 32>;   // encoded
 using Scalar = std::array<std::uint8_t, 32>;  // little-endian
-using Hash = std::array<std::uint8_t, 64>;
+using Sha512 = std::array<std::uint8_t, 64>;
 using Challenge = std::array<std::uint8_t, 16>;
 
 constexpr std::uint8_t suite = 0x03;
 
-Hash sha512(std::initializer_list<ByteView> parts) {
+Sha512 sha512(std::initializer_list<ByteView> parts) {
     crypto_hash_sha512_state state;
     crypto_hash_sha512_init(&state);
     for (ByteView part : parts) crypto_hash_sha512_update(&state, part.data(), part.size());
-    Hash hash;
+    Sha512 hash;
     crypto_hash_sha512_final(&state, hash.data());
     sodium_memzero(&state, sizeof state);
     return hash;
@@ -58,7 +58,7 @@ Point hash_to_curve(const NodeId& key, ByteView alpha) {
     const std::array<std::uint8_t, 2> front{suite, 0x01};
     for (unsigned counter = 0; counter < 256; ++counter) {
         const std::array<std::uint8_t, 2> back{static_cast<std::uint8_t>(counter), 0x00};
-        Hash hash = sha512({front, key.bytes(), alpha, back});
+        Sha512 hash = sha512({front, key.bytes(), alpha, back});
         Point candidate;
         std::copy_n(hash.begin(), candidate.size(), candidate.begin());
         auto point = clear_cofactor(candidate);
@@ -70,7 +70,7 @@ Point hash_to_curve(const NodeId& key, ByteView alpha) {
 Challenge challenge(const NodeId& key, const Point& h, const Point& gamma, const Point& u, const Point& v) {
     const std::array<std::uint8_t, 2> front{suite, 0x02};
     const std::array<std::uint8_t, 1> back{0x00};
-    Hash hash = sha512({front, key.bytes(), h, gamma, u, v, back});
+    Sha512 hash = sha512({front, key.bytes(), h, gamma, u, v, back});
     Challenge c;
     std::copy_n(hash.begin(), c.size(), c.begin());
     return c;
@@ -84,7 +84,7 @@ Scalar widen(const Challenge& c) {
 
 // s is below the group's order: reducing it changes nothing.
 bool is_reduced(const Scalar& s) {
-    Hash wide{};
+    Sha512 wide{};
     std::ranges::copy(s, wide.begin());
     Scalar reduced;
     crypto_core_ed25519_scalar_reduce(reduced.data(), wide.data());

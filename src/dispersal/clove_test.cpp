@@ -8,7 +8,7 @@
 namespace planetserve::dispersal {
 namespace {
 
-constexpr std::size_t limit = 10000;
+constexpr std::size_t clove_limit = 10000;
 
 Bytes sample(std::size_t size = 100) {
     crypto::SystemRandom random;
@@ -32,7 +32,7 @@ TEST(Clove, HasTheDocumentedLayout) {
     for (std::uint8_t i = 0; i < 7; ++i) {
         EXPECT_EQ(to_hex(ByteView(cloves[i]).first(24)), "0107050" + std::to_string(i) + "00001234" + id.hex());
         EXPECT_EQ(cloves[i].size(), 24 + 32 + (0x1234 + 16 + 4) / 5);
-        auto clove = parse_clove(cloves[i], limit).value();
+        auto clove = parse_clove(cloves[i], clove_limit).value();
         EXPECT_EQ(clove.dispersed(), (DispersedMessage{id, {7, 5}, 0x1234}));
         EXPECT_EQ(clove.index, i);
         EXPECT_EQ(clove.share.data(), cloves[i].data() + 24);
@@ -45,17 +45,17 @@ TEST(Clove, HasTheDocumentedLayout) {
 TEST(ParseClove, RefusesEveryOtherSize) {
     Bytes clove = sample();
     for (std::size_t size = 0; size < clove.size(); ++size)
-        EXPECT_EQ(parse_clove(ByteView(clove).first(size), limit).error().code, ErrorCode::malformed) << size;
-    EXPECT_TRUE(parse_clove(clove, limit));
+        EXPECT_EQ(parse_clove(ByteView(clove).first(size), clove_limit).error().code, ErrorCode::malformed) << size;
+    EXPECT_TRUE(parse_clove(clove, clove_limit));
     clove.push_back(0);
-    EXPECT_EQ(parse_clove(clove, limit).error().code, ErrorCode::malformed);
+    EXPECT_EQ(parse_clove(clove, clove_limit).error().code, ErrorCode::malformed);
 }
 
 TEST(ParseClove, NamesWhatIsWrong) {
     auto refused = [](std::size_t at, std::uint8_t value) {
         Bytes clove = sample();
         clove[at] = value;
-        auto parsed = parse_clove(clove, limit);
+        auto parsed = parse_clove(clove, clove_limit);
         return parsed ? "accepted" : parsed.error().message;
     };
     EXPECT_NE(refused(0, 2).find("version 2"), std::string::npos);
@@ -69,8 +69,8 @@ TEST(ParseClove, NamesWhatIsWrong) {
 }
 
 TEST(ParseClove, HoldsToTheCallersLimit) {
-    EXPECT_TRUE(parse_clove(sample(limit), limit));
-    EXPECT_EQ(parse_clove(sample(limit + 1), limit).error().code, ErrorCode::invalid_argument);
+    EXPECT_TRUE(parse_clove(sample(clove_limit), clove_limit));
+    EXPECT_EQ(parse_clove(sample(clove_limit + 1), clove_limit).error().code, ErrorCode::invalid_argument);
 }
 
 TEST(Split, RefusesAThresholdOutOfRange) {

@@ -11,7 +11,7 @@
 namespace planetserve::dispersal {
 namespace {
 
-constexpr std::size_t limit = std::size_t{8} << 20;
+constexpr std::size_t message_limit = std::size_t{8} << 20;
 
 struct Sample {
     Bytes message;
@@ -37,7 +37,7 @@ std::vector<Bytes> pick(const Sample& sample, const std::vector<std::uint8_t>& i
 
 Result<Recovered> combine_all(const std::vector<Bytes>& cloves, ByteView binding) {
     std::vector<ByteView> views(cloves.begin(), cloves.end());
-    return combine(views, binding, limit);
+    return combine(views, binding, message_limit);
 }
 
 template <typename Visit>

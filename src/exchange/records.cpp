@@ -8,7 +8,7 @@ namespace planetserve::exchange {
 namespace {
 
 // Different (n, k, size) that cloves of one record may claim before the rest are refused: one true, the others forged.
-constexpr std::size_t maximum_claims = 8;
+constexpr std::size_t maximum_claims_of_record = 8;
 // Places for cloves of each claim, in times its n.
 constexpr std::size_t places_in_n = 2;
 // What it costs to keep a clove or a record, besides its bytes.
@@ -100,7 +100,7 @@ Result<RecordReceiver::Claim*> RecordReceiver::claim_for(Assembly& assembly, con
     }
     auto found = assembly.claims.find(key);
     if (found == assembly.claims.end()) {
-        if (assembly.claims.size() >= maximum_claims)
+        if (assembly.claims.size() >= maximum_claims_of_record)
             return fail(ErrorCode::exhausted, "too many different claims about one record");
         dispersal::Collector collector(binding_.bytes(), limits_.maximum_size, places_in_n);
         found = assembly.claims.emplace(key, Claim{std::move(collector), {}, 0}).first;

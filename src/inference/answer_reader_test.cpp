@@ -41,7 +41,7 @@ const std::vector<Sample> all_samples = {
     {"message_events", Api::messages, samples::message_events},
 };
 
-std::string event(std::string_view data) { return "data: " + std::string(data) + "\n\n"; }
+std::string sse_event(std::string_view data) { return "data: " + std::string(data) + "\n\n"; }
 
 TEST(AnswerReader, ReadsAnAnswerWithACallInEachApi) {
     std::string city = R"({"city": "Oslo"})";
@@ -121,52 +121,54 @@ TEST(AnswerReader, HasAPrefixOfAnAnswerThatBreaksOff) {
 }
 
 TEST(AnswerReader, ReadsTheFirstOfSeveralAnswersAndNoReasoning) {
-    auto reader = read(Api::chat, event(R"({"choices":[{"index":0,"delta":{"reasoning_content":"hm"}},
+    auto reader = read(Api::chat, sse_event(R"({"choices":[{"index":0,"delta":{"reasoning_content":"hm"}},
         {"index":1,"delta":{"content":"no"}},{"index":0,"delta":{"content":"yes"}}]})") +
-                                      event("[DONE]"));
+                                      sse_event("[DONE]"));
     EXPECT_TRUE(reader.truncated()) << "an event is no JSON, since the line ended within";
     reader = read(Api::chat,
                   ": ping\r\rid: 1\r\ndata: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"no\"}},\r\n"
                   "data:{\"index\":0,\"delta\":{\"reasoning_content\":\"hm\",\"content\":\"yes\"}}]}\r\n\r\n" +
-                      event("[DONE]"));
+                      sse_event("[DONE]"));
     EXPECT_EQ(reader.answer().text, "yes");
     EXPECT_TRUE(reader.answer().reasoned && reader.answer().complete && !reader.truncated());
 }
 
 TEST(AnswerReader, JoinsCallsByTheirNumbers) {
-    auto reader = read(Api::chat, event(R"({"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"a"}},)"
-                                        R"({"index":5,"function":{"name":"b","arguments":"{"}}]}}]})") +
-                                      event(R"({"choices":[{"delta":{"tool_calls":[{"index":5,)"
-                                            R"("function":{"arguments":"}"}}]}}]})"));
+    auto reader =
+        read(Api::chat, sse_event(R"({"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"a"}},)"
+                                  R"({"index":5,"function":{"name":"b","arguments":"{"}}]}}]})") +
+                            sse_event(R"({"choices":[{"delta":{"tool_calls":[{"index":5,)"
+                                      R"("function":{"arguments":"}"}}]}}]})"));
     EXPECT_EQ(reader.answer().tool_calls, (std::vector<ToolCall>{{"a", ""}, {"b", "{}"}}));
     EXPECT_FALSE(reader.answer().complete);
 }
 
 TEST(AnswerReader, StopsAtErrors) {
-    std::string piece = event(R"({"choices":[{"delta":{"content":"a"}}]})");
+    std::string piece = sse_event(R"({"choices":[{"delta":{"content":"a"}}]})");
     for (const char* bad : {R"({"error":{"message":"no slot"}})", "no JSON", "[]", R"({"type":"error"})"}) {
-        auto reader = read(Api::chat, piece + event(bad) + piece);
+        auto reader = read(Api::chat, piece + sse_event(bad) + piece);
         EXPECT_EQ(reader.answer().text, "a") << bad;
         EXPECT_TRUE(reader.truncated() && !reader.answer().complete) << bad;
     }
     EXPECT_TRUE(read(Api::chat, R"({"error":{"code":400}})").truncated());
-    EXPECT_TRUE(read(Api::responses, event(R"({"type":"response.failed","response":{}})")).truncated());
+    EXPECT_TRUE(read(Api::responses, sse_event(R"({"type":"response.failed","response":{}})")).truncated());
     ReplyHead busy{503, whole_head.headers};
     EXPECT_EQ(read(Api::chat, samples::chat_whole, 100, &busy).answer(), Answer());
 }
 
 TEST(AnswerReader, IsBounded) {
     std::string large(AnswerReader::answer_limit / 4, 'a');
-    std::string piece = event(R"({"choices":[{"delta":{"content":")" + large + "\"}}]}");
+    std::string piece = sse_event(R"({"choices":[{"delta":{"content":")" + large + "\"}}]}");
     std::string four = piece + piece + piece + piece;
     EXPECT_FALSE(read(Api::chat, four, 1000).truncated());
-    auto reader = read(Api::chat, four + event(R"({"choices":[{"delta":{"content":"b"}}]})") + event("[DONE]"), 1000);
+    auto reader =
+        read(Api::chat, four + sse_event(R"({"choices":[{"delta":{"content":"b"}}]})") + sse_event("[DONE]"), 1000);
     EXPECT_TRUE(reader.truncated() && !reader.answer().complete);
     EXPECT_EQ(reader.answer().text.size(), AnswerReader::answer_limit);
 
     std::string calls;
     for (std::size_t i = 0; i <= AnswerReader::tool_call_limit; ++i)
-        calls += event(R"({"choices":[{"delta":{"tool_calls":[{"index":)" + std::to_string(i) + "}]}}]}");
+        calls += sse_event(R"({"choices":[{"delta":{"tool_calls":[{"index":)" + std::to_string(i) + "}]}}]}");
     EXPECT_TRUE(read(Api::chat, calls).truncated());
     EXPECT_TRUE(read(Api::chat, "data: " + std::string(EventStream::limit, ' '), 1000).truncated());
     EXPECT_TRUE(read(Api::chat, '{' + std::string(AnswerReader::body_limit, ' '), 1000).truncated());

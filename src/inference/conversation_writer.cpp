@@ -15,7 +15,7 @@ namespace {
 
 std::string_view text_or_nothing(const json::value* value) { return text_of(value).value_or(std::string_view()); }
 
-std::unexpected<Error> unusable(std::string why) { return fail(ErrorCode::invalid_argument, std::move(why)); }
+std::unexpected<Error> unusable_item(std::string why) { return fail(ErrorCode::invalid_argument, std::move(why)); }
 
 // Arguments are JSON as text in most APIs, and JSON in Anthropic's.
 std::string arguments_of(const json::value* value) {
@@ -31,16 +31,16 @@ public:
     // The system's text stands beside the messages, or is one of them.
     Status chat(const json::value* system) {
         const auto* messages = list_of(find(&body_, "messages"));
-        if (messages == nullptr) return unusable("'messages' is no list");
+        if (messages == nullptr) return unusable_item("'messages' is no list");
         return conversation(system, *messages);
     }
 
     Status responses() {
         for (const char* name : {"previous_response_id", "conversation", "prompt"})
-            if (is_given(find(&body_, name))) return unusable("'" + std::string(name) + "' is stored elsewhere");
+            if (is_given(find(&body_, name))) return unusable_item("'" + std::string(name) + "' is stored elsewhere");
         const auto* input = find(&body_, "input");
         if (const auto* items = list_of(input)) return conversation(find(&body_, "instructions"), *items);
-        if (!text_of(input)) return unusable("'input' is neither text nor a list");
+        if (!text_of(input)) return unusable_item("'input' is neither text nor a list");
         begin_conversation(find(&body_, "instructions"));
         message("user", input, nullptr);
         return {};
@@ -93,10 +93,10 @@ private:
 
     // A message, or what else the list of the responses' API may have.
     Status item(const json::value& value) {
-        if (!value.is_object()) return unusable("a message is no object");
+        if (!value.is_object()) return unusable_item("a message is no object");
         std::string_view type = text_or_nothing(find(&value, "type"));
         if (type == "reasoning") return {};
-        if (type == "item_reference") return unusable("an item is stored elsewhere");
+        if (type == "item_reference") return unusable_item("an item is stored elsewhere");
         if (type == "function_call") {
             if (role_ != "assistant") begin_message("assistant");
             writer_.call(text_or_nothing(find(&value, "name")), arguments_of(find(&value, "arguments")));
@@ -110,7 +110,7 @@ private:
             message(*role, find(&value, "content"), list_of(find(&value, "tool_calls")));
             return {};
         }
-        if (type.empty()) return unusable("a message has no role");
+        if (type.empty()) return unusable_item("a message has no role");
         begin_message(type);
         writer_.other(value);
         return {};

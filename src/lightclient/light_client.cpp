@@ -6,7 +6,7 @@ namespace planetserve::lightclient {
 
 namespace {
 
-std::unexpected<Refusal> refuse(Reason reason, std::string message) {
+std::unexpected<Refusal> refuse_block(Reason reason, std::string message) {
     return std::unexpected(Refusal{reason, std::move(message)});
 }
 
@@ -27,15 +27,17 @@ LightClient::LightClient(std::string chain_id, ValidatorSet genesis, Options opt
 
 Checked LightClient::update(const LightBlock& block, Timestamp now) {
     if (fork_)
-        return refuse(Reason::forked, "the validators signed two blocks of height " +
-                                          std::to_string(fork_->first.header.height) + "; no further block is taken");
+        return refuse_block(Reason::forked, "the validators signed two blocks of height " +
+                                                std::to_string(fork_->first.header.height) +
+                                                "; no further block is taken");
     std::string name = "block " + std::to_string(block.header.height);
     if (block.header.chain_id != chain_id_)
-        return refuse(Reason::invalid, name + " is of chain '" + block.header.chain_id + "', not '" + chain_id_ + "'");
+        return refuse_block(Reason::invalid,
+                            name + " is of chain '" + block.header.chain_id + "', not '" + chain_id_ + "'");
     const auto& known = latest_ ? latest_ : before_restart_;
     if (known && block.header.height < known->header.height)
-        return refuse(Reason::stale,
-                      name + " is below block " + std::to_string(known->header.height) + ", which was in hand");
+        return refuse_block(Reason::stale,
+                            name + " is below block " + std::to_string(known->header.height) + ", which was in hand");
     if (known && block.header.height == known->header.height) {
         if (hash(block.header) != hash(known->header)) return check_same_height(block);
         if (latest_) return {};
@@ -51,12 +53,12 @@ Checked LightClient::update(const LightBlock& block, Timestamp now) {
 Checked LightClient::check_first(const LightBlock& block, Timestamp now) const {
     std::string name = "block " + std::to_string(block.header.height);
     if (block.header.time + options_.trusting_period <= now)
-        return refuse(Reason::expired, name + " is too old to begin with");
+        return refuse_block(Reason::expired, name + " is too old to begin with");
     if (block.header.time >= now + options_.maximum_clock_drift)
-        return refuse(Reason::from_future, name + " is ahead of this machine's clock");
+        return refuse_block(Reason::from_future, name + " is ahead of this machine's clock");
     if (auto checked = check_consistency(block); !checked) return checked;
     if (block.header.height == 1 && block.validators.hash() != genesis_.hash())
-        return refuse(Reason::invalid, "block 1 has other validators than the genesis");
+        return refuse_block(Reason::invalid, "block 1 has other validators than the genesis");
     SignatureCount count(block);
     if (auto checked = count.more_than({2, 3}, genesis_, Reason::not_enough_trust); !checked) return checked;
     return count.more_than({2, 3}, block.validators, Reason::invalid);
@@ -71,8 +73,8 @@ Checked LightClient::check_same_height(const LightBlock& block) {
         return checked;
     if (auto checked = count.more_than({2, 3}, block.validators, Reason::invalid); !checked) return checked;
     fork_.emplace(known, block);
-    return refuse(Reason::forked,
-                  "block " + std::to_string(block.header.height) + " is another than the one in hand, and signed too");
+    return refuse_block(Reason::forked, "block " + std::to_string(block.header.height) +
+                                            " is another than the one in hand, and signed too");
 }
 
 std::optional<std::chrono::milliseconds> LightClient::age(Timestamp now) const {
@@ -95,9 +97,9 @@ Bytes LightClient::keep() const { return latest_ ? encode(*latest_) : Bytes{}; }
 
 Checked LightClient::adopt(ByteView kept) {
     auto block = parse_light_block(kept);
-    if (!block) return refuse(Reason::invalid, block.error().message);
+    if (!block) return refuse_block(Reason::invalid, block.error().message);
     if (block->header.chain_id != chain_id_)
-        return refuse(Reason::invalid, "a kept block of chain '" + block->header.chain_id + "'");
+        return refuse_block(Reason::invalid, "a kept block of chain '" + block->header.chain_id + "'");
     if (auto checked = check_consistency(*block); !checked) return checked;
     SignatureCount count(*block);
     if (auto checked = count.more_than({2, 3}, block->validators, Reason::invalid); !checked) return checked;

@@ -10,7 +10,7 @@
 namespace planetserve::routing {
 namespace {
 
-const Bytes group_key(32, 0x51);
+const Bytes sentry_key(32, 0x51);
 
 // Users' prompts behind one of several system prompts, or behind none; conversations come back longer.
 struct Traffic {
@@ -60,7 +60,7 @@ TEST(Sentry, FindsTheLengthsOfSystemPrompts) {
         traffic.add_system_prompt(1234, 5);
         traffic.add_system_prompt(6007, 3);
         traffic.add_system_prompt(333, 3);
-        Sentry sentry(group_key);
+        Sentry sentry(sentry_key);
         traffic.show(sentry, 150);
         expect_lengths(sentry.common_lengths(), {333, 1234, 6007});
         traffic.show(sentry, 3000);
@@ -85,7 +85,7 @@ TEST(Sentry, FindsRareOnesToo) {
             sizes.push_back(static_cast<std::uint32_t>(2000 + 2203 * i));
             traffic.add_system_prompt(sizes.back(), static_cast<std::size_t>(1000 / std::pow(i, 1.1)));
         }
-        Sentry sentry(group_key);
+        Sentry sentry(sentry_key);
         traffic.show(sentry, 1000);
         expect_lengths(sentry.common_lengths(), sizes);
     }
@@ -98,7 +98,7 @@ TEST(Sentry, FindsNothingWhereNothingIsCommon) {
         Traffic traffic(seed);
         SeededRandom& random = traffic.random;
         traffic.add_system_prompt(seed % 2 == 0 ? 0 : 40, 1);
-        Sentry sentry(group_key);
+        Sentry sentry(sentry_key);
         const Bytes repeated = traffic.noise(5000);
         Bytes agent = traffic.noise(800);
         for (int i = 0; i < 2000; ++i) {
@@ -129,7 +129,7 @@ TEST(Sentry, FindsNestedParts) {
         traffic.add_system_prompt(900, 1);
         traffic.add_system_prompt(longer, 1);
         std::copy(traffic.prompts[0].begin(), traffic.prompts[0].end(), traffic.prompts[1].begin());
-        Sentry sentry(group_key);
+        Sentry sentry(sentry_key);
         traffic.show(sentry, 300);
         expect_lengths(sentry.common_lengths(), {900, longer});
     }
@@ -140,7 +140,7 @@ TEST(Sentry, FindsTheEndBeforeLikeBeginnings) {
     Traffic traffic(9);
     const Bytes system = traffic.noise(1501);
     const std::vector<std::string> beginnings{"What is the ", "What are ", "How do I ", "Please ", "Why does it "};
-    Sentry sentry(group_key);
+    Sentry sentry(sentry_key);
     for (int i = 0; i < 400; ++i) {
         Bytes prompt = system;
         append(prompt, as_bytes(beginnings[traffic.random.below(beginnings.size())]));
@@ -153,7 +153,7 @@ TEST(Sentry, FindsTheEndBeforeLikeBeginnings) {
 TEST(Sentry, FollowsChange) {
     Traffic traffic(5);
     traffic.add_system_prompt(700, 1);
-    Sentry sentry(group_key);
+    Sentry sentry(sentry_key);
     traffic.show(sentry, 500);
     expect_lengths(sentry.common_lengths(), {700});
     Traffic later(6);
@@ -164,7 +164,7 @@ TEST(Sentry, FollowsChange) {
 
 TEST(Sentry, MemoryIsBounded) {
     Traffic traffic(8);
-    Sentry sentry(group_key);
+    Sentry sentry(sentry_key);
     // Everybody goes apart from somebody, everywhere.
     std::vector<Bytes> roots;
     for (int i = 0; i < 300; ++i) roots.push_back(traffic.noise(32 * 1024));
@@ -183,8 +183,8 @@ TEST(Sentry, MemoryIsBounded) {
 TEST(Sentry, ChangeOfArrayKeepsTheTree) {
     Traffic traffic(7);
     HrTree tree(1);
-    ChunkHasher before(group_key, {1, {}, 256, 64}, HashWidth::bits32);
-    ChunkHasher after(group_key, {2, {100, 32}, 256, 64}, HashWidth::bits32);
+    ChunkHasher before(sentry_key, {1, {}, 256, 64}, HashWidth::bits32);
+    ChunkHasher after(sentry_key, {2, {100, 32}, 256, 64}, HashWidth::bits32);
     Bytes prompt = traffic.noise(2000);
     std::vector<Match> matches;
     tree.insert(before.hash(prompt), 3, PrefixKey::root(1));

@@ -9,7 +9,7 @@
 namespace planetserve::scoring {
 namespace {
 
-constexpr SamplingProfile profile{.temperature = 0.8F, .top_k = 20, .max_tokens = 128};
+constexpr SamplingProfile credit_profile{.temperature = 0.8F, .top_k = 20, .max_tokens = 128};
 constexpr double engine_noise = 0.1;
 
 std::vector<Statistics> honest_runs(std::size_t count, std::uint64_t seed, double noise = engine_noise) {
@@ -17,7 +17,7 @@ std::vector<Statistics> honest_runs(std::size_t count, std::uint64_t seed, doubl
     std::vector<Statistics> runs;
     for (std::size_t i = 0; i < count; ++i) {
         Pool pool;
-        pool.add(answers.draw(profile, 128, noise).score(profile));
+        pool.add(answers.draw(credit_profile, 128, noise).score(credit_profile));
         runs.push_back(pool.statistics());
     }
     return runs;

@@ -14,12 +14,12 @@ namespace {
 namespace json = boost::json;
 
 // Model nodes that answer as a test says.
-struct FakeOverlay final : inference::Service {
+struct AnsweringOverlay final : inference::Service {
     struct Handle final : inference::Exchange {
-        explicit Handle(FakeOverlay& of) : overlay(of) { ++overlay.open; }
+        explicit Handle(AnsweringOverlay& of) : overlay(of) { ++overlay.open; }
         ~Handle() override { --overlay.open; }
         void consumed(std::size_t) override {}
-        FakeOverlay& overlay;
+        AnsweringOverlay& overlay;
     };
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request,
                                                        inference::ReplySink& sink) override {
@@ -70,7 +70,7 @@ protected:
     simulator::EventQueue clock_;
     crypto::Identity node_ = crypto::Identity::generate(random_);
     crypto::Identity other_ = crypto::Identity::generate(random_);
-    FakeOverlay overlay_;
+    AnsweringOverlay overlay_;
     std::vector<ChallengeResult> results_;
     Challenger challenger_{overlay_, clock_, [this](ChallengeResult result) { results_.push_back(std::move(result)); }};
 };

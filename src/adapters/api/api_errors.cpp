@@ -19,13 +19,13 @@ std::string as_utf8(std::string text) {
     return text;
 }
 
-constexpr std::size_t maximum_quoted = 2000;
+constexpr std::size_t maximum_quoted_error = 2000;
 
 std::string text_member(const json::object& object, const char* name) {
     const json::value* value = object.if_contains(name);
     if (value == nullptr || !value->is_string()) return {};
     const json::string& text = value->as_string();
-    return std::string(text.data(), std::min(text.size(), maximum_quoted));
+    return std::string(text.data(), std::min(text.size(), maximum_quoted_error));
 }
 
 }  // namespace

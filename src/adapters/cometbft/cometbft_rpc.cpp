@@ -18,7 +18,7 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t maximum_connections = 8;
+constexpr std::size_t maximum_rpc_connections = 8;
 constexpr std::size_t maximum_waiting = 16'384;
 // A commit of 1,000 validators has some 250 KB.
 constexpr std::size_t maximum_answer = 4 << 20;
@@ -148,7 +148,7 @@ private:
 }  // namespace
 
 void CometbftRpc::Shared::start_waiting() {
-    while (!closed && !waiting.empty() && busy.size() < maximum_connections) {
+    while (!closed && !waiting.empty() && busy.size() < maximum_rpc_connections) {
         std::shared_ptr<Line> line;
         if (idle.empty()) {
             line = std::make_shared<Line>(shared_from_this());

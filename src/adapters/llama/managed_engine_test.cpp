@@ -25,7 +25,7 @@ bool runs(pid_t pid) {
     return at != std::string::npos && text[at + 2] != 'Z';
 }
 
-std::string contents(const fs::path& file) {
+std::string file_contents(const fs::path& file) {
     std::ifstream in(file);
     return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -69,7 +69,7 @@ TEST_F(ManagedEngineTest, IsGivenItsOptionsAndRestartedWithBackoffWhenItExits) {
     EXPECT_EQ(engine.status().state, EngineState::starting);
     ASSERT_TRUE(run_until(context, [&] { return engine.restarts() == 3; }));
     EXPECT_GE(std::chrono::steady_clock::now() - began, 350ms);  // 50 + 100 + 200
-    std::string printed = contents(options.log);
+    std::string printed = file_contents(options.log);
     EXPECT_NE(printed.find("--alias small -np 3 -c 1536 -t 7 "), std::string::npos) << printed;
     EXPECT_NE(printed.find("--seed 1\n4\n"), std::string::npos) << printed;  // 0, 1, 2 and ls's own
     ASSERT_GE(heard.size(), 2U);
@@ -93,7 +93,7 @@ TEST_F(ManagedEngineTest, OneThatDoesNotHeedIsKilledAfterTheGrace) {
     ManagedEngine engine(context, options, record());
     engine.run();
     pid_t pid = engine.pid();
-    ASSERT_TRUE(run_until(context, [&] { return contents(options.log) == "up\n"; }));
+    ASSERT_TRUE(run_until(context, [&] { return file_contents(options.log) == "up\n"; }));
     engine.stop();
     EXPECT_TRUE(runs(pid));
     ASSERT_TRUE(run_until(context, [&] { return engine.status().state == EngineState::stopped; }));
