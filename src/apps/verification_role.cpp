@@ -59,8 +59,8 @@ VerificationRole::VerificationRole(Runtime& runtime, committee::ConsensusEngine&
       registry_(std::move(registry)),
       user_(runtime.keys(), {}, runtime.links(), runtime.random(), runtime.clock()),
       pool_(std::move(pool)),
-      duty_(runtime.genesis().network(), runtime.keys().identity, user_.asker(), *this, runtime.random(),
-            runtime.clock(), pool_, std::move(said)) {}
+      duty_(runtime.genesis().network(), runtime.keys().identity, user_.asker(), *this, runtime.random(), pool_,
+            std::move(said)) {}
 
 VerificationRole::~VerificationRole() = default;
 
@@ -96,7 +96,7 @@ Status VerificationRole::load_models(const std::vector<ServedModelConfig>& model
     }
     judge_ = std::make_unique<adapters::Judge>(runtime_.context(), std::move(judged), scoring::Calibration::known(),
                                                [this](std::uint64_t epoch, std::vector<verification::Score> scores) {
-                                                   duty_.on_scores(epoch, std::move(scores));
+                                                   duty_.on_scores(epoch, std::move(scores), runtime_.clock().read());
                                                    runtime_.rearm();
                                                });
     return {};
@@ -117,7 +117,7 @@ Status VerificationRole::load_models(const std::vector<ServedModelConfig>& model
 
 // Without a model it has no opinion of its own.
 void VerificationRole::score(std::uint64_t epoch, std::vector<verification_agent::ChallengeAnswer>) {
-    boost::asio::post(runtime_.context(), [this, epoch] { duty_.on_scores(epoch, {}); });
+    boost::asio::post(runtime_.context(), [this, epoch] { duty_.on_scores(epoch, {}, runtime_.clock().read()); });
 }
 
 #endif
@@ -145,7 +145,7 @@ void VerificationRole::on_timer() {
     if (registry == nullptr || registry->verification() == nullptr) return;
     if (registry->height() != list_height_ && runtime_.clock().now() >= list_taken_ + list_every)
         take_registry(*registry);
-    duty_.update(*registry->verification(), model_nodes_);
+    duty_.update(*registry->verification(), model_nodes_, runtime_.clock().read());
     log_duty();
 }
 

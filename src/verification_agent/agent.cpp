@@ -10,208 +10,131 @@ using verification::State;
 
 namespace {
 
-// Transcripts that are kept for those who ask late.
+// Own transcripts are kept for so many epochs, for verifiers that ask late.
 constexpr std::size_t kept_transcripts = 3;
-
-std::string_view model_of(const ModelNodeEntry& node, const ChallengeSeed& seed) {
-    return node.models[seed.value.back() % node.models.size()];
-}
-
-// When a question is asked that needs so long to be answered, or nobody knows how long.
-Duration asked_after(std::optional<Duration> needed, Duration time, double chance) {
-    const Duration quarter = time / 4;
-    auto share_of = [&](Duration span) {
-        return Duration(static_cast<Duration::rep>(chance * static_cast<double>(span.count())));
-    };
-    if (!needed || *needed > 3 * quarter) return quarter + share_of(quarter);
-    return share_of(std::min(quarter, 3 * quarter - *needed));
-}
+// Between two looks at the state without another reason, and between two requests for a transcript.
+constexpr Duration retry_after = 2s;
 
 }  // namespace
 
 Agent::Agent(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
-             AgentOutput& output, Random& random, const Clock& clock, const PromptPool& pool, OwnStatements said)
+             AgentOutput& output, Random& random, const PromptPool& pool, OwnStatements remembered)
     : network_(network),
       identity_(identity),
       output_(output),
       random_(random),
-      clock_(clock),
       pool_(pool),
-      challenger_(overlay, clock, [this](ChallengeResult result) { on_result(std::move(result)); }),
-      own_(std::move(said)) {
-    if (!own_.transcript.empty()) transcripts_.emplace(own_.epoch, own_.transcript);
+      sender_(network, identity, output, std::move(remembered)),
+      round_(overlay, random, pool) {
+    const OwnStatements& own = sender_.own();
+    if (!own.transcript.empty()) transcripts_.emplace(own.epoch, own.transcript);
 }
 
-void Agent::update(const State& state, const std::vector<ModelNodeEntry>& model_nodes) {
-    const UnixTime now = clock_.unix_now();
+void Agent::update(const State& state, const std::vector<ModelNodeEntry>& model_nodes, Now now) {
     const auto& schedule = state.schedule();
     const std::uint64_t number = state.epoch().number;
-    if (work_.epoch != number) {
-        challenger_.clear();
-        work_ = Work();
-        work_.epoch = number;
-        report_.reset();
-        plan_.reset();
-    }
-    challenger_.on_timer();
-    next_ = clock_.now() + retry;
+    if (work_.epoch != number) begin_epoch(number);
+    round_.on_timer(now);
+    next_ = now.time + retry_after;
     if (!state.verifiers().contains(identity_.id())) return;
-    // Another epoch begins with the next block, for which a draw may be the reason.
-    if (schedule.epoch(now) != number) return draw_ahead(state);
-    const Phase phase = schedule.phase(number, now);
+    // The next block begins another epoch. A draw may be the only reason to make that block.
+    if (schedule.epoch(now.unix) != number) return draw_ahead(state, now);
     if (state.epoch().report) {
-        report_ = state.epoch().report;
-        plan_ = state.epoch().plan(state.parameters());
+        work_.report = state.epoch().report;
+        work_.plan = state.epoch().plan(state.parameters());
     }
-    switch (phase) {
+    switch (schedule.phase(number, now.unix)) {
         case Phase::draw:
-            draw(state);
+            draw(state, now);
             break;
         case Phase::challenge:
-            lead(state, model_nodes);
+            lead(state, model_nodes, now);
             break;
         case Phase::recheck:
-            recheck(state, model_nodes);
-            prepare_scores(state);
+            recheck(state, model_nodes, now);
+            prepare_scores(state, now);
             break;
         case Phase::commit:
-            prepare_scores(state);
-            commit(state);
+            prepare_scores(state, now);
+            commit(state, now);
             break;
         case Phase::reveal:
-            reveal(state);
+            reveal(state, now);
             break;
         case Phase::idle:
             return;
     }
-    next_ = std::min(next_, clock_.now() + (schedule.next_change(number, now) - now));
+    next_ = std::min(next_, now.time + (schedule.next_change(number, now.unix) - now.unix));
 }
 
-Time Agent::next_timer() const { return std::min(next_, challenger_.next_timer()); }
+Time Agent::next_timer() const { return std::min(next_, round_.next_timer()); }
 
-void Agent::draw(const State& state) {
+void Agent::begin_epoch(std::uint64_t number) {
+    round_.clear();
+    work_ = Work();
+    work_.epoch = number;
+}
+
+void Agent::draw(const State& state, Now now) {
     if (state.epoch().draws.contains(identity_.id())) return;
-    submit("draw", work_.epoch,
-           word(verification::Draw{crypto::vrf_prove(identity_, state.alpha(Purpose::draw))}, work_.epoch));
+    sender_.send_unprepared(StatementKind::draw, work_.epoch,
+                            verification::Draw{crypto::vrf_prove(identity_, state.alpha(Purpose::draw))}, now);
 }
 
-void Agent::draw_ahead(const State& state) {
-    const UnixTime now = clock_.unix_now();
-    const std::uint64_t number = state.schedule().epoch(now);
-    if (state.schedule().phase(number, now) != Phase::draw) return;
-    submit("draw", number, word(verification::Draw{crypto::vrf_prove(identity_, state.draw_alpha(now))}, number));
+void Agent::draw_ahead(const State& state, Now now) {
+    const std::uint64_t number = state.schedule().epoch(now.unix);
+    if (state.schedule().phase(number, now.unix) != Phase::draw) return;
+    sender_.send_unprepared(StatementKind::draw, number,
+                            verification::Draw{crypto::vrf_prove(identity_, state.draw_alpha(now.unix))}, now);
 }
 
-void Agent::lead(const State& state, const std::vector<ModelNodeEntry>& model_nodes) {
-    const UnixTime now = clock_.unix_now();
+void Agent::lead(const State& state, const std::vector<ModelNodeEntry>& model_nodes, Now now) {
     const auto& epoch = state.epoch();
-    // Who is to be challenged is known with the first block after drawing; without it all would be.
+    // The first block after the draw phase fixes which nodes are challenged; before it, the plan would name all.
     if (!epoch.frozen || epoch.report) return;
-    if (epoch.leader(state.schedule().turn(epoch.number, now)) != identity_.id()) return;
-    if (has_said("report")) return say("report");
-    if (!work_.plan_proof) {
+    if (epoch.leader(state.schedule().turn(epoch.number, now.unix)) != identity_.id()) return;
+    if (sender_.has(StatementKind::report, work_.epoch)) return sender_.send(StatementKind::report, work_.epoch, now);
+    if (!round_.started_by(ChallengeBy::leader)) {
         work_.plan_proof = crypto::vrf_prove(identity_, state.alpha(Purpose::plan));
         auto plan = epoch.plan_of(*crypto::vrf_proof_to_hash(*work_.plan_proof), state.parameters());
         std::vector<ModelNodeEntry> chosen;
         for (const ModelNodeEntry& node : model_nodes)
             if (plan.challenged(node.id) && !node.models.empty()) chosen.push_back(node);
-        ask(plan, chosen, state.schedule().next_change(epoch.number, now) - now, false);
+        round_.start(plan, chosen, state.schedule().next_change(epoch.number, now.unix) - now.unix, ChallengeBy::leader,
+                     now);
     }
-    if (!asked_all()) return;
-    keep_transcript(epoch.number);
-    const Bytes& transcript = transcripts_[epoch.number];
-    mean("report", verification::Report{*work_.plan_proof, digest_of(transcript), *work_.unanswered});
-    own_.transcript = transcript;
-    output_.remember(own_);
-    say("report");
+    if (!round_.finished(now)) return;
+    const Bytes& transcript = keep_transcript();
+    sender_.prepare(StatementKind::report, work_.epoch,
+                    verification::Report{*work_.plan_proof, digest_of(transcript), round_.unanswered()});
+    sender_.attach_transcript(transcript);
+    sender_.remember();
+    sender_.send(StatementKind::report, work_.epoch, now);
 }
 
-void Agent::recheck(const State& state, const std::vector<ModelNodeEntry>& model_nodes) {
+void Agent::recheck(const State& state, const std::vector<ModelNodeEntry>& model_nodes, Now now) {
     const auto& epoch = state.epoch();
     if (!epoch.report || epoch.recheck || epoch.second() != identity_.id()) return;
-    if (has_said("recheck")) return say("recheck");
-    if (!work_.asking) {
+    if (sender_.has(StatementKind::recheck, work_.epoch)) return sender_.send(StatementKind::recheck, work_.epoch, now);
+    if (!round_.started_by(ChallengeBy::second_verifier)) {
         std::vector<ModelNodeEntry> chosen;
         for (const ModelNodeEntry& node : model_nodes)
             if (std::ranges::binary_search(epoch.report->unanswered, node.id) && !node.models.empty())
                 chosen.push_back(node);
-        const UnixTime now = clock_.unix_now();
-        ask(*plan_, chosen, state.schedule().next_change(epoch.number, now) - now, true);
+        round_.start(*work_.plan, chosen, state.schedule().next_change(epoch.number, now.unix) - now.unix,
+                     ChallengeBy::second_verifier, now);
     }
-    if (!asked_all()) return;
-    mean("recheck", verification::Recheck{*work_.unanswered});
-    output_.remember(own_);
-    say("recheck");
+    if (!round_.finished(now)) return;
+    sender_.prepare(StatementKind::recheck, work_.epoch, verification::Recheck{round_.unanswered()});
+    sender_.remember();
+    sender_.send(StatementKind::recheck, work_.epoch, now);
 }
 
-// Spread over the first half of the time there is, as users ask. What is not answered after three quarters of it is not
-// waited for, so that a block can still take the report. A node is asked one thing at a time, so those questions go
-// first whose silence counts: else one that hangs would be asked nothing else. A second verifier wants the node's own
-// answer, under an id of its own: the one to which the node handed the first request may be why there was none.
-void Agent::ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
-                bool again) {
-    const Time now = clock_.now();
-    work_.asking = true;
-    work_.results.clear();
-    work_.outcomes.clear();
-    work_.expected = 0;
-    work_.ask_until = now + time * 3 / 4;
-    for (const ModelNodeEntry& node : nodes)
-        for (std::uint32_t index = 0; index < plan.challenges; ++index) {
-            auto seed = plan.prompt_seed(node.id, index);
-            std::string model(model_of(node, seed));
-            Challenge challenge = make_challenge(seed, model, pool_);
-            auto after = asked_after(time_to_answer(challenge), time, random_.unit());
-            ChallengeTask task{.node = node.id,
-                               .model = std::move(model),
-                               .index = index,
-                               .challenge = std::move(challenge),
-                               .id = again ? recheck_id(seed) : request_id(seed),
-                               .at = now + after,
-                               .until = work_.ask_until,
-                               .least = time / 4,
-                               .there = again};
-            if (!challenger_.add(std::move(task))) return;
-            ++work_.expected;
-        }
-}
-
-void Agent::on_result(ChallengeResult result) {
-    ++counters_.asked;
-    if (result.answer)
-        ++counters_.answered;
-    else
-        counters_.last_failure = "node " + result.task.node.brief() + ": " + std::string(to_string(result.outcome)) +
-                                 (result.why.empty() ? "" : ", " + result.why);
-    work_.outcomes[result.task.node].insert(result.outcome);
-    TranscriptEntry entry{result.task.node, result.task.index, result.task.model, std::move(result.answer)};
-    work_.results.insert_or_assign({entry.asked, entry.index}, std::move(entry));
-    next_ = clock_.now();
-}
-
-bool Agent::asked_all() {
-    if (work_.unanswered) return true;
-    if (work_.results.size() < work_.expected && clock_.now() < work_.ask_until) return false;
-    // A node that was not asked, since others took their time, is not silent.
-    auto& silent = work_.unanswered.emplace();
-    for (const auto& [node, outcomes] : work_.outcomes)
-        if (outcomes.contains(ChallengeOutcome::not_signed) ||
-            (outcomes.contains(ChallengeOutcome::no_answer) && !outcomes.contains(ChallengeOutcome::answered)))
-            silent.push_back(node);
-    return true;
-}
-
-void Agent::keep_transcript(std::uint64_t epoch) {
-    if (transcripts_.contains(epoch)) return;
-    Transcript transcript{.epoch = epoch};
-    std::size_t size = 64;
-    for (const auto& [place, entry] : work_.results) {
-        size += 64 + entry.model.size() + (entry.answer ? scoring::serialise(*entry.answer).size() : 0);
-        if (size > Transcript::largest) break;
-        transcript.entries.push_back(entry);
-    }
-    transcripts_.emplace(epoch, serialise(transcript));
+const Bytes& Agent::keep_transcript() {
+    auto [kept, first] = transcripts_.try_emplace(work_.epoch);
+    if (first) kept->second = serialise(round_.transcript(work_.epoch));
     while (transcripts_.size() > kept_transcripts) transcripts_.erase(transcripts_.begin());
+    return kept->second;
 }
 
 ByteView Agent::transcript(std::uint64_t epoch) const {
@@ -219,95 +142,83 @@ ByteView Agent::transcript(std::uint64_t epoch) const {
     return found == transcripts_.end() ? ByteView() : ByteView(found->second);
 }
 
-void Agent::prepare_scores(const State& state) {
+void Agent::prepare_scores(const State& state, Now now) {
     const auto& epoch = state.epoch();
-    if (!epoch.report || work_.scoring) return;
+    if (!epoch.report || work_.scoring != Scoring::no_transcript) return;
     if (epoch.report->leader == identity_.id()) {
-        // A leader that was restarted since has nothing to score by.
+        // Empty after a restart without remembered statements: then there is nothing to score by.
         if (auto own = transcript(epoch.number); !own.empty()) on_transcript(own);
         return;
     }
-    if (work_.fetched_at && clock_.now() < *work_.fetched_at + retry) return;
-    work_.fetched_at = clock_.now();
+    if (work_.fetched_at && now.time < *work_.fetched_at + retry_after) return;
+    work_.fetched_at = now.time;
     output_.fetch_transcript(epoch.report->leader, epoch.number);
 }
 
 void Agent::on_transcript(ByteView bytes) {
-    // Whatever does not have the digest is somebody's noise.
-    if (!report_ || !plan_ || work_.scoring || digest_of(bytes) != report_->transcript) return;
-    work_.scoring = true;
+    if (!work_.report || !work_.plan || work_.scoring != Scoring::no_transcript) return;
+    if (digest_of(bytes) != work_.report->transcript) return;
     auto transcript = parse_transcript(bytes);
-    Status checked = transcript ? check(*transcript, *plan_, pool_) : std::unexpected(transcript.error());
+    Status checked = transcript ? check(*transcript, *work_.plan, pool_) : std::unexpected(transcript.error());
     if (checked && transcript->epoch != work_.epoch)
         checked = fail(ErrorCode::invalid_argument, "a transcript of another epoch");
     if (!checked) {
-        // The leader reported what it should not have asked. Nothing is scored by that.
-        problem_ = "epoch " + std::to_string(work_.epoch) + ", leader " + report_->leader.brief() + ": " +
+        // The leader asked something else than its plan says. This node scores nothing in this epoch.
+        problem_ = "epoch " + std::to_string(work_.epoch) + ", leader " + work_.report->leader.brief() + ": " +
                    checked.error().message;
-        work_.scores.emplace();
+        work_.scoring = Scoring::done;
         return;
     }
     problem_.clear();
-    std::vector<ChallengeAnswer> exhibits;
+    work_.scoring = Scoring::in_progress;
+    std::vector<ChallengeAnswer> answers;
     for (TranscriptEntry& entry : transcript->entries)
         if (entry.answer)
-            exhibits.push_back({make_challenge(plan_->prompt_seed(entry.asked, entry.index), entry.model, pool_),
-                                std::move(*entry.answer)});
-    output_.score(work_.epoch, std::move(exhibits));
+            answers.push_back({make_challenge(work_.plan->prompt_seed(entry.asked, entry.index), entry.model, pool_),
+                               std::move(*entry.answer)});
+    output_.score(work_.epoch, std::move(answers));
 }
 
-void Agent::on_scores(std::uint64_t epoch, std::vector<verification::Score> scores) {
-    if (epoch != work_.epoch || !work_.scoring || work_.scores || !plan_) return;
-    std::erase_if(scores, [&](const verification::Score& score) { return !plan_->challenged(score.node); });
+void Agent::on_scores(std::uint64_t epoch, std::vector<verification::Score> scores, Now now) {
+    if (epoch != work_.epoch || work_.scoring != Scoring::in_progress) return;
+    std::erase_if(scores, [&](const verification::Score& score) { return !work_.plan->challenged(score.node); });
     work_.scores = std::move(scores);
-    next_ = clock_.now();
+    work_.scoring = Scoring::done;
+    next_ = now.time;
 }
 
-void Agent::commit(const State& state) {
+void Agent::commit(const State& state, Now now) {
     const auto& epoch = state.epoch();
     if (!epoch.report || state.ballots().contains(identity_.id())) return;
-    if (!has_said("commit")) {
-        if (!work_.scores) return;
-        verification::Reveal reveal{random_.id<verification::Salt>(), *work_.scores};
-        for (const NodeId& node : epoch.report->unanswered)
-            if (epoch.gave_no_answer(node)) {
-                std::erase_if(reveal.scores, [&](const verification::Score& score) { return score.node == node; });
-                reveal.scores.push_back({node, verification::Outcome::no_answer, 0});
-            }
-        std::ranges::sort(reveal.scores, {}, &verification::Score::node);
+    if (!sender_.has(StatementKind::commit, work_.epoch)) {
+        if (work_.scoring != Scoring::done) return;
+        auto reveal = make_reveal(epoch);
         auto digest =
             verification::commitment(network_, epoch.number, identity_.id(), epoch.report->transcript, reveal);
-        mean("commit", verification::Commit{digest});
-        mean("reveal", std::move(reveal));
-        output_.remember(own_);
+        sender_.prepare(StatementKind::commit, work_.epoch, verification::Commit{digest});
+        sender_.prepare(StatementKind::reveal, work_.epoch, std::move(reveal));
+        sender_.remember();
     }
-    say("commit");
+    sender_.send(StatementKind::commit, work_.epoch, now);
 }
 
-void Agent::reveal(const State& state) {
+verification::Reveal Agent::make_reveal(const verification::Epoch& epoch) const {
+    verification::Reveal reveal{random_.id<verification::Salt>(), work_.scores};
+    for (const NodeId& node : epoch.report->unanswered)
+        if (epoch.gave_no_answer(node)) {
+            std::erase_if(reveal.scores, [&](const verification::Score& score) { return score.node == node; });
+            reveal.scores.push_back({node, verification::Outcome::no_answer, 0});
+        }
+    std::ranges::sort(reveal.scores, {}, &verification::Score::node);
+    return reveal;
+}
+
+void Agent::reveal(const State& state, Now now) {
+    // A ballot without a prepared reveal is from before the remembered statements were lost.
     auto ballot = state.ballots().find(identity_.id());
-    // A ballot without what it shows is from before all was lost.
-    if (!has_said("reveal") || ballot == state.ballots().end() || ballot->second.revealed) return;
-    say("reveal");
-}
-
-Bytes Agent::word(Body body, std::uint64_t epoch) const {
-    return verification::sign({network_, identity_.id(), epoch, std::move(body)}, identity_);
-}
-
-void Agent::mean(const char* kind, Body body) {
-    if (own_.epoch != work_.epoch) own_ = {.epoch = work_.epoch};
-    own_.statements.insert_or_assign(kind, word(std::move(body), work_.epoch));
-}
-
-void Agent::say(const char* kind) { submit(kind, own_.epoch, own_.statements.at(kind)); }
-
-void Agent::submit(const char* kind, std::uint64_t epoch, const Bytes& word) {
-    auto [said, first] = said_.try_emplace({epoch, kind}, clock_.now());
-    if (!first && clock_.now() < said->second + retry) return;
-    said->second = clock_.now();
-    output_.submit(word);
-    while (said_.begin()->first.first + 1 < epoch) said_.erase(said_.begin());
+    if (!sender_.has(StatementKind::reveal, work_.epoch)) return;
+    if (ballot == state.ballots().end() || ballot->second.revealed) return;
+    sender_.send(StatementKind::reveal, work_.epoch, now);
 }
 
 }  // namespace planetserve::verification_agent

@@ -1,133 +1,82 @@
-// What a verification node does for the verification of model nodes, phase by phase (docs/protocols/verification.md):
-// it draws, leads when it is its turn, asks once more when it is the second, scores, commits and shows its scores.
+// What a verification node does in an epoch, phase by phase (docs/protocols/verification.md): it draws; as leader it
+// challenges model nodes and reports; as second verifier it challenges those that gave the leader no answer; it has the
+// answers scored, commits to the scores and reveals them.
 //
-// Pure: the replicated state and the time go in; transactions, questions and work to be scored go out. What it says is
-// said again until the state shows it. What it could contradict after a restart in the middle of an epoch it has its
-// owner remember first, and says again as it was. Not thread-safe.
+// Pure: the chain's state and the time go in; transactions, requests and answers to score go out (agent_output.h). The
+// agent repeats each transaction until the state shows it. Before it submits what it could contradict after a restart,
+// it has its owner remember it. Not thread-safe.
 #pragma once
 
 #include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
-#include "base/random.h"
 #include "verification/state.h"
-#include "verification_agent/challenger.h"
-#include "verification_agent/own_statements.h"
-#include "verification_agent/transcript.h"
+#include "verification_agent/agent_output.h"
+#include "verification_agent/challenge_round.h"
+#include "verification_agent/statement_sender.h"
 
 namespace planetserve::verification_agent {
 
-// An answer to be scored.
-struct ChallengeAnswer {
-    Challenge challenge;
-    scoring::SignedAnswer answer;
-};
-
-class AgentOutput {
-public:
-    virtual ~AgentOutput() = default;
-    // Keeps it, before it is said, for a Agent that is made after a restart; in place of what was kept before.
-    virtual void remember(const OwnStatements& said) = 0;
-    // For the next block. A refusal shows in the state, or rather does not.
-    virtual void submit(Bytes transaction) = 0;
-    // Asks the leader for an epoch's transcript; Agent::on_transcript takes it, whoever sends it.
-    virtual void fetch_transcript(const NodeId& leader, std::uint64_t epoch) = 0;
-    // Agent::on_scores takes what comes of it. A later call makes the earlier one void.
-    virtual void score(std::uint64_t epoch, std::vector<ChallengeAnswer> exhibits) = 0;
-};
-
-struct ModelNodeEntry {
-    NodeId id;
-    std::vector<std::string> models;  // ascending
-};
-
 class Agent {
 public:
-    // All but the network and what was said before a restart outlive the duty.
+    // identity, overlay, output, random and pool outlive the agent. remembered: what the owner was last told to
+    // remember before a restart.
     Agent(const wire::NetworkId& network, const crypto::Identity& identity, inference::Service& overlay,
-          AgentOutput& output, Random& random, const Clock& clock, const PromptPool& pool, OwnStatements said = {});
+          AgentOutput& output, Random& random, const PromptPool& pool, OwnStatements remembered = {});
 
-    // What there is to do now: after each block, and when next_timer says so. model_nodes ascend.
-    void update(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes);
+    // Does what is due. Call it after each block and at next_timer(). model_nodes: all of the registry, ascending.
+    void update(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes, Now now);
     Time next_timer() const;
 
+    // Ignores bytes that do not have the reported digest.
     void on_transcript(ByteView bytes);
-    // Ascending by node; of nodes that answered.
-    void on_scores(std::uint64_t epoch, std::vector<verification::Score> scores);
+    // The result of AgentOutput::score: one score for each node that answered, ascending by node.
+    void on_scores(std::uint64_t epoch, std::vector<verification::Score> scores, Now now);
 
-    // What this node asked and was answered as leader of an epoch; empty where it did not lead it, or not lately.
+    // This node's own transcript as leader of an epoch; empty if it did not lead that epoch, or not lately.
     ByteView transcript(std::uint64_t epoch) const;
-    struct Counters {
-        std::uint64_t asked = 0;
-        std::uint64_t answered = 0;
-        std::string last_failure = {};  // of a challenge, in words
-    };
-    const Counters& counters() const { return counters_; }
-    // In words, for status; empty while all is well.
+    const ChallengeCounters& counters() const { return round_.counters(); }
+    // What is wrong, for status and logs; empty while all is well.
     const std::string& problem() const { return problem_; }
 
 private:
-    static constexpr Duration retry = 2s;
+    // How far the agent is with the leader's transcript.
+    enum class Scoring { no_transcript, in_progress, done };
 
     // Of the running epoch.
     struct Work {
         std::uint64_t epoch = 0;
-        // As leader, or as the second verifier.
-        std::optional<crypto::VrfProof> plan_proof;
-        bool asking = false;
-        Time ask_until{};
-        std::map<std::pair<NodeId, std::uint32_t>, TranscriptEntry> results;
-        std::map<NodeId, std::set<ChallengeOutcome>> outcomes;  // of those that were asked
-        std::size_t expected = 0;
-        std::optional<std::vector<NodeId>> unanswered;  // once all was asked
-        // As a voter.
-        std::optional<Time> fetched_at;
-        bool scoring = false;
-        std::optional<std::vector<verification::Score>> scores;
+        std::optional<crypto::VrfProof> plan_proof;  // as leader
+        // What the transcript has to match, once a leader reported.
+        std::optional<verification::TakenReport> report;
+        std::optional<verification::ChallengePlan> plan;
+        std::optional<Time> fetched_at;  // last request for the transcript
+        Scoring scoring = Scoring::no_transcript;
+        std::vector<verification::Score> scores;  // when scoring is done
     };
 
-    void draw(const verification::State& state);
-    void draw_ahead(const verification::State& state);
-    void lead(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes);
-    void recheck(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes);
-    void prepare_scores(const verification::State& state);
-    void commit(const verification::State& state);
-    void reveal(const verification::State& state);
-
-    void ask(const verification::ChallengePlan& plan, const std::vector<ModelNodeEntry>& nodes, Duration time,
-             bool again);
-    void on_result(ChallengeResult result);
-    // True once all answers came or are not waited for any more; then it is known who gave none. One that does not
-    // stand for what it says in some form of request gave none, whatever it says in others.
-    bool asked_all();
-    void keep_transcript(std::uint64_t epoch);
-    using Body = decltype(verification::Transaction::body);
-    Bytes word(Body body, std::uint64_t epoch) const;
-    bool has_said(const char* kind) const { return own_.epoch == work_.epoch && own_.statements.contains(kind); }
-    // What it is going to say in this epoch, to be remembered before.
-    void mean(const char* kind, Body body);
-    void say(const char* kind);
-    // Once, and again after a while.
-    void submit(const char* kind, std::uint64_t epoch, const Bytes& word);
+    void begin_epoch(std::uint64_t number);
+    void draw(const verification::State& state, Now now);
+    void draw_ahead(const verification::State& state, Now now);
+    void lead(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes, Now now);
+    void recheck(const verification::State& state, const std::vector<ModelNodeEntry>& model_nodes, Now now);
+    void prepare_scores(const verification::State& state, Now now);
+    void commit(const verification::State& state, Now now);
+    void reveal(const verification::State& state, Now now);
+    verification::Reveal make_reveal(const verification::Epoch& epoch) const;
+    const Bytes& keep_transcript();
 
     wire::NetworkId network_;
     const crypto::Identity& identity_;
     AgentOutput& output_;
     Random& random_;
-    const Clock& clock_;
     const PromptPool& pool_;
-    Challenger challenger_;
+    StatementSender sender_;
+    ChallengeRound round_;
     Work work_;
-    OwnStatements own_;
     Time next_{};
-    std::map<std::pair<std::uint64_t, std::string>, Time> said_;  // when, by epoch and kind
-    std::map<std::uint64_t, Bytes> transcripts_;                  // that this node made
-    // What the running epoch's transcript has to be, for on_transcript.
-    std::optional<verification::TakenReport> report_;
-    std::optional<verification::ChallengePlan> plan_;
-    Counters counters_;
+    std::map<std::uint64_t, Bytes> transcripts_;  // this node's own, by epoch
     std::string problem_;
 };
 

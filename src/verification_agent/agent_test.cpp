@@ -89,12 +89,12 @@ protected:
         Node(Committee& of, crypto::Identity own) : committee(of), identity(std::move(own)) { start(); }
         void start() {
             agent = std::make_unique<Agent>(committee.chain_.network, identity, committee.overlay_, *this,
-                                            committee.random_, committee.clock_, committee.pool_, said);
+                                            committee.random_, committee.pool_, remembered);
         }
         void remember(const OwnStatements& statements) override {
             auto kept = parse_own_statements(serialise(statements));
             ASSERT_TRUE(kept);
-            said = *kept;
+            remembered = *kept;
         }
         void submit(Bytes transaction) override {
             if (change) change(transaction);
@@ -107,22 +107,23 @@ protected:
                         own.on_transcript(bytes);
                     });
         }
-        void score(std::uint64_t epoch, std::vector<ChallengeAnswer> exhibits) override {
+        void score(std::uint64_t epoch, std::vector<ChallengeAnswer> answers) override {
             std::map<NodeId, verification::Score> scores;
-            for (const auto& exhibit : exhibits)
+            for (const auto& answered : answers)
                 for (const ModelNode& node : committee.models_)
-                    if (exhibit.answer.node == node.identity.id()) {
+                    if (answered.answer.node == node.identity.id()) {
                         // Answers are pooled, and tokens that are not the model's show in any company.
                         auto& score = scores
                                           .try_emplace(node.identity.id(), node.identity.id(),
                                                        verification::Outcome::credit, node.credit)
                                           .first->second;
-                        if (cheats(node, exhibit.challenge.body)) score.credit = 0;
+                        if (cheats(node, answered.challenge.body)) score.credit = 0;
                         if (opinion) score.credit = *opinion;
                     }
             std::vector<verification::Score> list;
             for (const auto& [id, score] : scores) list.push_back(score);
-            later(500ms, [epoch, list](Agent& own) { own.on_scores(epoch, list); });
+            later(500ms,
+                  [epoch, list, &clock = committee.clock_](Agent& own) { own.on_scores(epoch, list, clock.read()); });
         }
         void later(Duration after, std::function<void(Agent&)> run) {
             committee.clock_.after(after, [this, run = std::move(run), mine = agent.get()] {
@@ -132,7 +133,7 @@ protected:
 
         Committee& committee;
         crypto::Identity identity;
-        OwnStatements said;                  // what is kept while it is down
+        OwnStatements remembered;            // what is kept while it is down
         std::unique_ptr<Agent> agent;        // null while it is down
         std::function<void(Bytes&)> change;  // of what it says
         std::optional<Millionths> opinion;   // of everybody, whatever they answered
@@ -170,9 +171,9 @@ protected:
         std::vector<ModelNodeEntry> entries;
         for (const ModelNode& node : models_) entries.push_back({node.identity.id(), {"m"}});
         for (auto& node : nodes_) {
-            if (node->agent) node->agent->update(*state_, entries);
+            if (node->agent) node->agent->update(*state_, entries, clock_.read());
             for (Duration after = block_time / 10; node->restless && after < block_time; after += block_time / 10)
-                node->later(after, [this, entries](Agent& own) { own.update(*state_, entries); });
+                node->later(after, [this, entries](Agent& own) { own.update(*state_, entries, clock_.read()); });
         }
         if (at_block_) at_block_();
         clock_.after(block_time, [this] { make_block(); });
@@ -296,6 +297,24 @@ TEST_F(Committee, ALeaderThatDoesNotReportIsReplaced) {
     };
     run_epochs(20);
     EXPECT_GE(scores(0), 18u);
+}
+
+// With two verifiers, a leader whose turn ended without its report is the second verifier of the other's.
+TEST_F(Committee, AReplacedLeaderAsksAnewAsSecondVerifier) {
+    make(2, 2);
+    for (auto& node : nodes_)
+        node->change = [this](Bytes& transaction) {
+            auto parsed = verification::parse_transaction(transaction);
+            if (std::holds_alternative<verification::Report>(parsed->body) &&
+                state_->epoch().leader(0) == parsed->sender)
+                transaction.clear();
+        };
+    at_block_ = [this] { models_[1].answers = phase() == Phase::recheck; };
+    run_epochs(6);
+    EXPECT_EQ(scores(1), 0u);
+    EXPECT_TRUE(trusted(1));
+    EXPECT_GE(scores(0), 5u);
+    EXPECT_EQ(refused_, std::vector<std::string>());
 }
 
 TEST_F(Committee, OneThatVotesNonsenseMovesNothingAndIsFlagged) {

@@ -21,12 +21,19 @@ std::string_view to_string(ChallengeOutcome outcome) {
     return "?";
 }
 
+namespace {
+
+// For the parsed form of a reply of limits.reply_bytes.
+constexpr std::size_t reply_memory = 64 << 20;
+
+}  // namespace
+
 class Challenger::Asking final : public inference::ReplySink {
 public:
     explicit Asking(ChallengeTask task) { result_.task = std::move(task); }
 
-    void start(Challenger& challenger) {
-        asked_at_ = challenger.clock_.now();
+    void start(inference::Service& overlay, Now now) {
+        asked_at_ = now.time;
         request_.id = result_.task.id;
         request_.method = "POST";
         request_.path = "/v1/chat/completions";
@@ -34,8 +41,8 @@ public:
         request_.model = result_.task.model;
         request_.body = to_bytes(result_.task.challenge.body);
         request_.node = result_.task.node;
-        request_.continues = result_.task.there;
-        auto started = challenger.overlay_.start(request_, *this);
+        request_.continues = result_.task.answerer == Answerer::node_itself;
+        auto started = overlay.start(request_, *this);
         if (started)
             exchange_ = std::move(*started);
         else
@@ -49,7 +56,7 @@ public:
         if (received_ > 0) return end(ChallengeOutcome::no_verdict, "still answering");
         auto needed = time_to_answer(result_.task.challenge);
         if (!needed || deadline() - asked_at_ < *needed)
-            return end(ChallengeOutcome::no_verdict, "no answer, in less time than it may take");
+            return end(ChallengeOutcome::no_verdict, "no answer, but too little time to give one");
         end(ChallengeOutcome::no_answer, "no answer in time");
     }
     ChallengeResult take() { return std::move(result_); }
@@ -63,10 +70,11 @@ public:
     void on_body(ByteView bytes) override {
         if (over_) return;
         received_ += bytes.size();
-        if (received_ > (streams_ ? stream_limit : reply_limit)) return end_unsigned("the reply is too large");
+        if (received_ > (streams_ ? limits.stream_bytes : limits.reply_bytes))
+            return end_unsigned("the reply is too large");
         if (streams_) {
             auto fed = events_.feed(as_text(bytes), [this](std::string_view event) {
-                // All but the event that ends the answer are without it.
+                // Only the last event of an answer has it.
                 if (event.contains(signature_member)) reply_ = to_bytes(event);
                 return true;
             });
@@ -78,7 +86,7 @@ public:
     }
     void on_end() override { read(); }
     void on_error(const Error& error) override {
-        // Who has the text of a stream needs its end no more.
+        // A node that leaves out a stream's end withholds the signature, while a user would already have the text.
         if (status_ == 200 && received_ > 0) return end_unsigned("broke off: " + error.message);
         end(ChallengeOutcome::no_answer, error.message);
     }
@@ -96,9 +104,9 @@ private:
     }
     void read() {
         if (over_) return;
-        // Full, or without an engine: it had no answer to give.
+        // The node is full or has no engine.
         if (status_ != 200) return end(ChallengeOutcome::no_answer, "status " + std::to_string(status_));
-        auto reply = inference::parse_json(as_text(reply_), 64 << 20);
+        auto reply = inference::parse_json(as_text(reply_), reply_memory);
         auto hex = reply ? inference::text_of(inference::find(inference::find(&*reply, "planetserve"), "signed_answer"))
                          : std::nullopt;
         if (!hex && streams_) return end(ChallengeOutcome::no_verdict, "the stream is not signed");
@@ -109,7 +117,7 @@ private:
         if (auto signature = scoring::verify(*answer); !signature) return end_unsigned(signature.error().message);
         if (answer->nonce != scoring::nonce_of(request_.id) || answer->request != crypto::sha256(request_.body) ||
             answer->model != request_.model)
-            return end_unsigned("what is signed is the answer to another request");
+            return end_unsigned("the signed answer is to another request");
         result_.answer = std::move(*answer);
         end(ChallengeOutcome::answered);
     }
@@ -119,7 +127,7 @@ private:
     Time asked_at_{};
     unsigned status_ = 0;
     bool streams_ = false;
-    bool elsewhere_ = false;  // another node than the asked one serves
+    bool elsewhere_ = false;  // another node than the asked one answers
     std::size_t received_ = 0;
     inference::EventStream events_;
     Bytes reply_;  // of a stream, the event with the signature
@@ -127,16 +135,16 @@ private:
     std::unique_ptr<inference::Exchange> exchange_;
 };
 
-Challenger::Challenger(inference::Service& overlay, const Clock& clock, OnResult on_result)
-    : overlay_(overlay), clock_(clock), on_result_(std::move(on_result)) {}
+Challenger::Challenger(inference::Service& overlay, OnResult on_result)
+    : overlay_(overlay), on_result_(std::move(on_result)) {}
 
 Challenger::~Challenger() = default;
 
 Status Challenger::add(ChallengeTask task) {
-    if (tasks() >= most_tasks) return fail(ErrorCode::exhausted, "too many challenges wait");
+    if (tasks() >= limits.tasks) return fail(ErrorCode::exhausted, "too many challenges wait");
     Time at = task.at;
     waiting_.emplace(at, std::move(task));
-    at_once_ = most_at_once(tasks());
+    at_once_ = std::clamp(tasks() / 2, limits.fewest_at_once, limits.most_at_once);
     return {};
 }
 
@@ -145,11 +153,11 @@ void Challenger::clear() {
     running_.clear();
 }
 
-void Challenger::on_timer() {
-    Time now = clock_.now();
+void Challenger::on_timer(Now now) {
+    last_timer_ = now.time;
     std::vector<ChallengeResult> results;
     for (auto at = running_.begin(); at != running_.end();) {
-        if (!at->second->over() && at->second->deadline() <= now) at->second->give_up();
+        if (!at->second->over() && at->second->deadline() <= now.time) at->second->give_up();
         if (!at->second->over()) {
             ++at;
             continue;
@@ -157,21 +165,21 @@ void Challenger::on_timer() {
         results.push_back(at->second->take());
         at = running_.erase(at);
     }
-    for (auto at = next(); at != waiting_.end() && at->first <= now; at = next()) {
+    for (auto at = next(); at != waiting_.end() && at->first <= now.time; at = next()) {
         ChallengeTask task = std::move(waiting_.extract(at).mapped());
-        if (task.until - now < task.least) continue;
+        if (task.until - now.time < task.least) continue;
         auto asking = std::make_unique<Asking>(std::move(task));
-        asking->start(*this);
+        asking->start(overlay_, now);
         running_.emplace(next_number_++, std::move(asking));
     }
     for (ChallengeResult& result : results) on_result_(std::move(result));
 }
 
-// Replies come in between and only mark their ends, so that nothing is torn down below its caller.
+// Replies arrive between timers and only mark their ends: an exchange must not be destroyed from within its own call.
 Time Challenger::next_timer() const {
     Time next = Time::max();
     for (const auto& [number, asking] : running_)
-        next = std::min(next, asking->over() ? clock_.now() : asking->deadline());
+        next = std::min(next, asking->over() ? last_timer_ : asking->deadline());
     if (auto waiting = this->next(); waiting != waiting_.end()) next = std::min(next, waiting->first);
     return next;
 }

@@ -14,14 +14,30 @@ void write_sized(ByteWriter& writer, ByteView bytes) {
 
 }  // namespace
 
-Bytes serialise(const OwnStatements& said) {
+std::string_view name_of(StatementKind kind) {
+    switch (kind) {
+        case StatementKind::draw:
+            return "draw";
+        case StatementKind::report:
+            return "report";
+        case StatementKind::recheck:
+            return "recheck";
+        case StatementKind::commit:
+            return "commit";
+        case StatementKind::reveal:
+            return "reveal";
+    }
+    return "unknown";
+}
+
+Bytes serialise(const OwnStatements& own) {
     Bytes bytes;
     ByteWriter writer(bytes);
     writer.u8(version);
-    writer.u64(said.epoch);
-    write_sized(writer, said.transcript);
-    writer.u8(static_cast<std::uint8_t>(said.statements.size()));
-    for (const auto& [kind, statement] : said.statements) {
+    writer.u64(own.epoch);
+    write_sized(writer, own.transcript);
+    writer.u8(static_cast<std::uint8_t>(own.statements.size()));
+    for (const auto& [kind, statement] : own.statements) {
         write_sized(writer, as_bytes(kind));
         write_sized(writer, statement);
     }
@@ -30,18 +46,19 @@ Bytes serialise(const OwnStatements& said) {
 
 Result<OwnStatements> parse_own_statements(ByteView bytes) {
     ByteReader reader(bytes);
-    OwnStatements said;
+    OwnStatements own;
     bool known = reader.u8() == version;
-    said.epoch = reader.u64();
-    said.transcript = to_bytes(reader.bytes(reader.u32()));
+    own.epoch = reader.u64();
+    own.transcript = to_bytes(reader.bytes(reader.u32()));
     std::size_t count = reader.u8();
     known = known && count <= most_statements;
     for (std::size_t i = 0; known && reader.ok() && i < count; ++i) {
         std::string kind(as_text(reader.bytes(reader.u32())));
-        said.statements[kind] = to_bytes(reader.bytes(reader.u32()));
+        own.statements[kind] = to_bytes(reader.bytes(reader.u32()));
     }
-    if (!known || !reader.finished()) return fail(ErrorCode::malformed, "no statements of a verification node");
-    return said;
+    if (!known || !reader.finished())
+        return fail(ErrorCode::malformed, "not the remembered statements of a verification node");
+    return own;
 }
 
 }  // namespace planetserve::verification_agent

@@ -13,7 +13,7 @@
 #include "adapters/scorer/prompt_tokens.h"
 #include "scoring/credit.h"
 #include "verification/transaction.h"
-#include "verification_agent/agent.h"
+#include "verification_agent/agent_output.h"
 
 namespace planetserve::adapters {
 
