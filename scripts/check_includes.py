@@ -29,6 +29,11 @@ TEST_ENDINGS = ("_test", "_fixture")
 
 # (headers, folders that may include them, how to say so)
 LIBRARIES = [
+    (
+        re.compile(r"(thread|mutex|shared_mutex|condition_variable|future|atomic|semaphore|latch|barrier|stop_token)"),
+        {"adapters", "apps", "local", "roles"},
+        "threads stay in src/adapters, src/roles, src/local and src/apps; ThreadSanitizer runs the tests of these alone",
+    ),
     (re.compile(r"sodium(\.h|/.*)"), {"crypto"}, "libsodium is used by src/crypto alone"),
     (
         re.compile(r"openssl/(ssl|err|x509|x509v3|x509_vfy|bio|pem|tls1)\.h"),

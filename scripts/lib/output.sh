@@ -23,14 +23,19 @@ elapsed() {
     if (($1 < 60)); then printf '%ds' "$1"; else printf '%dm%02ds' $(($1 / 60)) $(($1 % 60)); fi
 }
 
-# The process group of the step now running, ended when the script is interrupted.
+# The process groups of the step now running, and of what runs beside it, ended when the script is interrupted.
 STEP_GROUP=''
+BESIDE_GROUP=''
+# Where this is 1, run_step only runs: no progress, no process group of its own.
+RUN_STEP_PLAINLY=0
 
 end_step_group() {
-    [[ -n $STEP_GROUP ]] || return 0
-    kill -TERM -- "-$STEP_GROUP" 2>/dev/null || true
-    wait "$STEP_GROUP" 2>/dev/null || true
-    STEP_GROUP=''
+    local group
+    for group in $STEP_GROUP $BESIDE_GROUP; do
+        kill -TERM -- "-$group" 2>/dev/null || true
+        wait "$group" 2>/dev/null || true
+    done
+    STEP_GROUP='' BESIDE_GROUP=''
 }
 
 trap 'end_step_group; say ""; exit 130' INT
@@ -51,6 +56,10 @@ run_step() {
     shift 3
     local begun=$SECONDS shown=$SECONDS pause=0.02 status=0 text
     mkdir -p "$(dirname "$log")"
+    if ((RUN_STEP_PLAINLY)); then
+        "$@" >"$log" 2>&1 </dev/null || { status=$?; say "$label: failed; see $log"; }
+        return "$status"
+    fi
     set -m # a process group of its own, so that an interrupt ends all of it
     "$@" >"$log" 2>&1 </dev/null &
     STEP_GROUP=$!

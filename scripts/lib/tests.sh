@@ -1,23 +1,33 @@
 # `planetserve test [SECTION...]`: everything that can be checked on one machine. A section that fails does not stop the
 # next; the last line counts them all.
 
-TEST_SECTIONS=(lint unit asan tsan fuzz functional)
+TEST_SECTIONS=(lint unit functional asan fuzz tsan tidy)
+# What a developer runs before a commit: the sections, and the functional tests among them.
+QUICK_SECTIONS=(lint unit functional)
+QUICK_FUNCTIONAL=(test_commands.py test_node.py)
 LOGS="$ROOT/build/logs"
-# Seconds for each fuzz target: forty in continuous integration, a taste of it elsewhere.
+# Seconds for each fuzz target: forty in continuous integration, a taste of it elsewhere, days where somebody asks for them.
 if [[ -n ${CI:-} ]]; then FUZZ_SECONDS=${FUZZ_SECONDS:-40}; else FUZZ_SECONDS=${FUZZ_SECONDS:-10}; fi
 
 TESTS_PASSED=0
 TESTS_FAILED=0
 TEST_SUMMARY=()
+TEST_QUICK=0
 CORES=$(nproc)
 
 test_verb() {
-    local section chosen=("$@") begun passed failed
-    for section in "${chosen[@]}"; do
-        case $section in
+    local section chosen=() argument begun passed failed
+    for argument in "$@"; do
+        case $argument in
             -h | --help) test_help; return ;;
+            quick) TEST_QUICK=1; chosen=("${QUICK_SECTIONS[@]}") ;;
+            coverage) test_coverage; return ;;
+            *)
+                [[ " ${TEST_SECTIONS[*]} " == *" $argument "* ]] ||
+                    fail "no test section \"$argument\"; there are: ${TEST_SECTIONS[*]}, and quick, coverage"
+                chosen+=("$argument")
+                ;;
         esac
-        [[ " ${TEST_SECTIONS[*]} " == *" $section "* ]] || fail "no test section \"$section\"; there are: ${TEST_SECTIONS[*]}"
     done
     if ((${#chosen[@]} == 0)); then chosen=("${TEST_SECTIONS[@]}"); fi
     mkdir -p "$LOGS"
@@ -31,29 +41,41 @@ test_verb() {
     done
     printf '\n'
     printf '%s\n' "${TEST_SUMMARY[@]}"
+    if ((TEST_QUICK)); then
+        printf 'quick: left out are asan, fuzz, tsan, tidy, and the functional tests but %s\n' "${QUICK_FUNCTIONAL[*]}"
+    fi
     printf '\n%d passed, %d failed\n' "$TESTS_PASSED" "$TESTS_FAILED"
     ((TESTS_FAILED == 0 && TESTS_PASSED > 0))
 }
 
 test_help() {
     cat <<HELP
-Runs the tests. Sections: ${TEST_SECTIONS[*]}; without a name, all of them.
+Runs the tests. Without a name, all sections.
 
-    lint         formatting, one-way includes, shell scripts, links and widths of docs, parameters and metrics
-    unit         unit and simulation tests, optimised
-    asan, tsan   the same under AddressSanitizer and UBSan, and under ThreadSanitizer
-    fuzz         every fuzz target for FUZZ_SECONDS (40 where CI is set, else 10)
+    lint         formatting, one-way includes, names and lengths, documents, shell scripts
+    unit         unit and simulation tests, optimised, built by g++
     functional   a network of real processes, driven from outside
+    asan         unit tests under AddressSanitizer and UBSan, built by clang
+    fuzz         every fuzz target for FUZZ_SECONDS (40 where CI is set, else 10), with the build of asan
+    tsan         the tests of what has threads, under ThreadSanitizer
+    tidy         clang-tidy over all code
 
     ./planetserve test                      everything
     ./planetserve test lint unit            some
-    CTEST_ARGS="-R Onion" ./planetserve test unit      arguments for ctest (PYTEST_ARGS for pytest)
+    ./planetserve test quick                before a commit: lint, unit, and some functional tests; six minutes at most
+                                            once it is built
+    ./planetserve test coverage             lines and branches that the unit tests reach, by folder
+
+    GTEST_FILTER='Onion*' ./planetserve test unit             some unit tests (CTEST_ARGS: arguments for ctest)
+    PYTEST_ARGS="-k streams" ./planetserve test functional    some functional tests
+    FUZZ_SECONDS=86400 ./planetserve test fuzz                each fuzz target for a day
 
 Logs lie in build/logs. The last line is "N passed, M failed".
 HELP
 }
 
-# prepare_tests SECTION...: what the sections need of the machine.
+# prepare_tests SECTION...: what the sections need of the machine. In a run of everything, the builds of later sections
+# begin with the functional tests, which mostly wait.
 prepare_tests() {
     ensure_packages "$PACKAGES" "$PACKAGES_TEST"
     locate_engine
@@ -67,6 +89,10 @@ prepare_tests() {
             say "tests: no Go $COMETBFT_GO or later here, so the committee's functional tests are left out"
         fi
     fi
+    BESIDE_FUNCTIONAL=()
+    if [[ " $* " == *" functional "*" asan "* ]]; then BESIDE_FUNCTIONAL+=(asan); fi
+    if [[ " $* " == *" functional "*" tsan "* ]]; then BESIDE_FUNCTIONAL+=(tsan); fi
+    if [[ " $* " == *" functional "*" tidy "* ]]; then BESIDE_FUNCTIONAL+=(tidy); fi
 }
 
 count_pass() { TESTS_PASSED=$((TESTS_PASSED + ${1:-1})); }
@@ -82,6 +108,8 @@ count_fail() {
 test_lint() {
     lint_check formatting check_formatting
     lint_check includes python3 "$ROOT/scripts/check_includes.py" "$ROOT"
+    lint_check shape python3 "$ROOT/scripts/check_shape.py" "$ROOT"
+    lint_check spelling check_spelling
     lint_check scripts check_scripts
     lint_check docs python3 "$ROOT/scripts/check_docs.py" "$ROOT"
     lint_check parameters python3 "$ROOT/scripts/check_parameters.py" "$ROOT"
@@ -106,6 +134,14 @@ check_formatting() {
     return 1
 }
 
+# Words that are right here though codespell knows better: names, abbreviations, and mistakes that tests make on purpose.
+SPELLING_KNOWN=crate,fo,hel,inflight,nd,pahts,promt,te
+
+check_spelling() {
+    (cd "$ROOT" && git ls-files -z ':!tests/fuzz/corpus' ':!*.lock' ':!*package-lock.json' ':!*.svg' |
+        xargs -0 codespell --ignore-words-list "$SPELLING_KNOWN")
+}
+
 check_scripts() {
     (cd "$ROOT" && shellcheck --shell=bash --external-sources planetserve scripts/lib/*.sh .ci/run)
 }
@@ -124,38 +160,115 @@ test_tsan() {
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1 run_ctest tsan tsan tsan
 }
 
+# build_preset PRESET: all that its section runs.
+build_preset() {
+    case $1 in
+        test) configure_preset test release && build_targets release all planetserve_lab hostile_verifier ;;
+        asan) configure_preset asan asan && build_targets asan all ;;
+        tsan) configure_preset tsan tsan && build_targets tsan planetserve_tests ;;
+    esac
+}
+
 # run_ctest SECTION PRESET FOLDER
 run_ctest() {
-    local section=$1 log="$LOGS/ctest-$1.log" total='' failed='' wrapper=() arguments=()
-    if ! { configure_preset "$2" "$3" && build_targets "$3" all; }; then
+    local section=$1 folder="$ROOT/build/$3" log="$LOGS/ctest-$1.log" report="$LOGS/ctest-$1.xml"
+    local passed='' failed='' skipped='' failures='' wrapper=() arguments=()
+    wait_beside
+    if ! build_preset "$2"; then
         count_fail 1 "$section: the build failed"
         return 0
     fi
     # Older sanitizer runtimes cannot place their shadow memory where addresses are very random.
     if [[ $section != unit ]] && setarch -R true 2>/dev/null; then wrapper=(setarch -R); fi
     read -ra arguments <<<"${CTEST_ARGS:-}"
+    rm -rf "$folder/test-results" "$report"
     run_step "  running ($section)" "$log" "ctest_progress $log" "${wrapper[@]}" \
-        ctest --test-dir "$ROOT/build/$3" --parallel "$CORES" --timeout 300 --no-tests=error --output-on-failure "${arguments[@]}" || true
-    read -r failed total < <(sed -nE 's/^[0-9]+% tests passed, ([0-9]+) tests? failed out of ([0-9]+).*/\1 \2/p' "$log" | tail -n 1) || true
-    if [[ -z $total ]]; then
+        ctest --test-dir "$folder" --parallel "$CORES" --no-tests=error --output-on-failure --output-junit "$report" \
+        "${arguments[@]}" || true
+    { read -r passed failed skipped && failures=$(cat); } < <(python3 "$ROOT/scripts/count_gtest.py" "$report" "$folder/test-results") || true
+    if [[ -z $passed ]]; then
         count_fail 1 "$section: ctest ran no test; see $log"
         return 0
     fi
-    count_pass $((total - failed))
-    if ((failed > 0)); then count_fail "$failed" "$section: $failed of $total failed; see $log"; fi
+    count_pass "$passed"
+    if ((skipped > 0)); then say "  $skipped skipped: what they need is not here"; fi
+    if ((failed > 0)); then count_fail "$failed" "$section: $failed failed; see $log:"$'\n'"$failures"; fi
 }
 
 ctest_progress() { tail -c 4096 "$1" | grep -oE '^ *[0-9]+/[0-9]+ Test' | tail -n 1 | grep -oE '[0-9]+/[0-9]+'; }
+
+# --- builds beside the functional tests ---
+
+# begin_beside: builds in the background what later sections need. The builds get only the time that nothing else wants
+# (SCHED_IDLE), as the functional tests run against clocks.
+begin_beside() {
+    ((${#BESIDE_FUNCTIONAL[@]} > 0)) || return 0
+    say "  beside: building for ${BESIDE_FUNCTIONAL[*]}; see $LOGS/beside.log"
+    set -m
+    build_beside "${BESIDE_FUNCTIONAL[@]}" >"$LOGS/beside.log" 2>&1 </dev/null &
+    BESIDE_GROUP=$!
+    set +m
+}
+
+build_beside() {
+    local what
+    set +m # one process group for all
+    # shellcheck disable=SC2034 # run_step reads it
+    RUN_STEP_PLAINLY=1
+    chrt --idle --pid 0 "$BASHPID" || true
+    renice -n 19 -p "$BASHPID" >/dev/null || true
+    for what in "$@"; do
+        if [[ $what == tidy ]]; then run_clang_tidy; else build_preset "$what"; fi || echo "$what: failed"
+    done
+}
+
+# wait_beside: until those builds have ended; what failed in them is built, and told, by the section that needs it.
+wait_beside() {
+    [[ -n $BESIDE_GROUP ]] || return 0
+    run_step "  builds begun beside the functional tests" "$LOGS/beside-wait.log" - tail --pid="$BESIDE_GROUP" -f /dev/null || true
+    BESIDE_GROUP=''
+}
+
+# --- clang-tidy ---
+
+test_tidy() {
+    wait_beside
+    if run_clang_tidy; then count_pass; else count_fail 1; fi
+}
+
+# run_clang_tidy: over the unity sources of everything, by clang. What it found good is kept by content, in the cache.
+run_clang_tidy() {
+    configure_preset tidy tidy &&
+        run_step "  clang-tidy" "$LOGS/tidy.log" "tidy_progress $LOGS/tidy.log" \
+            python3 "$ROOT/scripts/run_clang_tidy.py" "$ROOT/build/tidy" "$CACHE/tidy"
+}
+
+tidy_progress() { tail -c 4096 "$1" | grep -oE '^\[[0-9]+/[0-9]+\]' | tail -n 1; }
+
+# --- coverage ---
+
+# test_coverage: which lines and branches the unit tests reach. Not part of the other tests: it is a figure, not a check.
+test_coverage() {
+    ensure_packages "$PACKAGES" "$PACKAGES_TEST"
+    locate_engine
+    mkdir -p "$LOGS"
+    configure_preset coverage coverage && build_targets coverage planetserve_tests || exit 1
+    rm -rf "$ROOT/build/coverage/profiles"
+    LLVM_PROFILE_FILE="$ROOT/build/coverage/profiles/%p.profraw" run_step "  running (coverage)" "$LOGS/ctest-coverage.log" \
+        "ctest_progress $LOGS/ctest-coverage.log" ctest --test-dir "$ROOT/build/coverage" --parallel "$CORES" || true
+    python3 "$ROOT/scripts/coverage.py" "$ROOT" "$ROOT/build/coverage"
+}
 
 # --- fuzzing ---
 
 test_fuzz() {
     local targets=() target results="$LOGS/fuzz"
-    if ! { configure_preset fuzz fuzz && build_targets fuzz all; }; then
+    wait_beside
+    if ! build_preset asan; then
         count_fail 1 "fuzz: the build failed"
         return 0
     fi
-    for target in "$ROOT"/build/fuzz/bin/fuzz_*; do
+    for target in "$ROOT"/build/asan/bin/fuzz_*; do
         if [[ -x $target ]]; then targets+=("${target##*/fuzz_}"); fi
     done
     if ((${#targets[@]} == 0)); then
@@ -195,13 +308,13 @@ fuzz_all() {
     wait
 }
 
-# fuzz_one RESULTS TARGET: what it finds goes on from run to run in build/fuzz/corpus; the seeds are only read.
+# fuzz_one RESULTS TARGET: inputs that reach new code are kept from run to run in build/corpus; the seeds are only read.
 fuzz_one() {
-    local results=$1 name=$2 grown="$ROOT/build/fuzz/corpus/$2" seeds="$ROOT/tests/fuzz/corpus/$2" corpora=()
+    local results=$1 name=$2 grown="$ROOT/build/corpus/$2" seeds="$ROOT/tests/fuzz/corpus/$2" corpora=()
     mkdir -p "$grown"
     corpora=("$grown")
     if [[ -d $seeds ]]; then corpora+=("$seeds"); fi
-    if "$ROOT/build/fuzz/bin/fuzz_$name" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    if "$ROOT/build/asan/bin/fuzz_$name" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$results/$name-" "${corpora[@]}" >"$results/$name.log" 2>&1; then
         touch "$results/$name.passed"
     fi
@@ -220,6 +333,8 @@ test_functional() {
         return 0
     fi
     ensure_node_modules "$folder/node" || { count_fail 1 "functional: npm packages could not be installed"; return 0; }
+    ensure_venv "$folder/requirements.txt" || { count_fail 1 "functional: Python packages could not be installed"; return 0; }
+    begin_beside
     run_pytest "$folder"
     run_node_tests "$folder/node"
 }
@@ -227,13 +342,13 @@ test_functional() {
 ensure_program_or_say() { configure_preset release release && build_targets release planetserve planetserve_lab hostile_verifier planetserve_eval; }
 
 run_pytest() {
-    local folder=$1 log="$LOGS/pytest.log" report="$LOGS/pytest.xml" arguments=() passed failed
-    ensure_venv "$folder/requirements.txt" || { count_fail 1 "functional: Python packages could not be installed"; return 0; }
+    local folder=$1 log="$LOGS/pytest.log" report="$LOGS/pytest.xml" arguments=() files=("$1") passed failed
+    if ((TEST_QUICK)); then files=("${QUICK_FUNCTIONAL[@]/#/$folder/}"); fi
     read -ra arguments <<<"${PYTEST_ARGS:-}"
     rm -f "$report"
     run_step "  running (functional)" "$log" "pytest_progress $log" \
         timeout -k 10 2700 "$VENV/bin/python" -m pytest -v --color=no --junit-xml="$report" -o cache_dir="$ROOT/build/pytest-cache" \
-        "$folder" "${arguments[@]}" || true
+        --durations=0 "${files[@]}" "${arguments[@]}" || true
     if ! read -r passed failed < <(python3 "$ROOT/scripts/count_junit.py" "$report"); then
         count_fail 1 "functional: pytest did not finish; see $log"
         return 0
@@ -249,6 +364,7 @@ ensure_venv() {
     VENV="$CACHE/venv/$( (cat "$1" && python3 -VV && command -v python3) | sha256sum | cut -c1-12)"
     [[ -f $VENV/.complete ]] && return
     hold_lock venv
+    [[ -f $VENV/.complete ]] && { release_lock; return; }
     rm -rf "$VENV"
     run_step "  python packages" "$LOGS/venv.log" - make_venv "$1" || { release_lock; return 1; }
     release_lock
