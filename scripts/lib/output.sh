@@ -26,16 +26,17 @@ elapsed() {
 # The process groups of the step now running, and of what runs beside it, ended when the script is interrupted.
 STEP_GROUP=''
 BESIDE_GROUP=''
+FETCH_GROUP=''
 # Where this is 1, run_step only runs: no progress, no process group of its own.
 RUN_STEP_PLAINLY=0
 
 end_step_group() {
     local group
-    for group in $STEP_GROUP $BESIDE_GROUP; do
+    for group in $STEP_GROUP $BESIDE_GROUP $FETCH_GROUP; do
         kill -TERM -- "-$group" 2>/dev/null || true
         wait "$group" 2>/dev/null || true
     done
-    STEP_GROUP='' BESIDE_GROUP=''
+    STEP_GROUP='' BESIDE_GROUP='' FETCH_GROUP=''
 }
 
 trap 'end_step_group; say ""; exit 130' INT
@@ -88,6 +89,28 @@ run_step() {
         say "$label: ${STYLE_GREEN}done${STYLE_END} in $(elapsed $((SECONDS - begun)))"
     fi
     return "$status"
+}
+
+# begin_fetching FUNCTION: downloads beside what follows, without a word. Whoever needs the files calls wait_fetching, and
+# then fetches what is missing still, so that failures are told there.
+begin_fetching() {
+    mkdir -p "$ROOT/build/logs"
+    set -m
+    fetch_plainly "$1" >"$ROOT/build/logs/fetching.log" 2>&1 </dev/null &
+    FETCH_GROUP=$!
+    set +m
+}
+
+fetch_plainly() {
+    set +m # one process group for all
+    RUN_STEP_PLAINLY=1
+    "$1"
+}
+
+wait_fetching() {
+    [[ -n $FETCH_GROUP ]] || return 0
+    run_step "downloads begun earlier" "$ROOT/build/logs/fetching-wait.log" - tail --pid="$FETCH_GROUP" -f /dev/null || true
+    FETCH_GROUP=''
 }
 
 # ninja_progress LOG: the last "[done/all]" ninja printed.

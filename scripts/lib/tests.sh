@@ -80,8 +80,8 @@ prepare_tests() {
     ensure_packages "$PACKAGES" "$PACKAGES_TEST"
     locate_engine
     if [[ " $* " == *" functional "* ]]; then
+        begin_fetching fetch_for_functional
         ensure_engine
-        ensure_default_models
         locate_cometbft
         if [[ -x $PLANETSERVE_COMETBFT ]] || find_go >/dev/null; then
             ensure_cometbft
@@ -93,6 +93,12 @@ prepare_tests() {
     if [[ " $* " == *" functional "*" asan "* ]]; then BESIDE_FUNCTIONAL+=(asan); fi
     if [[ " $* " == *" functional "*" tsan "* ]]; then BESIDE_FUNCTIONAL+=(tsan); fi
     if [[ " $* " == *" functional "*" tidy "* ]]; then BESIDE_FUNCTIONAL+=(tidy); fi
+}
+
+fetch_for_functional() {
+    ensure_default_models
+    ensure_venv "$ROOT/tests/functional/requirements.txt"
+    ensure_node_modules "$ROOT/tests/functional/node"
 }
 
 count_pass() { TESTS_PASSED=$((TESTS_PASSED + ${1:-1})); }
@@ -178,6 +184,7 @@ run_ctest() {
         count_fail 1 "$section: the build failed"
         return 0
     fi
+    wait_fetching # some tests score with the models
     # Older sanitizer runtimes cannot place their shadow memory where addresses are very random.
     if [[ $section != unit ]] && setarch -R true 2>/dev/null; then wrapper=(setarch -R); fi
     read -ra arguments <<<"${CTEST_ARGS:-}"
@@ -332,6 +339,8 @@ test_functional() {
         count_fail 1 "functional: tests/functional has no tests"
         return 0
     fi
+    wait_fetching
+    ensure_default_models
     ensure_node_modules "$folder/node" || { count_fail 1 "functional: npm packages could not be installed"; return 0; }
     ensure_venv "$folder/requirements.txt" || { count_fail 1 "functional: Python packages could not be installed"; return 0; }
     begin_beside
