@@ -75,7 +75,7 @@ Runtime::Runtime(const CommonConfig& config, wire::Role role)
         context_, keys_.identity, hello, adapters::LinkOptions{}, static_cast<adapters::LinkEvents&>(*this),
         [this](const NodeId& id) { return resolve(id); }, random_, clock_);
     directory_ = std::make_unique<committee::DirectoryClient>(
-        genesis_, keys_.identity, committee::DirectoryClientOptions{}, *links_, random_, clock_,
+        genesis_, keys_.identity, committee::DirectoryClientOptions{}, *links_, random_, clock_.read(),
         [this](const committee::DirectoryList& list) { take_list(list); },
         [this] { return role_ == nullptr ? committee::Load{} : role_->load(); });
     address_ = require(links_->listen(require(parse_listen(config.listen))));
@@ -87,7 +87,7 @@ Runtime::~Runtime() = default;
 void Runtime::attach(RoleEvents& role, std::optional<committee::NodeDescriptor> descriptor) {
     role_ = &role;
     if (auto kept = read_file(config_.home / "directory.bin", 64 << 20)) {
-        if (auto adopted = directory_->adopt(as_bytes(*kept)); !adopted)
+        if (auto adopted = directory_->adopt(as_bytes(*kept), clock_.read()); !adopted)
             spdlog::warn("the kept list is not used: {}", adopted.error().message);
     }
     if (descriptor) describe(std::move(descriptor));
@@ -102,9 +102,9 @@ void Runtime::describe(std::optional<committee::NodeDescriptor> descriptor) {
         descriptor->addresses = {address_};
         descriptor->operator_name = config_.operator_name;
         descriptor->software = std::string("planetserve ") + version;
-        directory_->set_descriptor(std::move(*descriptor));
+        directory_->set_descriptor(std::move(*descriptor), clock_.read());
     } else {
-        directory_->leave();
+        directory_->leave(clock_.read());
     }
     rearm();
 }
@@ -128,7 +128,7 @@ int Runtime::run(const std::string& api, std::function<void(std::function<void()
         if (error) return;
         spdlog::info("signal {}: stopping", signal);
         signals.async_wait([&](boost::system::error_code, int) { end_in(Duration{}); });
-        directory_->leave();
+        directory_->leave(clock_.read());
         end_in(stop_deadline);
         // What was said last still goes out.
         on_stop([&] { end_in(last_words); });
@@ -171,14 +171,14 @@ void Runtime::on_link_up(const NodeId& peer, const wire::Hello& hello) {
 
 void Runtime::on_link_down(const NodeId& peer, const Error& why) {
     spdlog::debug("link to {} down: {}", peer.brief(), why.message);
-    directory_->on_link_down(peer);
+    directory_->on_link_down(peer, clock_.read());
     if (role_ != nullptr) role_->on_link_down(peer);
     rearm();
 }
 
 void Runtime::on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
     if (type == wire::FrameType::call_response)
-        directory_->on_response(from, payload);
+        directory_->on_response(from, payload, clock_.read());
     else if (role_ != nullptr)
         role_->on_frame(from, type, payload);
     rearm();
@@ -220,7 +220,7 @@ void Runtime::arm_timer() {
     timer_.async_wait([this](boost::system::error_code error) {
         if (error) return;  // armed anew, for an earlier time
         armed_ = Time::max();
-        if (role_kind_ != wire::Role::verifier) directory_->on_timer();
+        if (role_kind_ != wire::Role::verifier) directory_->on_timer(clock_.read());
         if (role_ != nullptr) role_->on_timer();
         rearm();
     });

@@ -1,16 +1,14 @@
-// A node's side of the directory: registers the node, keeps its lease, and keeps a checked list
+// A node's side of the directory: registers the node, renews its lease, and keeps a checked list of all nodes
 // (docs/protocols/registry.md).
 //
-// Pure: answers, losses of links and the time go in; calls go out through the FrameSender. Trusts nothing but the
-// genesis. While no verification node answers, the list in hand stays in use. Not thread-safe.
+// Pure: answers, lost links and the time go in; calls go out through the FrameSender. While no verification node
+// answers, the list in hand stays in use (held_list.h). Not thread-safe.
 #pragma once
 
 #include <functional>
-#include <memory>
 
-#include "committee/header_verifier.h"
-#include "committee/registry.h"
-#include "committee/state_header.h"
+#include "base/random.h"
+#include "committee/held_list.h"
 #include "wire/frame.h"
 
 namespace planetserve::committee {
@@ -23,13 +21,7 @@ struct DirectoryClientOptions {
     Duration fetch_deadline = 60s;  // of all parts of a list
     Duration retry_first = 250ms;   // after a failure; doubles
     Duration retry_most = 5s;
-    std::chrono::milliseconds maximum_age = std::chrono::minutes(5);  // of a list's header when it is taken
-};
-
-struct DirectoryList {
-    StateHeader header;
-    std::map<NodeId, Entry> entries;
-    std::optional<Reputations> reputations = std::nullopt;  // where model nodes are verified
+    std::chrono::milliseconds maximum_age = std::chrono::minutes(5);  // of a list's header when it arrives
 };
 
 class DirectoryClient {
@@ -37,87 +29,90 @@ public:
     using OnList = std::function<void(const DirectoryList&)>;
     using ReadLoad = std::function<Load()>;
 
-    // on_list is called with each new list, from within the calls below. read_load gives what a renewal says.
+    // sender and random outlive the client. The client calls on_list with each new list, from within the calls below.
+    // read_load: the load that a renewal reports.
     DirectoryClient(const Genesis& genesis, const crypto::Identity& identity, DirectoryClientOptions options,
-                    wire::FrameSender& sender, Random& random, const Clock& clock, OnList on_list, ReadLoad read_load);
+                    wire::FrameSender& sender, Random& random, Now now, OnList on_list, ReadLoad read_load);
 
     // What to register as; call it again when it changes. Without it the client only reads.
-    void set_descriptor(NodeDescriptor descriptor);
-    // Adopts a list kept on disk, however old. Fails unless it was signed for this network. REQUIRES: no list yet.
-    Status adopt(ByteView kept);
+    void set_descriptor(NodeDescriptor descriptor, Now now);
+    // Adopts a list kept on disk, however old. Error: malformed, or not signed for this network.
+    // Requires: no list yet.
+    Status adopt(ByteView kept, Now now);
     // What to keep on disk; empty without a list.
-    Bytes keep() const;
+    Bytes keep() const { return held_.keep(); }
 
-    void on_response(const NodeId& from, ByteView payload);
-    void on_link_down(const NodeId& peer);
-    void on_timer();
-    Time next_timer() const { return std::min(fetch_.next, registration_.next); }
-    // Tells the directory that the node leaves, best effort; it registers again with the next descriptor.
-    void leave();
+    void on_response(const NodeId& from, ByteView payload, Now now);
+    void on_link_down(const NodeId& peer, Now now);
+    void on_timer(Now now);
+    Time next_timer() const { return std::min(fetch_.task.next, registration_.task.next); }
+    // Tells the directory that the node leaves, best effort. The next descriptor registers it again.
+    void leave(Now now);
 
-    const std::optional<DirectoryList>& list() const { return list_; }
-    bool registered() const { return registered_; }
-    // Why this node is not registered or the list is not current, in words; empty while all is well.
+    const std::optional<DirectoryList>& list() const { return held_.list(); }
+    bool registered() const { return registration_.registered; }
+    // Why this node is not registered or the list is not current; empty while all is well.
     const std::string& problem() const {
-        return registration_.problem.empty() ? fetch_.problem : registration_.problem;
+        return registration_.task.problem.empty() ? fetch_.task.problem : registration_.task.problem;
     }
-    // What went wrong last and with which verification node, in words; kept when all is well again.
+    // The last failure and its verification node; stays when all is well again.
     const std::string& last_failure() const { return last_failure_; }
     std::uint64_t failures() const { return failures_; }
-    // Since when the list in hand has not been confirmed by the validators; nothing without a list.
-    std::optional<std::chrono::milliseconds> list_age() const;
+    // Time since the validators last confirmed the list in hand; nothing without a list.
+    std::optional<std::chrono::milliseconds> list_age(UnixTime now) const { return held_.age(now); }
     // Addresses of verification nodes, from the genesis.
     std::optional<Endpoint> validator_address(const NodeId& id) const;
 
 private:
-    // One kind of call, of which one is under way at a time.
+    // One kind of call. Only one call of a kind is under way at a time.
     struct Task {
-        Time next{};
+        Time next{};                        // when to call, or the deadline of the call under way
         std::optional<std::uint64_t> call;  // under way
         NodeId validator;
         Duration retry{};
         std::string problem;
     };
+    struct Fetch {
+        Task task;
+        std::optional<StateHeader> header;  // checked; of the list whose parts are being fetched
+        Bytes parts;
+        Time began{};
+    };
+    struct Registration {
+        Task task;
+        std::optional<NodeDescriptor> descriptor;
+        bool registered = false;
+        std::uint64_t last_sequence = 0;      // of any transaction
+        std::uint64_t accepted_sequence = 0;  // of the last registration that the directory accepted
+    };
 
-    void call(Task& task, ByteView body);
-    void fail_task(Task& task, const std::string& why);
-    void succeed(Task& task, Duration next);
-    void fetch();
-    void submit();
-    void on_fetch_answer(ByteView body);
-    void take_part(StateHeader header, std::uint64_t total, std::uint64_t offset, ByteView bytes);
-    void take_current(StateHeader header);
+    void call(Task& task, ByteView body, Now now);
+    void fail_task(Task& task, const std::string& why, Now now);
+    void succeed(Task& task, Duration next, Now now);
+    void fetch(Now now);
+    void submit(Now now);
+    std::uint64_t next_sequence(Now now);
+    void on_fetch_answer(ByteView body, Now now);
+    void on_submit_answer(ByteView body, Now now);
+    void take_part(StateHeader header, std::uint64_t total, std::uint64_t offset, ByteView bytes, Now now);
+    void take_current(StateHeader header, Now now);
+    void announce_list(Now now);
+    void notice_lost_registration(Now now);
     Duration refresh() const;
-    void on_submit_answer(ByteView body);
-    Status take_list(StateHeader header, Bytes state);
-    Status check_header(const StateHeader& header);
-    Status check_descriptors(const ParsedState& state) const;
-    void notice_lost_registration();
 
     Genesis genesis_;
     wire::NetworkId network_;
-    HeaderVerifier verifier_;
     crypto::Identity identity_;
     DirectoryClientOptions options_;
     wire::FrameSender& sender_;
     Random& random_;
-    const Clock& clock_;
     OnList on_list_;
     ReadLoad read_load_;
 
-    std::optional<NodeDescriptor> descriptor_;
-    bool registered_ = false;
-    std::uint64_t last_sequence_ = 0;
-    std::uint64_t registered_sequence_ = 0;  // of the registration that was taken last
-    std::optional<DirectoryList> list_;
-    Bytes state_;  // of list_, serialised
-    // The list that is being fetched: its header, checked, and its bytes so far.
-    std::optional<StateHeader> fetching_;
-    Bytes parts_;
-    Time fetch_began_{};
-    Task fetch_;
-    Task registration_;
-    std::size_t validator_ = 0;
+    HeldList held_;
+    Fetch fetch_;
+    Registration registration_;
+    std::size_t validator_ = 0;  // the one to call next
     std::uint64_t next_call_ = 1;
     std::string last_failure_;
     std::uint64_t failures_ = 0;

@@ -23,11 +23,11 @@ protected:
         Node(Directory& test, const Genesis& genesis)
             : identity(crypto::Identity::generate(test.random_)),
               client(
-                  genesis, identity, {}, test, test.random_, test.clock_,
+                  genesis, identity, {}, test, test.random_, test.clock_.read(),
                   [this](const DirectoryList& list) { seen = list.entries.size(); }, [] { return Load{1, 2, 3}; }) {}
-        void register_as_user() {
+        void register_as_user(Now now) {
             client.set_descriptor(
-                {identity.id(), wire::Role::user, {identity.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "test"});
+                {identity.id(), wire::Role::user, {identity.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "test"}, now);
         }
         crypto::Identity identity;
         DirectoryClient client;
@@ -48,11 +48,11 @@ protected:
     void run(Node& node, Duration duration) {
         caller_ = node.identity.id();
         for (Time end = clock_.time + duration; clock_.time < end; clock_.time += 50ms) {
-            node.client.on_timer();
+            node.client.on_timer(clock_.read());
             auto answers = std::exchange(answers_, {});
             for (auto& [from, answer] : answers) {
                 if (tamper) tamper(answer);
-                node.client.on_response(from, answer);
+                node.client.on_response(from, answer, clock_.read());
             }
             ASSERT_TRUE(engine_->tick(clock_.unix_now()));
         }
@@ -73,7 +73,7 @@ protected:
 
 TEST_F(Directory, ANodeRegistersIsListedAndKeepsItsLease) {
     Node node(*this, genesis_);
-    node.register_as_user();
+    node.register_as_user(clock_.read());
     run(node, 10s);
     EXPECT_TRUE(node.client.registered());
     ASSERT_EQ(node.seen, 1u);
@@ -85,7 +85,7 @@ TEST_F(Directory, ANodeRegistersIsListedAndKeepsItsLease) {
 
 TEST_F(Directory, SurvivesARestartOfTheVerifierWithItsRegistry) {
     Node node(*this, genesis_);
-    node.register_as_user();
+    node.register_as_user(clock_.read());
     run(node, 10s);
     auto hash = engine_->registry().app_hash();
     down = true;
@@ -104,7 +104,7 @@ TEST_F(Directory, SurvivesARestartOfTheVerifierWithItsRegistry) {
 TEST_F(Directory, AVerifierThatWasDownForLongDropsNobody) {
     Node node(*this, genesis_), other(*this, genesis_);
     for (Node* each : {&node, &other}) {
-        each->register_as_user();
+        each->register_as_user(clock_.read());
         run(*each, 2s);
     }
     clock_.time += 600s;
@@ -123,7 +123,7 @@ TEST_F(Directory, AVerifierThatWasDownForLongDropsNobody) {
 
 TEST_F(Directory, ForgedListsAreRefused) {
     Node node(*this, genesis_);
-    node.register_as_user();
+    node.register_as_user(clock_.read());
     run(node, 10s);
     auto before = node.client.list()->header.height;
     tamper = [this](Bytes& answer) {
@@ -140,13 +140,14 @@ TEST_F(Directory, ForgedListsAreRefused) {
 
 TEST_F(Directory, ADescriptionThatWasTakenAndLostIsSentAgain) {
     Node node(*this, genesis_);
-    node.register_as_user();
+    node.register_as_user(clock_.read());
     run(node, 10s);
     ASSERT_EQ(node.client.list()->entries.at(node.identity.id()).descriptor->addresses[0].port, 7);
     node.client.set_descriptor(
-        {node.identity.id(), wire::Role::user, {node.identity.id().value}, {{"127.0.0.1", 8}}, {}, 0, "", "test"});
-    node.client.on_timer();
-    for (auto& [from, answer] : std::exchange(answers_, {})) node.client.on_response(from, answer);
+        {node.identity.id(), wire::Role::user, {node.identity.id().value}, {{"127.0.0.1", 8}}, {}, 0, "", "test"},
+        clock_.read());
+    node.client.on_timer(clock_.read());
+    for (auto& [from, answer] : std::exchange(answers_, {})) node.client.on_response(from, answer, clock_.read());
     EXPECT_TRUE(node.client.registered());
     reopen();  // with what waited for a block
     run(node, 30s);
@@ -184,15 +185,15 @@ TEST_F(Directory, TwoThirdsExactlyAreNotEnough) {
 
 TEST_F(Directory, AKeptListIsAdoptedOnlyWhenItWasSigned) {
     Node node(*this, genesis_);
-    node.register_as_user();
+    node.register_as_user(clock_.read());
     run(node, 10s);
     Bytes kept = node.client.keep();
     Node later(*this, genesis_);
-    ASSERT_TRUE(later.client.adopt(kept));
+    ASSERT_TRUE(later.client.adopt(kept, clock_.read()));
     EXPECT_EQ(later.seen, 1u);
     kept[kept.size() / 2] ^= 1;
     Node victim(*this, genesis_);
-    EXPECT_FALSE(victim.client.adopt(kept));
+    EXPECT_FALSE(victim.client.adopt(kept, clock_.read()));
 }
 
 // Several parts, of a state that changes with every block: each part must be of the list that the first one was of.
@@ -257,9 +258,9 @@ TEST_F(Directory, AFetchThatSucceedsDoesNotHideARegistrationThatDoesNot) {
     genesis_.parameters.maximum_nodes = 1;
     reopen();
     Node first(*this, genesis_), second(*this, genesis_);
-    first.register_as_user();
+    first.register_as_user(clock_.read());
     run(first, 2s);
-    second.register_as_user();
+    second.register_as_user(clock_.read());
     for (int i = 0; i < 100; ++i) {
         run(second, 100ms);
         run(first, 100ms);
@@ -271,7 +272,7 @@ TEST_F(Directory, AFetchThatSucceedsDoesNotHideARegistrationThatDoesNot) {
 
 TEST_F(Directory, ClientsFollowARegistryBegunAnew) {
     Node node(*this, genesis_);
-    node.register_as_user();
+    node.register_as_user(clock_.read());
     run(node, 60s);
     auto height = node.client.list()->header.height;
     store_ = {};

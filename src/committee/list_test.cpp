@@ -91,13 +91,13 @@ protected:
 
     std::unique_ptr<DirectoryClient> make_client() {
         return std::make_unique<DirectoryClient>(
-            genesis_, identity_, DirectoryClientOptions{}, *this, random_, clock_,
+            genesis_, identity_, DirectoryClientOptions{}, *this, random_, clock_.read(),
             [this](const DirectoryList&) { ++lists_; }, [] { return Load{}; });
     }
     void run(DirectoryClient& client, Duration duration) {
         for (Time end = clock_.time + duration; clock_.time < end; clock_.time += 50ms) {
-            client.on_timer();
-            for (auto& [from, answer] : std::exchange(answers_, {})) client.on_response(from, answer);
+            client.on_timer(clock_.read());
+            for (auto& [from, answer] : std::exchange(answers_, {})) client.on_response(from, answer, clock_.read());
         }
     }
     // The client had a good list before; the one published now is refused for this reason, and the good one stays.
@@ -207,7 +207,7 @@ TEST_F(List, AListThatComesTooSlowlyIsGivenUp) {
 }
 
 TEST_F(ListInHand, IsConfirmedByNewHeadersAndItsAgeTold) {
-    EXPECT_LE(client_->list_age(), 3s);
+    EXPECT_LE(client_->list_age(clock_.unix_now()), 3s);
     clock_.time += 100ms;
     header_.time = clock_.unix_now();
     sign_by(3);
@@ -216,7 +216,7 @@ TEST_F(ListInHand, IsConfirmedByNewHeadersAndItsAgeTold) {
     EXPECT_EQ(lists_, 1) << "the same list is not told twice";
     for (const auto& validator : validators_) down_.insert(validator.id());
     run(*client_, 60s);
-    EXPECT_GE(client_->list_age(), 60s);
+    EXPECT_GE(client_->list_age(clock_.unix_now()), 60s);
     EXPECT_EQ(client_->list()->entries, registry_->entries()) << "what is in hand stays in use";
 }
 
@@ -282,11 +282,11 @@ TEST_F(ListInHand, NotEvenAllValidatorsCanBringBackAnOlderDescriptor) {
 TEST_F(ListInHand, RandomChangesOfAnswersNeitherHarmItNorAreTaken) {
     for (int i = 0; i < 300; ++i) {
         change();
-        client_->on_timer();
+        client_->on_timer(clock_.read());
         clock_.time += 5s;
         for (auto& [from, answer] : std::exchange(answers_, {})) {
             answer[8 + random_.below(answer.size() - 8)] ^= static_cast<std::uint8_t>(1 + random_.below(255));
-            client_->on_response(from, answer);
+            client_->on_response(from, answer, clock_.read());
         }
         for (const auto& [id, entry] : client_->list()->entries)
             ASSERT_TRUE(verify_descriptor(entry.signed_descriptor, id, network_));

@@ -77,25 +77,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto engine = std::move(EmbeddedConsensus::open(genesis, validator, store).value());
     DirectoryServer server(*engine);
     DirectoryClient client(
-        genesis, member, {}, calls, random, clock, [](const DirectoryList&) {}, [] { return Load{}; });
-    client.set_descriptor({member.id(), wire::Role::user, {member.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "fuzz"});
-    if (client.adopt(input)) check(client.list().has_value(), "an adopted list is there");
+        genesis, member, {}, calls, random, clock.read(), [](const DirectoryList&) {}, [] { return Load{}; });
+    client.set_descriptor({member.id(), wire::Role::user, {member.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "fuzz"},
+                          clock.read());
+    if (client.adopt(input, clock.read())) check(client.list().has_value(), "an adopted list is there");
 
     ByteReader reader(input);
     for (int steps = 0; reader.remaining() > 0 && steps < 64; ++steps) {
         std::uint8_t length = reader.u8();
         ByteView piece = length == 0 ? reader.rest() : reader.bytes(std::min<std::size_t>(length, reader.remaining()));
         clock.time = std::max(clock.time, client.next_timer() == Time::max() ? clock.time : client.next_timer());
-        client.on_timer();
+        client.on_timer(clock.read());
         for (const auto& [to, call] : std::exchange(calls.made, {})) {
             Bytes right;
             server.on_call(member.id(), call, clock.unix_now(), [&](Bytes answer) { right = std::move(answer); });
             if (steps % 2 == 0) {
                 Bytes raw(right.begin(), right.begin() + 8);
                 append(raw, piece);
-                client.on_response(to, raw);
+                client.on_response(to, raw, clock.read());
             } else {
-                client.on_response(to, bend(std::move(right), piece));
+                client.on_response(to, bend(std::move(right), piece), clock.read());
             }
         }
         check(engine->tick(clock.unix_now()).has_value(), "a block is made");
