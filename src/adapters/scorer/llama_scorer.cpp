@@ -1,7 +1,5 @@
 #include "adapters/scorer/llama_scorer.h"
 
-#include <llama.h>
-
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "adapters/scorer/candidates.h"
+#include "adapters/scorer/engine_library.h"
 
 namespace planetserve::adapters {
 
@@ -31,11 +30,11 @@ void listen(ggml_log_level level, const char* text, void*) {
 
 std::string why() { return last_complaint.empty() ? "no reason given" : last_complaint; }
 
-void start_backend() {
+void start_backend(const EngineLibrary& library) {
     static std::once_flag once;
-    std::call_once(once, [] {
-        llama_log_set(listen, nullptr);
-        llama_backend_init();
+    std::call_once(once, [&library] {
+        library.llama_log_set(listen, nullptr);
+        library.llama_backend_init();
     });
 }
 
@@ -45,8 +44,9 @@ constexpr std::uint32_t engine_block = 512;
 // One batch of tokens of several sequences.
 class Batch {
 public:
-    explicit Batch(std::uint32_t size) : batch_(llama_batch_init(static_cast<std::int32_t>(size), 0, 1)) {}
-    ~Batch() { llama_batch_free(batch_); }
+    Batch(const EngineLibrary& library, std::uint32_t size)
+        : library_(library), batch_(library.llama_batch_init(static_cast<std::int32_t>(size), 0, 1)) {}
+    ~Batch() { library_.llama_batch_free(batch_); }
     Batch(const Batch&) = delete;
     Batch& operator=(const Batch&) = delete;
 
@@ -64,15 +64,8 @@ public:
     llama_batch get() const { return batch_; }
 
 private:
+    const EngineLibrary& library_;
     llama_batch batch_;
-};
-
-template <auto release>
-struct Released {
-    template <typename T>
-    void operator()(T* object) const {
-        release(object);
-    }
 };
 
 // A sequence being fed.
@@ -93,8 +86,12 @@ struct Feed {
 }  // namespace
 
 struct LlamaScorer::Engine {
-    std::unique_ptr<llama_model, Released<llama_model_free>> model;
-    std::unique_ptr<llama_context, Released<llama_free>> context;
+    explicit Engine(const EngineLibrary& with)
+        : library(with), model(nullptr, with.llama_model_free), context(nullptr, with.llama_free) {}
+
+    const EngineLibrary& library;
+    std::unique_ptr<llama_model, decltype(&::llama_model_free)> model;
+    std::unique_ptr<llama_context, decltype(&::llama_free)> context;
     const llama_vocab* vocabulary = nullptr;
     std::uint32_t tokens = 0;  // of the vocabulary
     std::uint32_t sequences = 0;
@@ -103,17 +100,17 @@ struct LlamaScorer::Engine {
     std::vector<TokenId> suppressed;   // the engine never draws them
     std::stop_token stop;
 
-    llama_memory_t memory() const { return llama_get_memory(context.get()); }
+    llama_memory_t memory() const { return library.llama_get_memory(context.get()); }
 
     std::span<const float> logits(std::int32_t row) const {
-        float* values = llama_get_logits_ith(context.get(), row);
+        float* values = library.llama_get_logits_ith(context.get(), row);
         for (TokenId token : suppressed) values[number(token)] = -std::numeric_limits<float>::infinity();
         return {values, tokens};
     }
 
     Status decode(const Batch& batch) {
         last_complaint.clear();
-        switch (llama_decode(context.get(), batch.get())) {
+        switch (library.llama_decode(context.get(), batch.get())) {
             case 0:
                 return {};
             case 1:
@@ -128,7 +125,7 @@ struct LlamaScorer::Engine {
     Status check(const PromptAndAnswer& text) const {
         if (text.prompt.empty()) return fail(ErrorCode::invalid_argument, "a prompt has at least one token");
         std::size_t size = text.prompt.size() + text.answer.size();
-        std::size_t limit = llama_n_ctx_seq(context.get());
+        std::size_t limit = library.llama_n_ctx_seq(context.get());
         if (size > limit)
             return fail(ErrorCode::invalid_argument, "prompt and answer have " + std::to_string(size) +
                                                          " tokens, more than the context of " + std::to_string(limit));
@@ -151,7 +148,7 @@ struct LlamaScorer::Engine {
         return position;
     }
     bool ends_text(TokenId token) const {
-        return llama_vocab_is_eog(vocabulary, static_cast<llama_token>(number(token)));
+        return library.llama_vocab_is_eog(vocabulary, static_cast<llama_token>(number(token)));
     }
 
     // A batch being put together, and what is asked of it.
@@ -183,7 +180,7 @@ struct LlamaScorer::Engine {
     // One by one, since a kernel's sums depend on whether it sees one token of a sequence or more, and side by side the
     // last token of the longest prompt would be alone.
     Status run_prompts(std::vector<Feed>& feeds, std::uint32_t top_k) {
-        Round round{Batch(engine_block)};
+        Round round{Batch(library, engine_block)};
         for (std::size_t i = 0; i < feeds.size(); ++i) {
             while (!feeds[i].done() && feeds[i].fed < feeds[i].text->prompt.size()) {
                 round.take(feeds[i], i);
@@ -197,7 +194,7 @@ struct LlamaScorer::Engine {
 
     // Side by side: of each, an equal part of every batch, `most` tokens at most.
     Status run(std::vector<Feed>& feeds, std::uint32_t most, std::uint32_t top_k) {
-        Round round{Batch(asked_at_once)};
+        Round round{Batch(library, asked_at_once)};
         while (true) {
             auto active =
                 static_cast<std::uint32_t>(std::ranges::count_if(feeds, [](const Feed& feed) { return !feed.done(); }));
@@ -225,19 +222,25 @@ Result<std::unique_ptr<LlamaScorer>> LlamaScorer::load(const LlamaScorerOptions&
     std::error_code error;
     if (!std::filesystem::is_regular_file(options.model_file, error))
         return fail(ErrorCode::not_found, "there is no model " + options.model_file.string());
-    start_backend();
+    auto loaded = engine_library();
+    if (!loaded) return std::unexpected(loaded.error());
+    const EngineLibrary& library = **loaded;
+    start_backend(library);
     last_complaint.clear();
-    auto engine = std::make_unique<Engine>();
-    llama_model_params model = llama_model_default_params();
+    auto engine = std::make_unique<Engine>(library);
+    llama_model_params model = library.llama_model_default_params();
+    // On the processor, whatever else the engine could use: the devices to offload to are none.
+    ggml_backend_dev_t no_devices[] = {nullptr};
+    model.devices = no_devices;
     model.n_gpu_layers = 0;
-    engine->model.reset(llama_model_load_from_file(options.model_file.c_str(), model));
+    engine->model.reset(library.llama_model_load_from_file(options.model_file.c_str(), model));
     if (!engine->model) return fail(ErrorCode::invalid_argument, options.model_file.string() + ": " + why());
-    engine->vocabulary = llama_model_get_vocab(engine->model.get());
-    engine->tokens = static_cast<std::uint32_t>(llama_vocab_n_tokens(engine->vocabulary));
+    engine->vocabulary = library.llama_model_get_vocab(engine->model.get());
+    engine->tokens = static_cast<std::uint32_t>(library.llama_vocab_n_tokens(engine->vocabulary));
     if (engine->tokens == 0)
         return fail(ErrorCode::invalid_argument, options.model_file.string() + ": a model without a vocabulary");
     std::int32_t suppressed = 0;
-    const llama_token* tokens = llama_vocab_get_suppress_tokens(engine->vocabulary, &suppressed);
+    const llama_token* tokens = library.llama_vocab_get_suppress_tokens(engine->vocabulary, &suppressed);
     for (std::int32_t i = 0; i < suppressed; ++i)
         engine->suppressed.push_back(TokenId(static_cast<std::uint32_t>(tokens[i])));
 
@@ -246,7 +249,7 @@ Result<std::unique_ptr<LlamaScorer>> LlamaScorer::load(const LlamaScorerOptions&
     engine->sequences = options.sequences;
     engine->asked_at_once =
         static_cast<std::uint32_t>(std::max<std::size_t>(options.sequences, std::min(rows, wanted)));
-    llama_context_params context = llama_context_default_params();
+    llama_context_params context = library.llama_context_default_params();
     context.n_ctx = options.context * options.sequences;
     context.n_seq_max = options.sequences;
     context.n_batch = context.n_ubatch = std::max(engine->asked_at_once, engine_block);
@@ -257,7 +260,7 @@ Result<std::unique_ptr<LlamaScorer>> LlamaScorer::load(const LlamaScorerOptions&
     context.no_perf = true;
     context.abort_callback = [](void* data) { return static_cast<Engine*>(data)->stop.stop_requested(); };
     context.abort_callback_data = engine.get();
-    engine->context.reset(llama_init_from_model(engine->model.get(), context));
+    engine->context.reset(library.llama_init_from_model(engine->model.get(), context));
     if (!engine->context)
         return fail(ErrorCode::exhausted, "no context for " + options.model_file.string() + ": " + why());
     engine->lengths.assign(options.sequences, 0);
@@ -272,7 +275,7 @@ Result<std::vector<std::vector<Position>>> LlamaScorer::score(std::span<const Pr
     engine_->stop = std::move(stop);
     std::vector<std::vector<Position>> scored(answers.size());
     for (std::size_t begin = 0; begin < answers.size(); begin += engine_->sequences) {
-        llama_memory_clear(engine_->memory(), false);
+        engine_->library.llama_memory_clear(engine_->memory(), false);
         std::ranges::fill(engine_->lengths, 0);
         std::vector<Feed> feeds;
         for (std::size_t i = begin; i < std::min(answers.size(), begin + engine_->sequences); ++i) {
@@ -281,12 +284,12 @@ Result<std::vector<std::vector<Position>>> LlamaScorer::score(std::span<const Pr
         }
         Status run = engine_->run(feeds, feeding, top_k);
         if (!run) {
-            llama_memory_clear(engine_->memory(), false);
+            engine_->library.llama_memory_clear(engine_->memory(), false);
             engine_->stop = {};
             return std::unexpected(run.error());
         }
     }
-    llama_memory_clear(engine_->memory(), false);
+    engine_->library.llama_memory_clear(engine_->memory(), false);
     engine_->stop = {};
     return scored;
 }
@@ -296,11 +299,11 @@ Result<std::vector<scoring::Candidate>> LlamaScorer::extend(std::uint32_t sequen
     if (sequence >= engine_->sequences || tokens.empty())
         return fail(ErrorCode::invalid_argument, "there is no such sequence, or nothing to append");
     std::size_t& length = engine_->lengths[sequence];
-    if (length + tokens.size() > llama_n_ctx_seq(engine_->context.get()))
+    if (length + tokens.size() > engine_->library.llama_n_ctx_seq(engine_->context.get()))
         return fail(ErrorCode::exhausted, "the sequence fills its context");
     if (!std::ranges::all_of(tokens, [this](TokenId token) { return number(token) < engine_->tokens; }))
         return fail(ErrorCode::invalid_argument, "a token is outside the vocabulary");
-    Batch batch(engine_block);
+    Batch batch(engine_->library, engine_block);
     std::int32_t last = 0;
     for (std::size_t i = 0; i < tokens.size();) {
         batch.clear();
@@ -314,7 +317,7 @@ Result<std::vector<scoring::Candidate>> LlamaScorer::extend(std::uint32_t sequen
 
 void LlamaScorer::forget(std::uint32_t sequence) {
     if (sequence >= engine_->sequences) return;
-    llama_memory_seq_rm(engine_->memory(), static_cast<llama_seq_id>(sequence), -1, -1);
+    engine_->library.llama_memory_seq_rm(engine_->memory(), static_cast<llama_seq_id>(sequence), -1, -1);
     engine_->lengths[sequence] = 0;
 }
 

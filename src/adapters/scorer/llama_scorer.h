@@ -39,7 +39,7 @@ struct PromptAndAnswer {
 class LlamaScorer {
 public:
     // not_found or invalid_argument with the engine's own words when the model cannot be used; exhausted when there is
-    // no memory for the context.
+    // no memory for the context. not_found or internal when there is no engine to load (engine_library.h).
     static Result<std::unique_ptr<LlamaScorer>> load(const LlamaScorerOptions& options);
     ~LlamaScorer();
     LlamaScorer(const LlamaScorer&) = delete;
