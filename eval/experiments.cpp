@@ -33,6 +33,30 @@ std::string_view to_string(Basis basis) {
     return "unknown";
 }
 
+#ifndef PLANETSERVE_HAS_SCORER
+namespace {
+
+// In the place of the experiment that this program was built without: it says what it needs, so that a program is built
+// that has it.
+class VerificationLeftOut final : public Experiment {
+public:
+    std::string_view name() const override { return "verification"; }
+    std::string_view description() const override {
+        return "left out of this build, which had no engine: ./planetserve eval verification builds one that has it";
+    }
+    Basis basis() const override { return Basis::live; }
+    std::string_view example() const override { return "--out results"; }
+    bool runs_alone() const override { return false; }
+    void add_options(CLI::App& app) override { app.allow_extras(); }
+    std::vector<std::string_view> needs() const override { return {"engine", "models"}; }
+    Status run(const RunOptions&, Report&) override {
+        return fail(ErrorCode::not_found, "this program was built without the engine's libraries");
+    }
+};
+
+}  // namespace
+#endif
+
 std::vector<std::unique_ptr<Experiment>> all_experiments() {
     std::vector<std::unique_ptr<Experiment>> experiments;
     experiments.push_back(make_anonymity_experiment());
@@ -48,6 +72,8 @@ std::vector<std::unique_ptr<Experiment>> all_experiments() {
     experiments.push_back(make_wide_area_experiment());
 #ifdef PLANETSERVE_HAS_SCORER
     experiments.push_back(make_verification_experiment());
+#else
+    experiments.push_back(std::make_unique<VerificationLeftOut>());
 #endif
     experiments.push_back(make_churn_experiment());
     experiments.push_back(make_scale_experiment());

@@ -80,6 +80,12 @@ int run_all(const std::vector<std::unique_ptr<Experiment>>& experiments, const C
     return error_exit("failed:" + names);
 }
 
+// `planetserve_eval needs NAME ...`: one word a line, for ./planetserve.
+int tell_needs(const Experiment& experiment) {
+    for (std::string_view need : experiment.needs()) std::cout << need << '\n';
+    return 0;
+}
+
 int unknown(const std::vector<std::unique_ptr<Experiment>>& experiments, std::string_view name) {
     std::cerr << "planetserve_eval: no experiment \"" << name << "\"; there are: list all";
     for (const auto& experiment : experiments) std::cerr << ' ' << experiment->name();
@@ -90,6 +96,11 @@ int unknown(const std::vector<std::unique_ptr<Experiment>>& experiments, std::st
 }  // namespace
 
 int main(int argc, char** argv) {
+    const bool needs_alone = argc > 1 && std::string_view(argv[1]) == "needs";
+    if (needs_alone) {
+        --argc;
+        ++argv;
+    }
     std::signal(SIGPIPE, SIG_IGN);  // a server that goes away is an error of the write
     auto experiments = all_experiments();
     CLI::App app{
@@ -100,19 +111,23 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     CommandLine line;
     int code = 0;
-    app.add_subcommand("list", "which experiments there are")->callback([&] { list(experiments); });
+    app.add_subcommand("list", "which experiments there are")->callback([&] {
+        if (!needs_alone) list(experiments);
+    });
     auto* all = app.add_subcommand("all", "all that need no servers, each in a folder of its name");
     line.add_to(all);
-    all->callback([&] { code = run_all(experiments, line); });
+    all->callback([&] { code = needs_alone ? 0 : run_all(experiments, line); });
     for (const auto& experiment : experiments) {
         auto* verb = app.add_subcommand(std::string(experiment->name()), std::string(experiment->description()));
         verb->footer("\nExample:\n  planetserve_eval " + std::string(experiment->name()) + " " +
                      std::string(experiment->example()));
         line.add_to(verb);
         experiment->add_options(*verb);
-        verb->callback([&code, &line, &experiment] { code = run(*experiment, line.options, line.out); });
+        verb->callback([&code, &line, &experiment, needs_alone] {
+            code = needs_alone ? tell_needs(*experiment) : run(*experiment, line.options, line.out);
+        });
     }
-    if (argc > 1 && argv[1][0] != '-') {
+    if (argc > 1 && argv[1][0] != '-' && !needs_alone) {
         std::string_view name = argv[1];
         bool known = name == "list" || name == "all" ||
                      std::ranges::any_of(experiments, [&](const auto& one) { return one->name() == name; });
@@ -121,6 +136,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        if (needs_alone) return 0;  // the command itself says what is wrong with it
         return app.exit(error) == 0 ? 0 : 2;
     }
     return code;

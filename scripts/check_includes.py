@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Checks that dependencies between folders run one way.
 
-The permitted ones stand in docs/architecture.md, in a block fenced as ```dependencies, a line a folder:
+docs/architecture.md lists the permitted dependencies, in a block fenced as ```dependencies, one line for each folder:
 
     onion: wire dispersal crypto base
+    adapters/links: base crypto wire
 
-A folder may use itself and what its line names, nothing else; its tests, and fixtures of theirs, may also use the
-simulator. Checked are the #include lines of a folder's sources and the planetserve_* targets its CMakeLists.txt files
-link; and that an outside library is used by its owner alone (LIBRARIES below). Each violation is printed as
-"file:line: message"; exit status 1 where there is one.
+A folder may use itself and the folders its line names, nothing else. Where the table names folders inside a folder,
+such as adapters/links, each of them is a folder of its own. Tests and their fixtures may also use the simulator.
+
+The script checks the #include lines of a folder's sources, the planetserve_* targets that its CMakeLists.txt files link,
+and that an outside library is used by its owners alone (LIBRARIES below). It prints each violation as
+"file:line: message" and then exits with status 1.
 """
 
 import re
@@ -27,7 +30,7 @@ TEST_FOLDERS = {"simulator"}
 # How the names of files that only tests are built from end.
 TEST_ENDINGS = ("_test", "_fixture")
 
-# (headers, folders that may include them, how to say so)
+# (headers, folders that may include them, how to say so). "adapters" stands for every adapter.
 LIBRARIES = [
     (
         re.compile(r"(thread|mutex|shared_mutex|condition_variable|future|atomic|semaphore|latch|barrier|stop_token)"),
@@ -44,8 +47,20 @@ LIBRARIES = [
     (re.compile(r"(isa-l(\.h|/.*)|erasure_code\.h|gf_vect_mul\.h)"), {"dispersal"}, "ISA-L is used by src/dispersal alone"),
     (
         re.compile(r"boost/(asio|beast)(\.hpp|/.*)"),
-        {"adapters", "apps"},
-        "sockets, threads and clocks (Boost.Asio, Boost.Beast) stay in src/adapters and src/apps",
+        {"adapters", "roles"},
+        "sockets, threads and clocks (Boost.Asio, Boost.Beast) stay in src/adapters and src/roles",
+    ),
+    (re.compile(r"sqlite3\.h"), {"adapters/storage"}, "SQLite is used by src/adapters/storage alone"),
+    (re.compile(r"zmq\.(h|hpp)"), {"adapters/vllm"}, "ZeroMQ is used by src/adapters/vllm alone"),
+    (
+        re.compile(r"yaml-cpp/.*"),
+        {"config", "adapters/llama"},
+        "yaml-cpp is used by src/config and src/adapters/llama (the catalogue) alone",
+    ),
+    (
+        re.compile(r"curl/.*"),
+        {"adapters/http", "adapters/llama", "apps"},
+        "libcurl is used by src/adapters/http, src/adapters/llama (downloads) and main alone",
     ),
 ]
 
@@ -92,10 +107,25 @@ def check_one_way(table):
         visit(folder, [])
 
 
+def divided(table):
+    """Folders whose own folders have lines of their own: {"adapters"}."""
+    return {name.split("/")[0] for name in table if "/" in name}
+
+
+def folder_of(header, table):
+    """The folder an #include path leads to: "adapters/links" of "adapters/links/link.h"."""
+    parts = header.split("/")
+    return "/".join(parts[:2]) if parts[0] in divided(table) else parts[0]
+
+
 def folders_of(root, table):
     """(name, path) of each folder to check: those of src, and others at the root that the table names."""
     for path in sorted((root / "src").iterdir()):
-        if path.is_dir():
+        if path.is_dir() and path.name in divided(table):
+            for inner in sorted(path.iterdir()):
+                if inner.is_dir():
+                    yield f"{path.name}/{inner.name}", inner
+        elif path.is_dir():
             yield path.name, path
     for name in sorted(table.keys() | TEST_FOLDERS):
         if not (root / "src" / name).is_dir() and (root / name).is_dir():
@@ -119,13 +149,13 @@ def check_sources(root, name, path, table, folders):
                 continue
             where = f"{source.relative_to(root)}:{number}"
             header = match.group(1) or match.group(2)
-            used = header.split("/")[0]
+            used = folder_of(header, table)
             if match.group(1) and "/" in header and used in folders and used not in allowed:
                 yield f'{where}: {name} may not include "{header}" ({TABLE_FILE} permits: {permitted(table[name])})'
             for pattern, owners, rule in LIBRARIES:
                 if pattern.fullmatch(header):
                     # Programs outside src (simulator, bench) are no part of the stairs.
-                    if (root / "src") in source.parents and name not in owners:
+                    if (root / "src") in source.parents and not {name, name.split("/")[0]} & owners:
                         yield f"{where}: <{header}> in {name}: {rule}"
                     break
 
@@ -162,7 +192,7 @@ def main():
     ]
     known = {name: path for name, path in folders.items() if name in table}
     # Which folder defines which target; a folder's own name stands for it before it has a CMakeLists.txt.
-    target_folder = {name: name for name in table.keys() | TEST_FOLDERS}
+    target_folder = {name.replace("/", "_"): name for name in table.keys() | TEST_FOLDERS}
     for name, path in folders.items():
         for lists in path.rglob("CMakeLists.txt"):
             for target in DEFINITION.findall(lists.read_text(encoding="utf-8")):

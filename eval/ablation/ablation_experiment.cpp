@@ -22,6 +22,10 @@ public:
     }
     Basis basis() const override { return live_.live ? Basis::live : Basis::simulated; }
     std::string_view example() const override { return "--out results"; }
+    std::vector<std::string_view> needs() const override {
+        if (!live_.live) return {};
+        return {"engine", "models"};
+    }
 
     Status ready() const override { return trace_ready(trace_); }
     void add_options(CLI::App& app) override {

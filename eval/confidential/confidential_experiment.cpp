@@ -36,6 +36,10 @@ public:
         return "--out results --plain http://a:8000/v1 --confidential http://b:8000/v1 --rate 4";
     }
     bool runs_alone() const override { return false; }
+    std::vector<std::string_view> needs() const override {
+        if (!local_) return {};
+        return {"engine", "models"};
+    }
 
     void add_options(CLI::App& app) override {
         auto* plain = app.add_option("--plain", endpoints_[0], "base URL of the server without confidential computing");

@@ -45,6 +45,9 @@ public:
     virtual Status ready() const { return {}; }
 
     virtual void add_options(CLI::App&) {}
+    // What ./planetserve must make ready for a run with these options: "engine", "models", "routers" (those that
+    // `peers` compares with).
+    virtual std::vector<std::string_view> needs() const { return {}; }
     // Writes through the report, which the caller finishes. An error ends the program with its message and exit code 1.
     virtual Status run(const RunOptions& options, Report& report) = 0;
 };

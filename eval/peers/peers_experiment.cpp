@@ -19,6 +19,7 @@ public:
     Basis basis() const override { return Basis::live; }
     std::string_view example() const override { return "--out results --trace conversation_trace.jsonl"; }
     bool runs_alone() const override { return false; }
+    std::vector<std::string_view> needs() const override { return {"engine", "models", "routers"}; }
 
     void add_options(CLI::App& app) override {
         contest_.add_options(app);

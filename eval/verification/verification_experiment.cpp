@@ -33,6 +33,7 @@ public:
     Basis basis() const override { return Basis::live; }
     std::string_view example() const override { return "--out results --prompts 40"; }
     bool runs_alone() const override { return false; }
+    std::vector<std::string_view> needs() const override { return {"engine", "models"}; }
 
     void add_options(CLI::App& app) override {
         app.add_option("--prompts", prompts_, "to each model node (default 40; --quick 3)")

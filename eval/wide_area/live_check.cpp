@@ -5,13 +5,13 @@
 #include <set>
 #include <thread>
 
-#include "apps/process.h"
 #include "base/random.h"
 #include "eval/kit/live/other_load.h"
 #include "eval/kit/statistics.h"
 #include "eval/wide_area/first_token.h"
 #include "eval/wide_area/live_network.h"
 #include "eval/wide_area/wide_overlay.h"
+#include "local/process.h"
 
 namespace planetserve::eval {
 
@@ -253,7 +253,7 @@ Status LiveCheck::run(const RunOptions& options, std::size_t hops, double line_m
     auto engines = start_engines(context, engine, 1, folder);
     if (!engines) return std::unexpected(engines.error());
     LiveNetworkOptions shape;
-    shape.program = program.empty() ? (apps::own_program().parent_path() / "planetserve").string() : program;
+    shape.program = program.empty() ? (local::own_program().parent_path() / "planetserve").string() : program;
     shape.folder = folder;
     for (std::size_t i = 0; i < relays; ++i)
         shape.relays.push_back(

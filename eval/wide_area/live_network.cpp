@@ -5,12 +5,12 @@
 #include <boost/json.hpp>
 #include <thread>
 
-#include "apps/process.h"
 #include "committee/genesis.h"
 #include "crypto/identity.h"
 #include "crypto/system_random.h"
 #include "eval/kit/files.h"
 #include "eval/workload/simple_get.h"
+#include "local/ports.h"
 
 namespace planetserve::eval {
 
@@ -86,7 +86,7 @@ Result<std::size_t> LiveNetwork::add(const std::string& role, const Place& place
 // it, or while the model node is started again.
 Result<std::uint16_t> LiveNetwork::new_port(Random& random) {
     while (true) {
-        auto port = apps::lasting_port(random);
+        auto port = local::lasting_port(random);
         if (!port || ports_.insert(*port).second) return port;
     }
 }

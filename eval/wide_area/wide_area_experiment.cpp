@@ -33,6 +33,10 @@ public:
     }
     Basis basis() const override { return live_.live ? Basis::live : Basis::simulated; }
     std::string_view example() const override { return "--out results --users 400"; }
+    std::vector<std::string_view> needs() const override {
+        if (!live_.live) return {};
+        return {"engine", "models"};
+    }
 
     void add_options(CLI::App& app) override {
         app.add_option("--relays", relays_, "user nodes that relay, in each area (default 600; 200 with --quick)")

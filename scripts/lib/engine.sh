@@ -212,17 +212,3 @@ install_engine() {
         fail "the engine was built but does not run; see $staged/VERSION"
     mv "$staged" "$PLANETSERVE_ENGINE"
 }
-
-# asks_for_scoring VERB...: whether what is started is a `verifier` whose configuration names models to score by.
-asks_for_scoring() {
-    [[ $1 == verifier ]] || return 1
-    local config=''
-    while (($# > 0)); do
-        case $1 in
-            --config) config=${2:-} ;;
-            --config=*) config=${1#*=} ;;
-        esac
-        shift
-    done
-    grep -q '^models:' "$config" 2>/dev/null
-}

@@ -4,30 +4,22 @@
 EVAL_PROGRAM="$ROOT/build/release/bin/planetserve_eval"
 
 eval_verb() {
+    local need engine_was_there=0
     locate_engine
-    if starts_engines "$@"; then
-        ensure_engine
-        ensure_default_models
-    fi
-    hold_lock "build-$(printf '%s' "$ROOT" | sha256sum | cut -c1-12)"
-    configure_preset release release || exit 1
-    # Some of those that start engines start networks of the program's own nodes, too.
-    build_targets release planetserve_eval planetserve || exit 1
-    release_lock
-    if [[ ${1:-} == peers ]] && ! asks_for_help "$@"; then ensure_routers; fi
+    if [[ -d $PLANETSERVE_ENGINE ]]; then engine_was_there=1; fi
+    build_eval
+    for need in $("$EVAL_PROGRAM" needs "$@"); do ensure_need "$need"; done
+    # Experiments that score answers are part of the program where the engine's libraries are at hand.
+    if [[ $engine_was_there == 0 && -d $PLANETSERVE_ENGINE ]]; then build_eval; fi
     exec "$EVAL_PROGRAM" "$@"
 }
 
-# starts_engines NAME ...: whether this experiment runs llama-server.
-starts_engines() {
-    local argument
-    if asks_for_help "$@"; then return 1; fi
-    for argument in "$@"; do
-        case $argument in
-            peers | verification | --local | --live) return 0 ;;
-        esac
-    done
-    return 1
+# build_eval: the experiments; and the program, since some of them start networks of its nodes.
+build_eval() {
+    hold_lock "build-$(printf '%s' "$ROOT" | sha256sum | cut -c1-12)"
+    configure_preset release release || exit 1
+    build_targets release planetserve_eval planetserve || exit 1
+    release_lock
 }
 
 # ensure_routers: the routers that `eval peers` compares with, each in an environment of its own, since both bring a

@@ -3,10 +3,10 @@
 #include <boost/json.hpp>
 #include <iostream>
 
+#include "adapters/http/http_client.h"
 #include "apps/commands.h"
-#include "apps/http_client.h"
-#include "apps/overview.h"
 #include "apps/terminal.h"
+#include "local/overview.h"
 
 namespace planetserve::apps {
 
@@ -78,21 +78,21 @@ std::string path_line(const json::object* status, const std::string& numbers, co
 }
 
 // Asks one question and prints the answer as it comes. Empty when it failed, which was then said.
-std::optional<std::string> ask(Session& session, const std::string& prompt, const NetworkHome* home) {
+std::optional<std::string> ask(Session& session, const std::string& prompt, const local::NetworkHome* home) {
     session.messages.push_back(json::object{{"role", "user"}, {"content", prompt}});
     json::object body{{"model", session.model}, {"stream", true}, {"messages", session.messages}};
     if (session.max_tokens) body["max_tokens"] = *session.max_tokens;
     StreamReader reader([](const std::string& text) { std::cout << text << std::flush; });
     std::string raw;
-    auto reply = http_call({.url = session.api + "/chat/completions",
-                            .body = json::serialize(body),
-                            .api_key = session.key,
-                            .timeout_seconds = 600,
-                            .on_body = [&](std::string_view piece) {
-                                if (raw.size() < 4096) raw.append(piece.substr(0, 4096));
-                                reader.add(piece);
-                                return true;
-                            }});
+    auto reply = adapters::http_call({.url = session.api + "/chat/completions",
+                                      .body = json::serialize(body),
+                                      .api_key = session.key,
+                                      .timeout_seconds = 600,
+                                      .on_body = [&](std::string_view piece) {
+                                          if (raw.size() < 4096) raw.append(piece.substr(0, 4096));
+                                          reader.add(piece);
+                                          return true;
+                                      }});
     std::cout << std::endl;
     if (!reply || reply->status != 200 || !reader.error().empty()) {
         error_exit(!reply                    ? reply.error().message
@@ -102,7 +102,7 @@ std::optional<std::string> ask(Session& session, const std::string& prompt, cons
         return std::nullopt;
     }
     session.messages.push_back(json::object{{"role", "assistant"}, {"content", reader.text()}});
-    auto all = home == nullptr ? Result<json::object>(fail(ErrorCode::not_found, "")) : overview(*home);
+    auto all = home == nullptr ? Result<json::object>(fail(ErrorCode::not_found, "")) : local::overview(*home);
     if (reply->headers.contains("x-planetserve-paths"))
         std::cout << dim(path_line(all ? &*all : nullptr, reply->headers["x-planetserve-paths"],
                                    reply->headers["x-planetserve-model-node"]))
@@ -111,7 +111,7 @@ std::optional<std::string> ask(Session& session, const std::string& prompt, cons
 }
 
 Result<std::string> first_model(const Session& session) {
-    auto reply = http_call(
+    auto reply = adapters::http_call(
         {.url = session.api + "/models", .body = {}, .api_key = session.key, .timeout_seconds = 10, .on_body = {}});
     if (!reply) return std::unexpected(reply.error());
     boost::system::error_code failed;
@@ -125,11 +125,11 @@ Result<std::string> first_model(const Session& session) {
 }  // namespace
 
 int chat(const ChatOptions& options) {
-    NetworkHome home(std::filesystem::absolute(options.home));
+    local::NetworkHome home(std::filesystem::absolute(options.home));
     Session session{options.api, options.api_key, options.model, options.max_tokens, {}};
     bool local = session.api.empty();
     if (local) {
-        auto all = overview(home);
+        auto all = local::overview(home);
         if (!all) return error_exit(all.error().message);
         if (all->at("api_node").as_string().empty())
             return error_exit("the network does not run; start it with: planetserve up --home " + home.path().string());
@@ -140,7 +140,7 @@ int chat(const ChatOptions& options) {
         if (!model) return error_exit(model.error().message);
         session.model = *model;
     }
-    const NetworkHome* known = local ? &home : nullptr;
+    const local::NetworkHome* known = local ? &home : nullptr;
     if (!options.prompt.empty()) return ask(session, options.prompt, known) ? 0 : 1;
     std::cout << dim("model " + session.model + "; an empty line or Ctrl-D ends") << "\n";
     for (std::string line; std::cout << bold("> ") << std::flush && std::getline(std::cin, line) && !line.empty();)

@@ -8,49 +8,42 @@
 #include <string>
 #include <vector>
 
-namespace planetserve::apps {
+#include "local/launcher.h"
 
-struct UpOptions {
-    std::filesystem::path home;
-    std::optional<std::size_t> users;      // 16
-    std::optional<std::size_t> models;     // 3
-    std::optional<std::size_t> verifiers;  // 1
-    std::optional<bool> verify;            // of the genesis: a committee does
-    std::uint32_t epoch_seconds = 600;     // of the genesis
-    std::optional<std::uint16_t> port;     // 8400, or the next free one
-};
+namespace planetserve::apps {
 
 struct ChatOptions {
     std::filesystem::path home;
-    std::string api;  // a base URL; the home's network without it
+    std::string api;  // a base URL; without it the network of the home
     std::string api_key;
-    std::string model;   // the first that is served without it
-    std::string prompt;  // one question; a conversation on the terminal without it
+    std::string model;   // without it the first that is served
+    std::string prompt;  // one question; without it a conversation on the terminal
     std::optional<int> max_tokens;
 };
 
 struct GenesisOptions {
     std::string chain_id;
     bool verify = false;                               // model nodes are challenged and scored
-    std::optional<std::filesystem::path> prompt_pool;  // by conversations of this file
+    std::optional<std::filesystem::path> prompt_pool;  // the file of conversations that challenges are made from
     std::uint32_t epoch_seconds = 600;
     std::vector<std::string> validators;  // NAME=ID@HOST:PORT[/CONSENSUS_PORT]
     std::filesystem::path file;
 };
 
-int run_user(const std::filesystem::path& config);
-int run_model(const std::filesystem::path& config);
-int run_verifier(const std::filesystem::path& config);
+enum class StatusForm : std::uint8_t { text, json };
 
-int up(const UpOptions& options, const std::string& program);
+int user(const std::filesystem::path& config);
+int model(const std::filesystem::path& config);
+int verifier(const std::filesystem::path& config);
+
+int up(local::LaunchOptions options);
 int down(const std::filesystem::path& home);
-int status(const std::filesystem::path& home, bool as_json);
+int status(const std::filesystem::path& home, StatusForm form);
 int doctor(const std::filesystem::path& home);
-// Replays the chain of a network's committee, and says what moved each reputation.
 int audit(const std::filesystem::path& home);
 int chat(const ChatOptions& options);
-// Prints the id of the node with that home, making its keys if it has none.
-int node_id(const std::filesystem::path& home);
-int make_genesis(const GenesisOptions& options);
+// Prints the id of the node with that home; makes its keys if it has none.
+int id(const std::filesystem::path& home);
+int genesis(const GenesisOptions& options);
 
 }  // namespace planetserve::apps

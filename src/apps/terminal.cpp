@@ -32,29 +32,32 @@ int error_exit(std::string_view message) {
     return 1;
 }
 
-Step::Step(std::string what) : what_(std::move(what)) {
+PrintedSteps::~PrintedSteps() {
+    if (!what_.empty()) finish("[--]", "");
+}
+
+void PrintedSteps::begin(const std::string& what) {
+    what_ = what;
+    start_ = std::chrono::steady_clock::now();
     if (stdout_is_terminal()) std::cout << "  [..] " << what_ << std::flush;
 }
 
-Step::~Step() {
-    if (open_) finish("[--]", "");
-}
-
-void Step::progress(std::string_view detail) {
+void PrintedSteps::progress(const std::string& detail) {
     if (stdout_is_terminal()) std::cout << "\r\033[K  [..] " << what_ << "  " << dim(detail) << std::flush;
 }
 
-void Step::done(std::string_view detail) { finish(green("[ok]"), detail); }
-void Step::failed(std::string_view why) { finish(red("[!!]"), why); }
+void PrintedSteps::end(Outcome outcome, const std::string& detail) {
+    finish(outcome == Outcome::done ? green("[ok]") : red("[!!]"), detail);
+}
 
-void Step::finish(const std::string& mark, std::string_view detail) {
-    open_ = false;
+void PrintedSteps::finish(const std::string& mark, std::string_view detail) {
     char seconds[32];
     std::snprintf(seconds, sizeof seconds, "%.1f s",
                   std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
     if (stdout_is_terminal()) std::cout << "\r\033[K";
     std::cout << "  " << mark << " " << what_ << (detail.empty() ? "" : ": ") << detail << "  " << dim(seconds)
               << std::endl;
+    what_.clear();
 }
 
 }  // namespace planetserve::apps

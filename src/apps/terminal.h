@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "local/steps.h"
+
 namespace planetserve::apps {
 
 bool stdout_is_terminal();
@@ -18,24 +20,20 @@ std::string red(std::string_view text);
 // "planetserve: MESSAGE" on standard error; returns 1, for `return error_exit(...)`.
 int error_exit(std::string_view message);
 
-// One step of something that takes a while: "  [ok] started 16 user nodes  1.2 s".
-class Step {
+// Prints steps with the time they took: "  [ok] 16 user nodes  1.2 s".
+class PrintedSteps final : public local::Steps {
 public:
-    explicit Step(std::string what);
-    ~Step();
-    Step(const Step&) = delete;
-    Step& operator=(const Step&) = delete;
+    ~PrintedSteps() override;
 
-    void progress(std::string_view detail);
-    void done(std::string_view detail = {});
-    void failed(std::string_view why);
+    void begin(const std::string& what) override;
+    void progress(const std::string& detail) override;
+    void end(Outcome outcome, const std::string& detail) override;
 
 private:
     void finish(const std::string& mark, std::string_view detail);
 
-    std::string what_;
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-    bool open_ = true;
+    std::string what_;  // of the step under way; empty between two steps
+    std::chrono::steady_clock::time_point start_;
 };
 
 }  // namespace planetserve::apps

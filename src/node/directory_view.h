@@ -2,10 +2,14 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "committee/entry.h"
+#include "committee/verification_part.h"
 #include "onion/relay_list.h"
 
 namespace planetserve::node {
@@ -18,13 +22,18 @@ struct ModelNodeInfo {
     std::uint32_t running = 0;   // by its last word to the directory
     std::uint32_t queued = 0;
     bool trusted = true;                 // gets requests
-    std::uint32_t reputation = 500'000;  // in millionths
+    std::optional<std::uint32_t> reputation;  // in millionths; none where nothing verifies
+    std::string operator_name;
 };
 
 struct DirectoryView {
     onion::RelayList relays;
     std::vector<ModelNodeInfo> models;
 };
+
+// A list of the directory as a view: all nodes but this one. Where nothing is verified there are no reputations.
+DirectoryView view_of(const std::map<NodeId, committee::Entry>& entries,
+                      const std::optional<committee::Reputations>& reputations, const NodeId& self);
 
 // Null when it is not listed.
 inline const ModelNodeInfo* find_model_node(const DirectoryView& view, const NodeId& id) {

@@ -21,6 +21,21 @@ def test_status(network):
     assert len(relays) == len(set(relays)) and status["api_node"] not in relays
     text = run("status", "--home", network.home).stdout
     assert "ready" in text and "user-16" in text
+    assert "model-1 (" in text and "not verified" in text and "reputation" not in text
+    assert all(node["name"].startswith("model-") and node["reputation"] is None for node in status["model_nodes"])
+
+
+def test_a_model_node_says_that_it_is_registered(network):
+    log = (pathlib.Path(network.home) / "nodes" / "model-1" / "log").read_text()
+    assert "status endpoint on http://127.0.0.1:" in log and " API " not in log
+    assert "registered: the directory accepted this node" in log and "shows this node" in log
+
+
+def test_needs(network):
+    needs = lambda *arguments: run("needs", *arguments).stdout.split()
+    assert needs("up", "--home", network.home) == ["program", "engine", "models"]
+    assert needs("up", "--home", network.home, "--verifiers", 4)[-1] == "cometbft"
+    assert needs("status") == needs("down") == needs("up", "--help") == needs("frobnicate") == []
 
 
 def test_doctor(network):
@@ -72,7 +87,7 @@ def test_a_killed_model_node_leaves_no_engine():
 def test_wrong_use_is_told(network, tmp_path):
     done = run("frobnicate", check=False)
     assert done.returncode == 2 and done.stderr + done.stdout
-    assert run("--version").stdout.startswith("planetserve ")
+    assert run("--version").stdout.startswith("planetserve ") and "(commit " in run("--version").stdout
     assert "there is no network" in run("status", "--home", tmp_path / "none", check=False).stderr
     assert "port" in run("up", "--home", tmp_path / "busy", "--port", network.port, check=False).stderr
 

@@ -16,10 +16,10 @@
 #include <functional>
 #include <optional>
 
-#include "apps/runtime.h"
 #include "committee/consensus_engine.h"
 #include "committee/registry.h"
 #include "diary.h"
+#include "roles/runtime.h"
 #include "verification_agent/transcript.h"
 
 namespace planetserve::hostile {
@@ -29,7 +29,7 @@ public:
     using ReadRegistry = std::function<const committee::Registry*()>;
 
     // All of it outlives this.
-    FalseStatements(apps::Runtime& runtime, committee::ConsensusEngine& honest, ReadRegistry registry, Diary& diary)
+    FalseStatements(roles::Runtime& runtime, committee::ConsensusEngine& honest, ReadRegistry registry, Diary& diary)
         : runtime_(runtime), honest_(honest), registry_(std::move(registry)), diary_(diary) {}
 
     void submit(ByteView transaction, UnixTime now, Answer answer) override;
@@ -64,7 +64,7 @@ private:
     void show(std::uint64_t epoch, verification_agent::Transcript transcript, verification::Report& report);
     void say(const std::string& kind, const Transaction& transaction, Answer answer = {});
 
-    apps::Runtime& runtime_;
+    roles::Runtime& runtime_;
     committee::ConsensusEngine& honest_;
     ReadRegistry registry_;
     Diary& diary_;

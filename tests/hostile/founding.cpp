@@ -1,6 +1,6 @@
 #include "founding.h"
 
-#include "apps/network_home.h"
+#include "base/files.h"
 #include "committee/genesis.h"
 #include "crypto/system_random.h"
 #include "verification/epochs.h"
@@ -30,7 +30,7 @@ bool leads(const committee::Genesis& genesis, const std::vector<crypto::Identity
 
 Status found_led_by_first(const std::filesystem::path& file, const std::vector<std::filesystem::path>& keys,
                           std::uint64_t epochs) {
-    auto text = apps::read_file(file);
+    auto text = read_file(file);
     auto genesis = text ? committee::Genesis::parse(*text) : std::unexpected(text.error());
     if (!genesis) return std::unexpected(genesis.error());
     std::vector<crypto::Identity> identities;
@@ -43,7 +43,7 @@ Status found_led_by_first(const std::filesystem::path& file, const std::vector<s
     const std::string name = genesis->chain_id;
     for (int number = 0; number < most_tries; ++number) {
         genesis->chain_id = name + "-" + std::to_string(number);
-        if (leads(*genesis, identities, epochs)) return apps::write_file(file, genesis->to_json() + "\n");
+        if (leads(*genesis, identities, epochs)) return write_file(file, genesis->to_json() + "\n");
     }
     return fail(ErrorCode::not_found, "none of so many chain ids will do");
 }

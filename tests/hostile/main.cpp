@@ -10,11 +10,11 @@
 #include <iostream>
 
 #include "adapters/storage/sqlite_store.h"
-#include "apps/status_endpoint.h"
-#include "apps/verifier_role.h"
 #include "false_lists.h"
 #include "false_statements.h"
 #include "founding.h"
+#include "roles/status_endpoint.h"
+#include "roles/verification_node_role.h"
 
 namespace planetserve::hostile {
 
@@ -31,9 +31,9 @@ void require(const Status& status) {
 }
 
 // The node's honest role, but for the calls and questions that are answered otherwise.
-class Role final : public apps::RoleEvents {
+class Role final : public roles::RoleEvents {
 public:
-    Role(apps::Runtime& runtime, apps::CommitteeVerifier& honest, FalseStatements& words, FalseLists& lists)
+    Role(roles::Runtime& runtime, roles::CommitteeVerificationNode& honest, FalseStatements& words, FalseLists& lists)
         : runtime_(runtime), honest_(honest), words_(words), directory_(lists) {}
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
@@ -58,15 +58,15 @@ public:
     void on_list(const committee::DirectoryList&) override {}
 
 private:
-    apps::Runtime& runtime_;
-    apps::CommitteeVerifier& honest_;
+    roles::Runtime& runtime_;
+    roles::CommitteeVerificationNode& honest_;
     FalseStatements& words_;
     committee::DirectoryServer directory_;
 };
 
 int run(const std::filesystem::path& file) {
-    auto config = require(apps::load_verifier_config(file));
-    apps::Runtime runtime(config.common, wire::Role::verifier);
+    auto config = require(config::load_verifier_config(file));
+    roles::Runtime runtime(config.common, roles::verification_node);
     const auto* self = runtime.genesis().find(runtime.keys().identity.id());
     const char* program = std::getenv("PLANETSERVE_COMETBFT");
     if (self == nullptr || !self->consensus_address || program == nullptr)
@@ -90,17 +90,18 @@ int run(const std::filesystem::path& file) {
     Diary diary(runtime.home() / "words", runtime.home() / "said.jsonl");
     FalseStatements words(runtime, engine, registry, diary);
     FalseLists lists(engine, runtime.home() / "lists");
-    apps::CommitteeVerifier honest(runtime, engine);
-    honest.verify(require(apps::VerificationRole::make(runtime, config, words, registry)));
+    roles::CommitteeVerificationNode honest(runtime, engine);
+    honest.host_agent(require(roles::VerificationAgentHost::make(runtime, config, words, registry)));
     Role role(runtime, honest, words, lists);
     prometheus::Registry metrics;
     auto endpoint =
-        require(apps::StatusEndpoint::open(config.status_listen.value_or("127.0.0.1:0"), runtime, honest, metrics));
+        require(roles::StatusEndpoint::open(config.status_listen.value_or("127.0.0.1:0"), runtime, honest, metrics));
     runtime.attach(role, std::nullopt);
-    return runtime.run(endpoint->url(), [&](std::function<void()> finished) {
+    runtime.run(roles::StatusEndpoint::service(endpoint.get()), [&](std::function<void()> finished) {
         when_stopped = std::move(finished);
         engine.stop();
     });
+    return 0;
 }
 
 }  // namespace

@@ -4,10 +4,11 @@
 
 #include <boost/json.hpp>
 
-#include "apps/config.h"
-#include "apps/local_genesis.h"
-#include "apps/process.h"
+#include "config/model_config.h"
 #include "eval/workload/simple_get.h"
+#include "local/local_genesis.h"
+#include "local/ports.h"
+#include "local/process.h"
 
 namespace planetserve::eval {
 
@@ -17,8 +18,8 @@ namespace {
 
 constexpr Duration network_deadline = 2min;
 
-apps::NetworkFile plan(const LocalNetworkOptions& options) {
-    apps::NetworkFile network;
+local::NetworkFile plan(const LocalNetworkOptions& options) {
+    local::NetworkFile network;
     auto add = [&](const std::string& role, std::size_t many) {
         for (std::size_t i = 1; i <= many; ++i) network.nodes.push_back({role + "-" + std::to_string(i), role});
     };
@@ -43,14 +44,14 @@ std::string model_config(const LocalNetworkOptions& options) {
     return text;
 }
 
-Status write_config(const apps::NetworkHome& home, const apps::NetworkNode& node, const LocalNetworkOptions& options,
+Status write_config(const local::NetworkHome& home, const local::NetworkNode& node, const LocalNetworkOptions& options,
                     std::uint16_t api_port) {
     if (node.role == "verifier") return {};  // its address is part of the genesis, and written with it
     std::string text = "home: \"" + home.node(node.name).string() + "\"\ngenesis: \"" + home.genesis().string() +
                        "\"\nlisten: \"127.0.0.1:0\"\n";
     if (node.role == "model") text += model_config(options);
     if (node.name == "user-1") text += "api:\n  listen: \"127.0.0.1:" + std::to_string(api_port) + "\"\n";
-    return apps::write_file(home.config(node.name), text);
+    return write_file(home.config(node.name), text);
 }
 
 // The model nodes that the API's node knows of, once it can ask them.
@@ -76,7 +77,7 @@ Status wait_for(boost::asio::io_context& context, const std::string& base_url, s
 
 Result<LocalNetwork> start_network(boost::asio::io_context& context, const LocalNetworkOptions& options,
                                    const fs::path& log_folder) {
-    const fs::path program = apps::own_program().parent_path() / "planetserve";
+    const fs::path program = local::own_program().parent_path() / "planetserve";
     if (!fs::exists(program)) return fail(ErrorCode::not_found, "there is no " + program.string());
     // Where a model node looks for the engine.
     const fs::path engine = fs::absolute(options.engines.program);
@@ -87,11 +88,11 @@ Result<LocalNetwork> start_network(boost::asio::io_context& context, const Local
 
     LocalNetwork network;
     network.folder = std::make_unique<TemporaryFolder>();
-    apps::NetworkHome home(network.folder->path);
-    const apps::NetworkFile nodes = plan(options);
+    local::NetworkHome home(network.folder->path);
+    const local::NetworkFile nodes = plan(options);
     auto port = free_port();
     if (!port) return std::unexpected(port.error());
-    if (Status made = apps::ensure_local_genesis(home, nodes, std::nullopt); !made)
+    if (Status made = local::ensure_local_genesis(home, nodes, std::nullopt); !made)
         return std::unexpected(made.error());
     for (const auto& node : nodes.nodes) {
         std::error_code error;
@@ -110,7 +111,7 @@ Result<LocalNetwork> start_network(boost::asio::io_context& context, const Local
     network.base_url = "http://127.0.0.1:" + std::to_string(*port);
     if (Status ready = wait_for(context, network.base_url, options.model_nodes); !ready)
         return std::unexpected(ready.error());
-    pause(context, std::chrono::milliseconds(apps::RoutingConfig{}.listed_for_ms) + 2s);
+    pause(context, std::chrono::milliseconds(config::RoutingConfig{}.listed_for_ms) + 2s);
     return network;
 }
 

@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "adapters/process/child_process.h"
-#include "apps/process.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "local/ports.h"
 
 namespace planetserve::eval {
 
-using apps::free_port;
+using local::free_port;
 
 // Runs the context for so long.
 void pause(boost::asio::io_context& context, Duration duration);

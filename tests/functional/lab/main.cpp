@@ -5,16 +5,16 @@
 
 #include <iostream>
 
-#include "apps/user_role.h"
 #include "hostile_sender.h"
+#include "roles/user_role.h"
 
 namespace planetserve::lab {
 
 namespace {
 
-class RecordingRole final : public apps::RoleEvents {
+class RecordingRole final : public roles::RoleEvents {
 public:
-    RecordingRole(apps::UserRole& role, Recorder* recorder) : role_(role), recorder_(recorder) {}
+    RecordingRole(roles::UserRole& role, Recorder* recorder) : role_(role), recorder_(recorder) {}
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
         if (recorder_ != nullptr) recorder_->record('<', from, type, payload);
@@ -27,21 +27,22 @@ public:
     void on_list(const committee::DirectoryList& list) override { role_.on_list(list); }
 
 private:
-    apps::UserRole& role_;
+    roles::UserRole& role_;
     Recorder* recorder_;
 };
 
 int run(const std::string& file, Mode mode, const std::string& record) {
-    auto config = apps::load_user_config(file);
+    auto config = config::load_user_config(file);
     if (!config) throw std::runtime_error(config.error().message);
-    apps::Runtime runtime(config->common, wire::Role::user);
+    roles::Runtime runtime(config->common, roles::user_node);
     std::unique_ptr<Recorder> recorder;
     if (!record.empty()) recorder = std::make_unique<Recorder>(record);
     HostileSender sender(runtime.links(), mode, recorder.get(), runtime.random(), runtime.context());
-    apps::UserRole role(runtime, *config, sender);
+    roles::UserRole role(runtime, *config, sender);
     RecordingRole recording(role, recorder.get());
     runtime.attach(recording, committee::NodeDescriptor{});
-    return runtime.run("", [](const std::function<void()>& finished) { finished(); });
+    runtime.run(std::nullopt, [](const std::function<void()>& finished) { finished(); });
+    return 0;
 }
 
 }  // namespace

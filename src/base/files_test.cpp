@@ -1,0 +1,44 @@
+#include "base/files.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace planetserve {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Files : public testing::Test {
+protected:
+    Files() : folder_(fs::temp_directory_path() / ("planetserve-files-" + std::to_string(getpid()))) {}
+    ~Files() override { fs::remove_all(folder_); }
+
+    fs::path folder_;
+};
+
+TEST_F(Files, WritesIntoANewFolderAndReadsBack) {
+    const fs::path file = folder_ / "a" / "b";
+    ASSERT_TRUE(write_file(file, "first"));
+    ASSERT_TRUE(write_file(file, std::string("a\0b", 3)));
+    EXPECT_EQ(*read_file(file), std::string("a\0b", 3));
+    EXPECT_FALSE(fs::exists(file.string() + ".new"));
+}
+
+TEST_F(Files, RefusesWhatIsTooLarge) {
+    ASSERT_TRUE(write_file(folder_ / "file", "12345"));
+    EXPECT_EQ(*read_file(folder_ / "file", 5), "12345");
+    auto refused = read_file(folder_ / "file", 4);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::exhausted);
+}
+
+TEST_F(Files, SaysWhatCannotBeReadOrWritten) {
+    auto missing = read_file(folder_ / "none");
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code, ErrorCode::io);
+    ASSERT_TRUE(write_file(folder_ / "file", ""));
+    EXPECT_FALSE(write_file(folder_ / "file" / "below", ""));
+}
+
+}  // namespace
+}  // namespace planetserve

@@ -1,0 +1,172 @@
+#include "local/diagnosis.h"
+
+#include "adapters/http/http_client.h"
+#include "base/files.h"
+#include "base/words.h"
+#include "committee/genesis.h"
+#include "local/overview.h"
+
+namespace planetserve::local {
+
+namespace json = boost::json;
+
+namespace {
+
+// For four paths of three relays that share none. The user's own node comes on top.
+constexpr std::size_t relays_needed = 12;
+constexpr long answer_deadline_seconds = 60;
+constexpr std::size_t longest_excerpt = 300;  // of an error, bytes
+
+Finding good(std::string what) { return {Finding::Kind::good, std::move(what), {}}; }
+Finding bad(std::string what, std::string advice) { return {Finding::Kind::bad, std::move(what), std::move(advice)}; }
+
+std::string text(const json::value& value) { return std::string(value.as_string()); }
+
+VotingPowers voting_powers(const NetworkHome& home) {
+    VotingPowers powers;
+    auto content = read_file(home.genesis());
+    auto genesis = content ? committee::Genesis::parse(*content) : std::unexpected(content.error());
+    if (genesis)
+        for (const auto& validator : genesis->validators) powers[validator.name] = validator.power;
+    return powers;
+}
+
+void check_answer(const std::string& api, const std::string& model, const OnFinding& on_finding) {
+    const json::object body{{"model", model},
+                            {"max_tokens", 8},
+                            {"messages", json::array{json::object{{"role", "user"}, {"content", "Say hello."}}}}};
+    auto reply = adapters::http_call({.url = api + "/chat/completions",
+                                      .body = json::serialize(body),
+                                      .api_key = {},
+                                      .timeout_seconds = answer_deadline_seconds,
+                                      .on_body = {}});
+    if (!reply) return on_finding(bad(model + ": " + reply.error().message, "see the log of the node with the API"));
+    boost::system::error_code error;
+    json::value value = json::parse(reply->body, error);
+    const auto* choices = !error && value.is_object() ? value.as_object().if_contains("choices") : nullptr;
+    if (reply->status != 200 || choices == nullptr)
+        return on_finding(
+            bad(model + ": status " + std::to_string(reply->status) + ": " + reply->body.substr(0, longest_excerpt),
+                "see the logs of the model nodes that serve it"));
+    on_finding(good(model + " answered, from model node " + reply->headers["x-planetserve-model-node"].substr(0, 8) +
+                    " over paths " + reply->headers["x-planetserve-paths"]));
+}
+
+}  // namespace
+
+void check_processes(const NetworkHome& home, const json::object& overview, const OnFinding& on_finding) {
+    std::size_t running = 0;
+    const auto& nodes = overview.at("nodes").as_array();
+    for (const auto& node : nodes) {
+        if (node.at("state").as_string() == "running") {
+            ++running;
+            continue;
+        }
+        const std::string name = text(node.at("name"));
+        on_finding(bad(name + " does not run",
+                       "see " + home.log(name).string() + ", then: planetserve up --home " + home.path().string()));
+    }
+    if (running == nodes.size())
+        on_finding(good(running == 1 ? "the only node runs" : "all " + std::to_string(running) + " nodes run"));
+}
+
+void check_committee(const NetworkHome& home, VotingPowers powers, const json::object& overview,
+                     const OnFinding& on_finding) {
+    std::size_t verifiers = 0, running = 0;
+    std::uint64_t power = 0, running_power = 0;
+    for (const auto& item : overview.at("nodes").as_array()) {
+        const auto& node = item.as_object();
+        if (node.at("role").as_string() != "verifier") continue;
+        const std::string name = text(node.at("name"));
+        const std::uint64_t own_power = powers.try_emplace(name, 1).first->second;
+        ++verifiers;
+        power += own_power;
+        const auto* seen = node.if_contains("committee");
+        if (seen == nullptr) continue;  // it does not run: check_processes says so
+        if (!seen->is_object()) {
+            on_finding(bad(name + " does not tell its state", "see " + home.log(name).string()));
+            continue;
+        }
+        const auto& consensus = seen->at("consensus").as_object();
+        const std::string state = text(consensus.at("state")), reason = text(consensus.at("reason"));
+        if (state == "running") {
+            ++running;
+            running_power += own_power;
+        } else {
+            on_finding(
+                bad("the consensus engine of " + name + " is " + state + (reason.empty() ? "" : ": " + reason),
+                    "see " + (home.node(name) / "consensus.log").string() + "; one that catches up only needs time"));
+        }
+    }
+    if (verifiers < 2) return;
+    std::string part = std::to_string(running) + " of " + std::to_string(verifiers) + " verification nodes";
+    if (power != verifiers)
+        part += ", with " + std::to_string(running_power) + " of " + std::to_string(power) + " of the voting power,";
+    // As a committee counts; all powers together are at most 2^60.
+    if (3 * running_power > 2 * power)
+        on_finding(good(part + " take part in consensus; more than two thirds are needed"));
+    else
+        on_finding(bad("only " + part + " take part in consensus",
+                       "more than two thirds are needed; until then no node can join, and the last list is used"));
+}
+
+void check_directory(const json::object& overview, const OnFinding& on_finding) {
+    const auto* directory = overview.if_contains("directory");
+    if (directory == nullptr)
+        return on_finding(bad("the directory is unknown", "the node with the API must run first"));
+    const auto& object = directory->as_object();
+    const std::string seen = counted(object.at("users").to_number<std::size_t>(), "user node", "user nodes") + " and " +
+                             counted(object.at("model_nodes").to_number<std::size_t>(), "model node", "model nodes") +
+                             " at height " + json::serialize(object.at("height"));
+    const auto* problem = object.if_contains("problem");
+    if (problem != nullptr && !problem->as_string().empty())
+        on_finding(bad("the directory cannot be refreshed: " + text(*problem),
+                       "the last list is used meanwhile (" + seen + "); check the verification nodes"));
+    else
+        on_finding(good("the directory, checked against the genesis, lists " + seen));
+}
+
+void check_paths(const json::object& overview, const OnFinding& on_finding) {
+    std::size_t up = 0, shared = 0;
+    for (const auto& path : overview.at("paths").as_array()) {
+        if (path.at("state").as_string() == "up") ++up;
+        if (path.at("shares_relays").as_bool()) ++shared;
+    }
+    const std::string paths_up = counted(up, "path is", "paths are") + " up";
+    const std::string reason = text(overview.at("reason"));
+    if (overview.at("ready").as_bool())
+        on_finding(good(paths_up));
+    else
+        on_finding(bad(paths_up + (reason.empty() ? "" : ": " + reason),
+                       "wait a few seconds; if it stays so, more user nodes must run or be reachable"));
+    if (shared == 0) return;
+    const bool few = overview.at("directory").at("users").to_number<std::size_t>() < relays_needed;
+    on_finding(bad(counted(shared, "path shares", "paths share") + " a relay",
+                   few ? "four paths of three relays need " + std::to_string(relays_needed + 1) +
+                             " user nodes; start more for full anonymity"
+                       : "relays failed lately; the path is replaced within a minute"));
+}
+
+Result<std::size_t> diagnose(const NetworkHome& home, const OnFinding& on_finding) {
+    auto all = overview(home);
+    if (!all) return std::unexpected(all.error());
+    std::size_t wrong = 0;
+    auto tell = [&](const Finding& finding) {
+        if (finding.kind == Finding::Kind::bad) ++wrong;
+        on_finding(finding);
+    };
+    check_processes(home, *all, tell);
+    if (text(all->at("api_node")).empty()) {
+        tell(bad("the API does not answer", "start it with: planetserve up --home " + home.path().string()));
+        return wrong;
+    }
+    check_committee(home, voting_powers(home), *all, tell);
+    check_directory(*all, tell);
+    check_paths(*all, tell);
+    if (all->at("models").as_array().empty())
+        tell(bad("no model is served", "see the logs of the model nodes in " + home.path().string()));
+    for (const auto& model : all->at("models").as_array()) check_answer(text(all->at("api")), text(model), tell);
+    return wrong;
+}
+
+}  // namespace planetserve::local

@@ -1,0 +1,35 @@
+// What is wrong with a network of this machine, end to end, and what to do about it.
+#pragma once
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "local/network_home.h"
+
+namespace planetserve::local {
+
+struct Finding {
+    enum class Kind : std::uint8_t { good, bad };
+    Kind kind;
+    std::string what;
+    std::string advice;  // what to do; only of a bad one
+};
+using OnFinding = std::function<void(const Finding&)>;
+using VotingPowers = std::map<std::string, std::uint64_t>;  // by the verification node's name
+
+// Probes the network: its processes, the committee, the directory, the paths, and an answer of each model. Tells each
+// finding as it is made, since an answer may take a minute. Returns how many are bad.
+Result<std::size_t> diagnose(const NetworkHome& home, const OnFinding& on_finding);
+
+// The parts of a diagnosis that an overview is enough for (overview.h).
+void check_processes(const NetworkHome& home, const boost::json::object& overview, const OnFinding& on_finding);
+// Whether the verification nodes agree on blocks. A node without a power here has 1.
+void check_committee(const NetworkHome& home, VotingPowers powers, const boost::json::object& overview,
+                     const OnFinding& on_finding);
+void check_directory(const boost::json::object& overview, const OnFinding& on_finding);
+void check_paths(const boost::json::object& overview, const OnFinding& on_finding);
+
+}  // namespace planetserve::local

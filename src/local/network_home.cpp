@@ -1,0 +1,63 @@
+#include "local/network_home.h"
+
+#include <boost/json.hpp>
+#include <cstdlib>
+
+#include "base/files.h"
+
+namespace planetserve::local {
+
+namespace json = boost::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string text_of(const json::object& object, const char* key) {
+    const auto* value = object.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+std::int64_t number_of(const json::object& object, const char* key) {
+    const auto* value = object.if_contains(key);
+    return value != nullptr && value->is_number() ? value->to_number<std::int64_t>() : 0;
+}
+
+}  // namespace
+
+fs::path NetworkHome::default_path() {
+    if (const char* home = std::getenv("PLANETSERVE_HOME")) return home;
+    if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != 0)
+        return fs::path(data) / "planetserve" / "network";
+    const char* user = std::getenv("HOME");
+    return fs::path(user == nullptr ? "." : user) / ".local" / "share" / "planetserve" / "network";
+}
+
+bool NetworkHome::exists() const { return fs::exists(path_ / "network.json"); }
+
+Result<NetworkFile> NetworkHome::load() const {
+    auto text = read_file(path_ / "network.json");
+    if (!text)
+        return fail(ErrorCode::not_found, "there is no network in " + path_.string() +
+                                              "; start one with: planetserve up --home " + path_.string());
+    boost::system::error_code error;
+    auto value = json::parse(*text, error);
+    if (error || !value.is_object() || !value.as_object().contains("nodes") || !value.as_object()["nodes"].is_array())
+        return fail(ErrorCode::malformed, (path_ / "network.json").string() + " does not parse; move " +
+                                              path_.string() + " away and run up again");
+    NetworkFile network;
+    network.api_port = static_cast<std::uint16_t>(number_of(value.as_object(), "api_port"));
+    for (const auto& item : value.as_object()["nodes"].as_array())
+        if (item.is_object())
+            network.nodes.push_back({text_of(item.as_object(), "name"), text_of(item.as_object(), "role")});
+    return network;
+}
+
+Status NetworkHome::save(const NetworkFile& network) const {
+    json::array nodes;
+    for (const NetworkNode& node : network.nodes)
+        nodes.push_back(json::object{{"name", node.name}, {"role", node.role}});
+    return write_file(path_ / "network.json",
+                      json::serialize(json::object{{"api_port", network.api_port}, {"nodes", nodes}}) + "\n");
+}
+
+}  // namespace planetserve::local

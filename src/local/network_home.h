@@ -1,0 +1,45 @@
+// The directory in which `planetserve up` keeps a network of this machine: its genesis, a folder for each node with
+// configuration, keys and log, and network.json, which says what belongs to it.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace planetserve::local {
+
+struct NetworkNode {
+    std::string name;  // "user-1"
+    std::string role;  // user, model, verifier
+};
+
+struct NetworkFile {
+    std::uint16_t api_port = 0;
+    std::vector<NetworkNode> nodes;
+};
+
+class NetworkHome {
+public:
+    // --home, or $PLANETSERVE_HOME, or $XDG_DATA_HOME/planetserve/network.
+    static std::filesystem::path default_path();
+
+    explicit NetworkHome(std::filesystem::path path) : path_(std::move(path)) {}
+
+    const std::filesystem::path& path() const { return path_; }
+    std::filesystem::path genesis() const { return path_ / "genesis.json"; }
+    std::filesystem::path node(const std::string& name) const { return path_ / "nodes" / name; }
+    std::filesystem::path config(const std::string& name) const { return node(name) / "config.yaml"; }
+    std::filesystem::path log(const std::string& name) const { return node(name) / "log"; }
+
+    bool exists() const;
+    Result<NetworkFile> load() const;
+    Status save(const NetworkFile& network) const;
+
+private:
+    std::filesystem::path path_;
+};
+
+}  // namespace planetserve::local

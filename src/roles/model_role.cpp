@@ -1,0 +1,263 @@
+#include "roles/model_role.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+
+#include "adapters/llama/gguf.h"
+#include "roles/engine_program.h"
+#include "roles/model_file.h"
+#include "roles/model_status.h"
+
+namespace planetserve::roles {
+
+namespace {
+
+// As the group weighs it: above its threshold for a node that is trusted, and not for another.
+double weight_of(const std::optional<committee::Reputations>& reputations, const NodeId& node) {
+    const double threshold = routing::Parameters{}.trust_threshold;
+    const double reputation = static_cast<double>(reputation_of(reputations, node)) / verification::one;
+    return is_trusted(reputations, node) ? std::max(reputation, threshold + 1e-6) : std::min(reputation, threshold);
+}
+
+// For what a prompt is as tokens: nothing waits for it.
+constexpr Duration tokenize_deadline = 10s;
+
+// Of keys and values, a token's, where the engine is somebody else's and does not say.
+constexpr std::uint64_t usual_kv_bytes = 32 << 10;
+
+// What the engine's slots and its cache in main memory hold, in bytes of text, at 4 a token; its reports correct that.
+std::uint64_t cache_bytes(const config::ServedModelConfig& model, std::uint64_t kv_bytes) {
+    const std::uint64_t slots = std::uint64_t{model.slots} * model.context;
+    const std::uint64_t kept = (std::uint64_t{model.cache_mib} << 20) / kv_bytes;
+    return 4 * (slots + kept);
+}
+
+node::ModelGroupOptions group_options(const config::RoutingConfig& routing, const config::ServedModelConfig& model,
+                                      std::uint64_t kv_bytes) {
+    node::ModelGroupOptions options;
+    options.capacity = model.slots;
+    options.enabled = routing.forwarding;
+    routing::MemberOptions& member = options.member;
+    member.width = static_cast<routing::HashWidth>(routing.hash_bits);
+    member.sync_period = std::chrono::milliseconds(routing.sync_ms);
+    member.decision = routing.decision;
+    member.adapt_array = routing.adapt_array;
+    member.count_computing = routing.count_computing;
+    member.listed_for = std::chrono::milliseconds(routing.listed_for_ms);
+    member.cache_bytes = cache_bytes(model, kv_bytes);
+    member.follow_cache = model.kv_events.has_value();
+    return options;
+}
+
+}  // namespace
+
+ModelRole::ModelRole(Runtime& runtime, const config::RoutingConfig& routing, prometheus::Registry& metrics)
+    : runtime_(runtime),
+      routing_(routing),
+      metrics_(metrics),
+      router_([&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); },
+              runtime.clock()),
+      node_(runtime.keys(),
+            {.stats = [this] { return router_.stats(); },
+             .incarnation = static_cast<routing::Incarnation>(runtime.clock().unix_now().milliseconds)},
+            runtime.links(), router_, runtime.random(), runtime.clock()),
+      started_(runtime.clock().unix_now()) {
+    node_.groups().on_wake([this] { runtime_.rearm(); });
+}
+
+Status ModelRole::add(const config::ServedModelConfig& config) {
+    Served served{{config.name, config.context, config.upstream ? "upstream" : "llama.cpp", !config.upstream, {}},
+                  config.slots,
+                  nullptr,
+                  usual_kv_bytes};
+    auto service = config.upstream ? upstream(config) : managed(config, served);
+    if (!service) return std::unexpected(service.error());
+    router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
+    node_.groups().add(config.name, group_options(routing_, config, served.kv_bytes));
+    served_.push_back(std::move(served));
+    return config.kv_events ? follow_cache(config) : Status{};
+}
+
+Status ModelRole::follow_cache(const config::ServedModelConfig& config) {
+    auto target = adapters::HttpTarget::parse(*config.upstream);
+    if (!target) return std::unexpected(target.error());
+    adapters::HttpEngineOptions options;
+    options.target = *target;
+    options.bearer_key = config.upstream_key;
+    options.head_deadline = options.body_deadline = tokenize_deadline;
+    options.connections = adapters::VllmTokenizer::at_once;
+    options.idle_connections = 2;
+    Followed followed;
+    followed.model = config.name;
+    followed.http = std::make_unique<adapters::HttpEngine>(runtime_.context(), options);
+    followed.tokenizer = std::make_unique<adapters::VllmTokenizer>(runtime_.context(), *followed.http);
+    const std::string& model = config.name;
+    adapters::KvEventHandlers handlers{
+        .on_events = [this, model](const auto& events) { node_.groups().on_cache_events(model, events); },
+        .on_unknown = [this, model](bool complete) { node_.groups().on_cache_unknown(model, complete); },
+        .on_note =
+            [model](const std::string& line, bool problem) {
+                spdlog::log(problem ? spdlog::level::warn : spdlog::level::info, "engine of {}: {}", model, line);
+            }};
+    followed.events = std::make_unique<adapters::KvEventSubscriber>(
+        runtime_.context(),
+        adapters::KvEventOptions{.endpoint = config.kv_events->endpoint,
+                                 .replay_endpoint = config.kv_events->replay_endpoint,
+                                 .topic = config.kv_events->topic},
+        std::move(handlers));
+    node_.groups().follow_cache(config.name, *followed.tokenizer);
+    followed_.push_back(std::move(followed));
+    return {};
+}
+
+Result<inference::Service*> ModelRole::upstream(const config::ServedModelConfig& config) {
+    auto target = adapters::HttpTarget::parse(*config.upstream);
+    if (!target) return std::unexpected(target.error());
+    adapters::HttpEngineOptions options;
+    options.target = *target;
+    options.bearer_key = config.upstream_key;
+    upstreams_.push_back(std::make_unique<adapters::HttpEngine>(runtime_.context(), options));
+    return upstreams_.back().get();
+}
+
+Result<inference::Service*> ModelRole::managed(const config::ServedModelConfig& config, Served& served) {
+    auto program = engine_program();
+    if (!program) return std::unexpected(program.error());
+    auto file = model_file(config);
+    if (!file) return std::unexpected(file.error());
+    adapters::ManagedEngineOptions options;
+    options.program = *program;
+    options.model_file = file->file;
+    if (file->sha256 != crypto::Digest{}) served.model.weights_sha256.assign(file->sha256.begin(), file->sha256.end());
+    if (auto bytes = adapters::kv_bytes_per_token(file->file))
+        served.kv_bytes = *bytes;
+    else
+        spdlog::warn("{}: {}; its cache is taken for that of a usual model", file->file.string(),
+                     bytes.error().message);
+    options.alias = config.name;
+    options.slots = config.slots;
+    options.context = config.context;
+    options.threads = config.threads;
+    options.cache_mib = config.cache_mib;
+    options.flash_attention = config.flash_attention;
+    std::string number = std::to_string(engines_.size());
+    options.socket = runtime_.home() / ("engine-" + number + ".sock");
+    options.log = runtime_.home() / ("engine-" + number + ".log");
+    engines_.push_back(std::make_unique<adapters::ManagedEngine>(
+        runtime_.context(), options,
+        [this, name = config.name](const adapters::EngineStatus& status) { engine_changed(name, status); }));
+    served.engine = engines_.back().get();
+    std::optional<scoring::TokenId> end;
+    if (auto token = adapters::end_token(file->file))
+        end = scoring::TokenId(*token);
+    else
+        spdlog::warn("{}: {}; streamed answers of it are not signed", file->file.string(), token.error().message);
+    signed_.push_back(
+        std::make_unique<adapters::SigningService>(*engines_.back(), config.name, runtime_.keys().identity, end));
+    return signed_.back().get();
+}
+
+void ModelRole::engine_changed(const std::string& model, const adapters::EngineStatus& status) {
+    spdlog::info("engine of {}: {}{}{}", model, adapters::to_string(status.state), status.reason.empty() ? "" : ": ",
+                 status.reason);
+    // Whatever the cache held went with the process.
+    if (status.state == adapters::EngineState::starting) node_.groups().on_engine_restart(model);
+    if (engine_changed_) engine_changed_();
+    runtime_.rearm();
+}
+
+void ModelRole::run() {
+    for (auto& engine : engines_) engine->run();
+    for (auto& followed : followed_) followed.events->run();
+}
+
+void ModelRole::stop() {
+    node_.groups().leave();
+    for (auto& engine : engines_) engine->stop();
+}
+
+void ModelRole::on_timer() {
+    node_.on_timer();
+    if (runtime_.clock().now() < router_timer_) return;
+    router_timer_ = runtime_.clock().now() + 1s;
+    router_.on_timer();
+}
+
+Time ModelRole::next_timer() const { return std::min(node_.next_timer(), router_timer_); }
+
+void ModelRole::on_list(const committee::DirectoryList& list) {
+    const NodeId self = runtime_.keys().identity.id();
+    for (const Served& served : served_) {
+        std::vector<routing::Peer> peers;
+        for (const auto& [id, entry] : list.entries) {
+            if (id == self || !entry.descriptor || entry.descriptor->role != wire::Role::model) continue;
+            if (std::ranges::any_of(entry.descriptor->models,
+                                    [&](const auto& model) { return model.name == served.model.name; }))
+                peers.push_back({id, weight_of(list.reputations, id)});
+        }
+        node_.groups().set_peers(served.model.name, peers, weight_of(list.reputations, self));
+    }
+}
+
+committee::Load ModelRole::load() const {
+    auto all = router_.stats().all;
+    auto latency =
+        all.average_service ? std::chrono::duration_cast<std::chrono::milliseconds>(*all.average_service).count() : 0;
+    return {static_cast<std::uint32_t>(all.running), static_cast<std::uint32_t>(all.queued),
+            static_cast<std::uint32_t>(latency)};
+}
+
+std::optional<committee::NodeDescriptor> ModelRole::descriptor() const {
+    committee::NodeDescriptor descriptor;
+    for (const Served& served : served_) {
+        if (served.engine != nullptr && served.engine->status().state != adapters::EngineState::ready) continue;
+        descriptor.models.push_back(served.model);
+        descriptor.capacity += served.slots;
+    }
+    if (descriptor.models.empty()) return std::nullopt;
+    return descriptor;
+}
+
+bool ModelRole::engines_loading() const {
+    return std::ranges::any_of(engines_, [](const auto& engine) {
+        return engine->status().state == adapters::EngineState::starting && engine->restarts() == 0;
+    });
+}
+
+bool ModelRole::engines_stopped() const {
+    return std::ranges::all_of(
+        engines_, [](const auto& engine) { return engine->status().state == adapters::EngineState::stopped; });
+}
+
+std::vector<adapters::ServedModel> ModelRole::models() {
+    std::vector<adapters::ServedModel> models;
+    for (const Served& served : served_)
+        models.push_back({served.model.name, started_.milliseconds / 1000, "planetserve"});
+    return models;
+}
+
+Status ModelRole::ready() {
+    if (!descriptor()) return fail(ErrorCode::unavailable, "no engine is ready");
+    if (!runtime_.directory().registered()) return fail(ErrorCode::unavailable, "the node is not registered yet");
+    return {};
+}
+
+std::string ModelRole::status_json() {
+    return model_status(runtime_.keys().identity.id(), node_.groups().status(), cache_events(), node_.server(),
+                        runtime_.directory());
+}
+
+std::vector<CacheEventsStatus> ModelRole::cache_events() const {
+    std::vector<CacheEventsStatus> all;
+    for (const Followed& followed : followed_)
+        all.push_back(
+            {followed.model, followed.events->status(), followed.tokenizer->asked(), followed.tokenizer->failed()});
+    return all;
+}
+
+void ModelRole::refresh_metrics() { metrics_.update(node_.groups().status(), cache_events(), node_.server()); }
+
+}  // namespace planetserve::roles

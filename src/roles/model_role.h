@@ -1,0 +1,96 @@
+// The model role as the runtime drives it: engines, the groups of their models, the node's end of exchanges, and what
+// its status endpoint shows.
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/api/api_server.h"
+#include "adapters/llama/http_engine.h"
+#include "adapters/llama/managed_engine.h"
+#include "adapters/llama/signing_service.h"
+#include "adapters/vllm/kv_event_subscriber.h"
+#include "adapters/vllm/vllm_tokenizer.h"
+#include "config/model_config.h"
+#include "inference/model_router.h"
+#include "node/model_node.h"
+#include "roles/model_metrics.h"
+#include "roles/model_status.h"
+#include "roles/runtime.h"
+
+namespace planetserve::roles {
+
+class ModelRole final : public RoleEvents, public adapters::ApiState {
+public:
+    // Both outlive the role.
+    ModelRole(Runtime& runtime, const config::RoutingConfig& routing, prometheus::Registry& metrics);
+
+    // Prepares what serves the model; run() starts it.
+    Status add(const config::ServedModelConfig& config);
+    void run();
+    void stop();
+
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
+        node_.on_frame(from, type, payload);
+    }
+    void on_link_down(const NodeId& peer) override { node_.on_link_down(peer); }
+    void on_drained(const NodeId& peer) override { node_.on_drained(peer); }
+    void on_timer() override;
+    Time next_timer() const override;
+    void on_list(const committee::DirectoryList& list) override;
+    committee::Load load() const override;
+
+    // What the node can serve now; nothing while none of its engines is ready.
+    std::optional<committee::NodeDescriptor> descriptor() const;
+    bool engines_loading() const;
+    bool engines_stopped() const;
+    void on_engine_change(std::function<void()> handler) { engine_changed_ = std::move(handler); }
+
+    std::vector<adapters::ServedModel> models() override;
+    Status ready() override;
+    std::string status_json() override;
+    void refresh_metrics() override;
+
+private:
+    struct Served {
+        committee::ServedModel model;
+        std::uint32_t slots = 0;
+        const adapters::ManagedEngine* engine = nullptr;  // none for an upstream
+        std::uint64_t kv_bytes = 0;                       // of keys and values, a token
+    };
+
+    // An engine that tells what its cache holds, and who tells what prompts are as its tokens.
+    struct Followed {
+        std::string model;
+        std::unique_ptr<adapters::HttpEngine> http;
+        std::unique_ptr<adapters::VllmTokenizer> tokenizer;
+        std::unique_ptr<adapters::KvEventSubscriber> events;
+    };
+
+    Status follow_cache(const config::ServedModelConfig& config);
+    std::vector<CacheEventsStatus> cache_events() const;
+    Result<inference::Service*> upstream(const config::ServedModelConfig& config);
+    Result<inference::Service*> managed(const config::ServedModelConfig& config, Served& served);
+    void engine_changed(const std::string& model, const adapters::EngineStatus& status);
+
+    Runtime& runtime_;
+    config::RoutingConfig routing_;
+    ModelMetrics metrics_;
+    std::vector<std::unique_ptr<adapters::ManagedEngine>> engines_;
+    std::vector<std::unique_ptr<adapters::SigningService>> signed_;  // around the engines
+    std::vector<std::unique_ptr<adapters::HttpEngine>> upstreams_;
+    std::vector<Served> served_;
+    inference::ModelRouter router_;
+    node::ModelNode node_;
+    std::vector<Followed> followed_;  // after the node, which their handlers call
+    Time router_timer_{};
+    UnixTime started_;
+    std::function<void()> engine_changed_;
+};
+
+}  // namespace planetserve::roles

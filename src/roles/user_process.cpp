@@ -1,0 +1,65 @@
+#include "roles/node_processes.h"
+
+#include <prometheus/registry.h>
+
+#include "adapters/api/api_server.h"
+#include "roles/runtime.h"
+#include "roles/user_role.h"
+
+namespace planetserve::roles {
+
+namespace {
+
+constexpr Duration drain_deadline = 5s;  // for requests under way when the node stops
+
+// The overlay as the API calls it. A call may set timers, so the runtime looks at them again.
+class RearmingService final : public inference::Service {
+public:
+    RearmingService(inference::Service& service, Runtime& runtime) : service_(service), runtime_(runtime) {}
+    Result<std::unique_ptr<inference::Exchange>> start(inference::Request request,
+                                                       inference::ReplySink& sink) override {
+        runtime_.rearm();
+        return service_.start(std::move(request), sink);
+    }
+
+private:
+    inference::Service& service_;
+    Runtime& runtime_;
+};
+
+}  // namespace
+
+Status run_user_node(const config::UserConfig& config) {
+    Runtime runtime(config.common, user_node);
+    UserRole role(runtime, config, runtime.links());
+    RearmingService service(role.node().asker(), runtime);
+    prometheus::Registry metrics;
+    std::unique_ptr<adapters::ApiServer> api;
+    std::optional<HttpService> http;
+    if (config.api_listen) {
+        auto listen = config::parse_listen(*config.api_listen);
+        if (!listen) return std::unexpected(listen.error());
+        adapters::ApiOptions options;
+        options.listen = *listen;
+        options.api_key = config.api_key;
+        options.maximum_body = config.api_max_body;
+        api =
+            std::make_unique<adapters::ApiServer>(runtime.context(), options, service, role, metrics, runtime.random());
+        auto bound = api->listen();
+        if (!bound) return std::unexpected(bound.error());
+        http = HttpService{"API", "http://" + bound->to_string()};
+    }
+    runtime.attach(role, committee::NodeDescriptor{});
+    runtime.run(http, [&](std::function<void()> finished) {
+        auto leave = [&role, finished = std::move(finished)] {
+            role.node().asker().pool().shut_down();
+            finished();
+        };
+        if (!api) return leave();
+        api->drain(drain_deadline, leave);
+    });
+    api.reset();
+    return {};
+}
+
+}  // namespace planetserve::roles

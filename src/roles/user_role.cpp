@@ -1,0 +1,55 @@
+#include "roles/user_role.h"
+
+#include <spdlog/spdlog.h>
+
+#include "base/files.h"
+#include "roles/user_status.h"
+
+namespace planetserve::roles {
+
+namespace {
+
+node::UserNodeOptions options_of(const config::UserConfig& config) {
+    node::UserNodeOptions options;
+    options.pool.paths = config.paths;
+    options.pool.length = config.path_length;
+    options.pool.lifetime = std::chrono::seconds(config.path_lifetime_seconds);
+    options.pool.rotate_before =
+        std::min<std::chrono::milliseconds>(options.pool.rotate_before, options.pool.lifetime / 4);
+    options.pool.entries.count = config.entry_relays;
+    options.asker.threshold = {config.n, config.k};
+    return options;
+}
+
+}  // namespace
+
+UserRole::UserRole(Runtime& runtime, const config::UserConfig& config, wire::FrameSender& sender)
+    : runtime_(runtime),
+      node_(runtime.keys(), options_of(config), sender, runtime.random(), runtime.clock()),
+      entries_file_(runtime.home() / "entry_relays"),
+      started_(runtime.clock().unix_now()) {
+    if (auto kept = read_file(entries_file_)) {
+        if (auto loaded = node_.asker().pool().entry_relays().load(*kept); !loaded)
+            spdlog::warn("{}: {}", entries_file_.string(), loaded.error().message);
+    }
+}
+
+void UserRole::on_list(const committee::DirectoryList& list) {
+    node_.asker().update_directory(node::view_of(list.entries, list.reputations, runtime_.keys().identity.id()));
+    if (!node_.asker().pool().take_entries_changed()) return;
+    if (auto written = write_file(entries_file_, node_.asker().pool().entry_relays().save()); !written)
+        spdlog::warn("{}", written.error().message);
+}
+
+std::vector<adapters::ServedModel> UserRole::models() {
+    std::vector<adapters::ServedModel> models;
+    for (const auto& name : node::model_names(node_.asker().directory()))
+        models.push_back({name, started_.milliseconds / 1000, "planetserve"});
+    return models;
+}
+
+std::string UserRole::status_json() {
+    return user_status(runtime_.keys().identity.id(), node_, runtime_.directory(), runtime_.clock());
+}
+
+}  // namespace planetserve::roles

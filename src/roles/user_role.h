@@ -1,0 +1,43 @@
+// The user role as the runtime drives it: the pure node, its list of entry relays kept on disk, and what the API shows.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "adapters/api/api_server.h"
+#include "config/user_config.h"
+#include "node/user_node.h"
+#include "roles/runtime.h"
+
+namespace planetserve::roles {
+
+class UserRole final : public RoleEvents, public adapters::ApiState {
+public:
+    // Frames go out through the sender, which is the runtime's links but where a test stands between them. Both outlive
+    // the role.
+    UserRole(Runtime& runtime, const config::UserConfig& config, wire::FrameSender& sender);
+
+    node::UserNode& node() { return node_; }
+
+    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
+        node_.on_frame(from, type, payload);
+    }
+    void on_link_down(const NodeId& peer) override { node_.on_link_down(peer); }
+    void on_drained(const NodeId& peer) override { node_.on_drained(peer); }
+    void on_timer() override { node_.on_timer(); }
+    Time next_timer() const override { return node_.next_timer(); }
+    void on_list(const committee::DirectoryList& list) override;
+
+    std::vector<adapters::ServedModel> models() override;
+    Status ready() override { return node_.asker().ready(); }
+    std::string status_json() override;
+
+private:
+    Runtime& runtime_;
+    node::UserNode node_;
+    std::filesystem::path entries_file_;
+    UnixTime started_;
+};
+
+}  // namespace planetserve::roles
