@@ -105,7 +105,7 @@ void Cluster::start_members() {
     for (auto& node : nodes_) {
         auto period = static_cast<std::uint64_t>(options_.member.sync_period.count());
         events_.after(Duration(random_.below(period)), [this, &node = *node, peers] {
-            node.member->set_peers(peers, 0.9, events_.now());
+            node.member->set_peers(peers, routing::Trust::trusted, events_.now());
             tell_load(node);
             arm_timer(node);
         });
@@ -198,7 +198,6 @@ std::size_t Cluster::choose_by_truth(std::size_t number, std::size_t entry, std:
         const ClusterNode& node = *nodes_[(entry + i) % nodes_.size()];
         std::uint32_t held = node.held_tokens(blocks, workload_[number].prompt_tokens);
         candidates.push_back({.node = static_cast<routing::HolderIndex>(node.place),
-                              .reputation = 0.9,
                               .load = node.load(),
                               .in_flight_requests = static_cast<std::uint32_t>(node.coming_requests),
                               .in_flight_tokens = node.coming_tokens,

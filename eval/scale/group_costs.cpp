@@ -62,7 +62,7 @@ public:
         for (auto& node : nodes_) {
             auto others = all;
             std::erase_if(others, [&](const auto& peer) { return peer.id == node->id; });
-            node->node.groups().set_peers("m", others, 0.5);
+            node->node.groups().set_peers("m", others, routing::Trust::trusted);
             network_.rearm(node->id);
         }
         sinks_.resize(nodes);

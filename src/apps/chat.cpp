@@ -14,7 +14,7 @@ namespace json = boost::json;
 
 namespace {
 
-// Takes the text out of a stream of server-sent events as it comes.
+// Takes the text out of a stream of server-sent events, piece by piece.
 class StreamReader {
 public:
     explicit StreamReader(std::function<void(const std::string&)> on_text) : on_text_(std::move(on_text)) {}
@@ -77,7 +77,7 @@ std::string path_line(const json::object* status, const std::string& numbers, co
     return text;
 }
 
-// Asks one question and prints the answer as it comes. Empty when it failed, which was then said.
+// Asks one question and prints the answer as it comes. Empty when it failed; the failure is printed.
 std::optional<std::string> ask(Session& session, const std::string& prompt, const local::NetworkHome* home) {
     session.messages.push_back(json::object{{"role", "user"}, {"content", prompt}});
     json::object body{{"model", session.model}, {"stream", true}, {"messages", session.messages}};

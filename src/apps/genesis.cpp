@@ -1,4 +1,4 @@
-// What a network of several machines begins with: each verification node's key, and the genesis that names them.
+// `planetserve id` and `planetserve genesis`: what a network of several machines begins with.
 
 #include <fstream>
 #include <iostream>
@@ -6,6 +6,7 @@
 #include "apps/commands.h"
 #include "apps/terminal.h"
 #include "base/files.h"
+#include "base/words.h"
 #include "committee/genesis.h"
 #include "crypto/identity.h"
 #include "crypto/system_random.h"
@@ -17,7 +18,7 @@ namespace planetserve::apps {
 
 namespace {
 
-// "NAME=ID@HOST:PORT", and for one of a committee "/PORT" or "/HOST:PORT" after it, where consensus engines connect.
+// "NAME=ID@HOST:PORT"; in a committee followed by "/PORT" or "/HOST:PORT", where consensus engines connect.
 Result<committee::GenesisValidator> parse_validator(const std::string& text) {
     auto wrong = [&](const std::string& why) {
         return fail(ErrorCode::invalid_argument,
@@ -58,7 +59,8 @@ int id(const std::filesystem::path& home) {
 
 int genesis(const GenesisOptions& options) {
     if (std::filesystem::exists(options.file))
-        return error_exit(options.file.string() + " exists; a genesis is made once, since another is another network");
+        return error_exit(options.file.string() +
+                          " exists; a genesis is made once: another one would be another network");
     committee::Genesis genesis{options.chain_id, SystemClock().unix_now(), {}, {}};
     for (const std::string& text : options.validators) {
         auto validator = parse_validator(text);
@@ -76,13 +78,14 @@ int genesis(const GenesisOptions& options) {
             return error_exit("--validator " + validator.name +
                               ": several verification nodes are a committee, and each needs the port of its consensus "
                               "engine: NAME=ID@HOST:PORT/CONSENSUS_PORT");
-    // Read as every node will read it.
+    // Reads it as every node will.
     auto read = committee::Genesis::parse(genesis.to_json());
     if (!read) return error_exit(read.error().message);
     if (auto written = write_file(options.file, genesis.to_json() + "\n"); !written)
         return error_exit(written.error().message);
-    std::cout << options.file.string() << ": the network " << options.chain_id << " of " << genesis.validators.size()
-              << " verification node(s). Every node of it needs this file, unchanged.\n";
+    std::cout << options.file.string() << ": the network " << options.chain_id << " of "
+              << counted(genesis.validators.size(), "verification node", "verification nodes")
+              << ". Every node of it needs this file, unchanged.\n";
     return 0;
 }
 

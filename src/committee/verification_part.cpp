@@ -48,6 +48,10 @@ verification::Millionths Reputations::of(const NodeId& node) const {
     return found == standings.end() ? parameters.initial : found->second.reputation;
 }
 
+bool is_trusted(const std::optional<Reputations>& reputations, const NodeId& node) {
+    return !reputations || reputations->trusted(node);
+}
+
 Result<std::optional<Reputations>> read_reputations(const verification::Leaves& leaves) {
     if (leaves.empty()) return std::nullopt;
     auto found = leaves.find(verification::leaf_key("parameters"));

@@ -39,6 +39,8 @@ struct Reputations {
     bool trusted(const NodeId& node) const { return of(node) >= parameters.trust; }
     bool operator==(const Reputations&) const = default;
 };
+// Whether a model node gets requests. Where the network verifies nothing, every node does.
+bool is_trusted(const std::optional<Reputations>& reputations, const NodeId& node);
 // Of a state's leaves; nothing where there are none. malformed: leaves that do not parse.
 Result<std::optional<Reputations>> read_reputations(const verification::Leaves& leaves);
 

@@ -61,6 +61,8 @@ TEST_F(Verified, ListsBringReputationsUnderTheSameHash) {
         EXPECT_EQ(parsed->reputations->standings.at(node.identity.id()).scores, static_cast<std::uint64_t>(epoch) + 1);
         EXPECT_FALSE(parsed->reputations->trusted(node.identity.id()));
         EXPECT_TRUE(parsed->reputations->trusted(verifiers_[0].id())) << "one without a score";
+        EXPECT_FALSE(is_trusted(parsed->reputations, node.identity.id()));
+        EXPECT_TRUE(is_trusted(std::nullopt, node.identity.id())) << "where nothing is verified";
     }
     EXPECT_TRUE(refused_.empty()) << refused_.front().message;
     // A proof of an entry counts the other leaves too.

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/requires.h"
 #include "committee/genesis.h"
 #include "crypto/identity.h"
 #include "crypto/system_random.h"
@@ -13,9 +14,10 @@ namespace planetserve::local {
 
 verification::Parameters verification_of_epoch(std::uint32_t seconds) {
     verification::Parameters parameters;
-    const std::int64_t percent = std::int64_t{seconds} * 10;
+    REQUIRES(seconds >= 10);
+    const std::int64_t percent = std::int64_t{seconds} * 10;  // of the epoch, in ms
     if (percent * 100 >= parameters.epoch_ms) {
-        // The usual phases, and the rest of the time nothing.
+        // The usual phases; the rest of the time the committee idles.
         parameters.epoch_ms = percent * 100;
         return parameters;
     }

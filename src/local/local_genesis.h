@@ -10,16 +10,17 @@
 
 namespace planetserve::local {
 
-// Makes the verification nodes' keys and configurations and the genesis that names them, unless they are there. Several
-// are a committee.
-// How they verify model nodes, if they do. They score by copies of these models of the catalogue.
+// How the network verifies its model nodes, and of which models of the catalogue its verification nodes have copies.
 struct LocalVerification {
     verification::Parameters parameters;
     std::vector<std::string> models;
 };
-// Phases for an epoch of this length: short ones leave most of it to asking. REQUIRES: at least 10 s.
+
+// The phases of an epoch of this length. A short epoch leaves most of its time to challenges. Requires: at least 10 s.
 verification::Parameters verification_of_epoch(std::uint32_t seconds);
 
+// Makes the keys and configurations of the verification nodes and the genesis that names them. Several are a committee.
+// Does nothing where there is a genesis.
 Status ensure_local_genesis(const NetworkHome& home, const NetworkFile& network,
                             const std::optional<LocalVerification>& verification);
 

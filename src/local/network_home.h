@@ -1,5 +1,5 @@
-// The directory in which `planetserve up` keeps a network of this machine: its genesis, a folder for each node with
-// configuration, keys and log, and network.json, which says what belongs to it.
+// The network home: the directory in which `planetserve up` keeps a network of this machine. It holds the genesis,
+// network.json, which lists the nodes, and for each node a folder with configuration, keys and log.
 #pragma once
 
 #include <filesystem>
@@ -23,7 +23,7 @@ struct NetworkFile {
 
 class NetworkHome {
 public:
-    // --home, or $PLANETSERVE_HOME, or $XDG_DATA_HOME/planetserve/network.
+    // $PLANETSERVE_HOME, else $XDG_DATA_HOME/planetserve/network, else that of ~/.local/share.
     static std::filesystem::path default_path();
 
     explicit NetworkHome(std::filesystem::path path) : path_(std::move(path)) {}

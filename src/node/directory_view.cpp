@@ -3,7 +3,7 @@
 namespace planetserve::node {
 
 DirectoryView view_of(const std::map<NodeId, committee::Entry>& entries,
-                            const std::optional<committee::Reputations>& reputations, const NodeId& self) {
+                      const std::optional<committee::Reputations>& reputations, const NodeId& self) {
     DirectoryView view;
     std::vector<onion::RelayInfo> relays;
     for (const auto& [id, entry] : entries) {
@@ -13,14 +13,14 @@ DirectoryView view_of(const std::map<NodeId, committee::Entry>& entries,
             relays.push_back({id, descriptor.onion_key, descriptor.operator_name});
         if (descriptor.role != wire::Role::model) continue;
         ModelNodeInfo info{id,
-                                 descriptor.onion_key,
-                                 {},
-                                 descriptor.capacity,
-                                 entry.load.running,
-                                 entry.load.queued,
-                                 committee::is_trusted(reputations, id),
-                                 {},
-                                 descriptor.operator_name};
+                           descriptor.onion_key,
+                           {},
+                           descriptor.capacity,
+                           entry.load.running,
+                           entry.load.queued,
+                           committee::is_trusted(reputations, id),
+                           {},
+                           descriptor.operator_name};
         if (reputations) info.reputation = static_cast<std::uint32_t>(reputations->of(id));
         for (const auto& model : descriptor.models) info.models.push_back(model.name);
         view.models.push_back(std::move(info));

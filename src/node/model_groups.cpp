@@ -36,13 +36,14 @@ ModelGroups::Group* ModelGroups::find(const std::string& model) {
     return found == groups_.end() ? nullptr : found->second.get();
 }
 
-void ModelGroups::set_peers(const std::string& model, const std::vector<routing::Peer>& peers, double own_reputation) {
+void ModelGroups::set_peers(const std::string& model, const std::vector<routing::Peer>& peers,
+                            routing::Trust own_trust) {
     Group* group = find(model);
     if (group == nullptr || !group->options.enabled) return;
     group->peers.clear();
     for (const routing::Peer& peer : peers)
-        if (peer.reputation > group->options.member.decision.trust_threshold) group->peers.insert(peer.id);
-    group->member.set_peers(peers, own_reputation, clock_.now());
+        if (peer.trust == routing::Trust::trusted) group->peers.insert(peer.id);
+    group->member.set_peers(peers, own_trust, clock_.now());
 }
 
 void ModelGroups::on_engine_restart(const std::string& model) {

@@ -62,8 +62,8 @@ public:
     void on_wake(std::function<void()> wake) { wake_ = std::move(wake); }
     // REQUIRES: the model has no group yet.
     void add(const std::string& model, ModelGroupOptions options);
-    // All others that serve the model by the directory, and this node's own reputation.
-    void set_peers(const std::string& model, const std::vector<routing::Peer>& peers, double own_reputation);
+    // All others that serve the model by the directory, and whether this node is trusted.
+    void set_peers(const std::string& model, const std::vector<routing::Peer>& peers, routing::Trust own_trust);
     // The model's engine lost what it had cached.
     void on_engine_restart(const std::string& model);
     // An engine whose cache is followed (routing::MemberOptions::follow_cache): who tells what prompts are as tokens,

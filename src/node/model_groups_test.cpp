@@ -16,11 +16,11 @@ protected:
     void tell_list() {
         std::vector<routing::Peer> list;
         for (auto& model : models_)
-            if (network_.alive(model->id)) list.push_back({model->id, reputation_[model->id] < 0 ? 0.1 : 0.5});
+            if (network_.alive(model->id)) list.push_back({model->id, trust_[model->id]});
         for (auto& model : models_) {
             std::vector<routing::Peer> others = list;
             std::erase_if(others, [&](const auto& peer) { return peer.id == model->id; });
-            model->node.groups().set_peers("m", others, 0.5);
+            model->node.groups().set_peers("m", others, routing::Trust::trusted);
             network_.rearm(model->id);
         }
     }
@@ -38,7 +38,7 @@ protected:
         return count;
     }
 
-    std::map<NodeId, int> reputation_;
+    std::map<NodeId, routing::Trust> trust_;
     const std::string long_text_ = std::string(6000, 'a');
 };
 
@@ -80,7 +80,7 @@ TEST_F(Groups, WhatANodeHeldIsForgottenWithIt) {
 TEST_F(Groups, AnUntrustedNodeGetsNothingAndHandsNothingOver) {
     make_group(3);
     ModelHost& holder = answer(long_text_);
-    reputation_[holder.id] = -1;
+    trust_[holder.id] = routing::Trust::not_trusted;
     tell_list();
     clock_.run_for(10s);
     DirectoryView view = asker().node.asker().directory();

@@ -9,9 +9,10 @@ Result<std::filesystem::path> engine_program() {
     std::filesystem::path program =
         std::filesystem::path(directory == nullptr ? "" : directory) / "bin" / "llama-server";
     if (directory == nullptr || !std::filesystem::exists(program))
-        return fail(ErrorCode::not_found,
-                    "llama-server is not built; run ./planetserve model, which builds it, or set PLANETSERVE_ENGINE to "
-                    "its directory");
+        return fail(
+            ErrorCode::not_found,
+            "there is no llama-server; run ./planetserve model, which installs it, or set PLANETSERVE_ENGINE to "
+            "its directory");
     return program;
 }
 

@@ -7,7 +7,7 @@
 
 namespace planetserve::roles {
 
-// In $PLANETSERVE_ENGINE. not_found says what to do.
+// bin/llama-server in $PLANETSERVE_ENGINE. The error not_found says what to do.
 Result<std::filesystem::path> engine_program();
 
 }  // namespace planetserve::roles

@@ -15,8 +15,8 @@ void ModelMetrics::update(const std::vector<node::ModelGroupStatus>& groups,
             set(std::string("planetserve_model_") + name, help, group.model, static_cast<double>(number));
         };
         value("requests_queued", "requests that run or wait", group.load.queued);
-        value("requests_entered_total", "requests that came in here", group.entered);
-        value("requests_forwarded_total", "of those, handed to other nodes", group.forwarded);
+        value("requests_entered_total", "requests that users sent to this node", group.entered);
+        value("requests_forwarded_total", "of those, forwarded to other nodes", group.forwarded);
         value("runs_total", "requests that ran here", group.run);
         value("prompt_tokens_total", "tokens of their prompts, as the engine counts", group.prompt_tokens);
         value("cached_tokens_total", "of those, what the engine had cached", group.cached_tokens);

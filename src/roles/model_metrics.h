@@ -1,4 +1,4 @@
-// A model node's figures for Prometheus, by model.
+// A model node's metrics for Prometheus, by model (docs/metrics.md).
 #pragma once
 
 #include <prometheus/gauge.h>

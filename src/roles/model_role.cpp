@@ -15,24 +15,26 @@ namespace planetserve::roles {
 
 namespace {
 
-// As the group weighs it: above its threshold for a node that is trusted, and not for another.
-double weight_of(const std::optional<committee::Reputations>& reputations, const NodeId& node) {
-    const double threshold = routing::Parameters{}.trust_threshold;
-    const double reputation = static_cast<double>(reputation_of(reputations, node)) / verification::one;
-    return is_trusted(reputations, node) ? std::max(reputation, threshold + 1e-6) : std::min(reputation, threshold);
+routing::Trust trust_of(const std::optional<committee::Reputations>& reputations, const NodeId& node) {
+    return committee::is_trusted(reputations, node) ? routing::Trust::trusted : routing::Trust::not_trusted;
 }
 
-// For what a prompt is as tokens: nothing waits for it.
+// For turning a prompt into tokens. No request waits for it.
 constexpr Duration tokenize_deadline = 10s;
 
-// Of keys and values, a token's, where the engine is somebody else's and does not say.
+// Keys and values of one token, for an upstream engine, which does not say.
 constexpr std::uint64_t usual_kv_bytes = 32 << 10;
 
-// What the engine's slots and its cache in main memory hold, in bytes of text, at 4 a token; its reports correct that.
+constexpr std::uint64_t bytes_of_text_per_token = 4;
+
+// Between two looks at the queues of requests.
+constexpr Duration router_period = 1s;
+
+// What the engine's slots and its cache in main memory hold, in bytes of text. The engine's reports correct it.
 std::uint64_t cache_bytes(const config::ServedModelConfig& model, std::uint64_t kv_bytes) {
     const std::uint64_t slots = std::uint64_t{model.slots} * model.context;
     const std::uint64_t kept = (std::uint64_t{model.cache_mib} << 20) / kv_bytes;
-    return 4 * (slots + kept);
+    return bytes_of_text_per_token * (slots + kept);
 }
 
 node::ModelGroupOptions group_options(const config::RoutingConfig& routing, const config::ServedModelConfig& model,
@@ -135,8 +137,7 @@ Result<inference::Service*> ModelRole::managed(const config::ServedModelConfig& 
     if (auto bytes = adapters::kv_bytes_per_token(file->file))
         served.kv_bytes = *bytes;
     else
-        spdlog::warn("{}: {}; its cache is taken for that of a usual model", file->file.string(),
-                     bytes.error().message);
+        spdlog::warn("{}: {}; the node assumes the cache of a usual model", file->file.string(), bytes.error().message);
     options.alias = config.name;
     options.slots = config.slots;
     options.context = config.context;
@@ -154,7 +155,7 @@ Result<inference::Service*> ModelRole::managed(const config::ServedModelConfig& 
     if (auto token = adapters::end_token(file->file))
         end = scoring::TokenId(*token);
     else
-        spdlog::warn("{}: {}; streamed answers of it are not signed", file->file.string(), token.error().message);
+        spdlog::warn("{}: {}; its streamed answers are not signed", file->file.string(), token.error().message);
     signed_.push_back(
         std::make_unique<adapters::SigningService>(*engines_.back(), config.name, runtime_.keys().identity, end));
     return signed_.back().get();
@@ -163,7 +164,7 @@ Result<inference::Service*> ModelRole::managed(const config::ServedModelConfig& 
 void ModelRole::engine_changed(const std::string& model, const adapters::EngineStatus& status) {
     spdlog::info("engine of {}: {}{}{}", model, adapters::to_string(status.state), status.reason.empty() ? "" : ": ",
                  status.reason);
-    // Whatever the cache held went with the process.
+    // The cache went with the process.
     if (status.state == adapters::EngineState::starting) node_.groups().on_engine_restart(model);
     if (engine_changed_) engine_changed_();
     runtime_.rearm();
@@ -182,7 +183,7 @@ void ModelRole::stop() {
 void ModelRole::on_timer() {
     node_.on_timer();
     if (runtime_.clock().now() < router_timer_) return;
-    router_timer_ = runtime_.clock().now() + 1s;
+    router_timer_ = runtime_.clock().now() + router_period;
     router_.on_timer();
 }
 
@@ -196,9 +197,9 @@ void ModelRole::on_list(const committee::DirectoryList& list) {
             if (id == self || !entry.descriptor || entry.descriptor->role != wire::Role::model) continue;
             if (std::ranges::any_of(entry.descriptor->models,
                                     [&](const auto& model) { return model.name == served.model.name; }))
-                peers.push_back({id, weight_of(list.reputations, id)});
+                peers.push_back({id, trust_of(list.reputations, id)});
         }
-        node_.groups().set_peers(served.model.name, peers, weight_of(list.reputations, self));
+        node_.groups().set_peers(served.model.name, peers, trust_of(list.reputations, self));
     }
 }
 

@@ -1,5 +1,5 @@
-// The model role as the runtime drives it: engines, the groups of their models, the node's end of exchanges, and what
-// its status endpoint shows.
+// The role of a model node as the runtime drives it: engines, the groups of their models, the model side of exchanges,
+// and what the status endpoint shows.
 #pragma once
 
 #include <prometheus/registry.h>
@@ -27,10 +27,10 @@ namespace planetserve::roles {
 
 class ModelRole final : public RoleEvents, public adapters::ApiState {
 public:
-    // Both outlive the role.
+    // The runtime and the metrics outlive the role.
     ModelRole(Runtime& runtime, const config::RoutingConfig& routing, prometheus::Registry& metrics);
 
-    // Prepares what serves the model; run() starts it.
+    // Prepares what serves a model; run() starts it.
     Status add(const config::ServedModelConfig& config);
     void run();
     void stop();
@@ -45,7 +45,7 @@ public:
     void on_list(const committee::DirectoryList& list) override;
     committee::Load load() const override;
 
-    // What the node can serve now; nothing while none of its engines is ready.
+    // What the node can serve now; empty while none of its engines is ready.
     std::optional<committee::NodeDescriptor> descriptor() const;
     bool engines_loading() const;
     bool engines_stopped() const;
@@ -60,11 +60,11 @@ private:
     struct Served {
         committee::ServedModel model;
         std::uint32_t slots = 0;
-        const adapters::ManagedEngine* engine = nullptr;  // none for an upstream
-        std::uint64_t kv_bytes = 0;                       // of keys and values, a token
+        const adapters::ManagedEngine* engine = nullptr;  // null for an upstream
+        std::uint64_t kv_bytes = 0;                       // keys and values of one token
     };
 
-    // An engine that tells what its cache holds, and who tells what prompts are as its tokens.
+    // An engine that publishes what its cache holds, and the tokenizer that turns prompts into its tokens.
     struct Followed {
         std::string model;
         std::unique_ptr<adapters::HttpEngine> http;
@@ -82,12 +82,12 @@ private:
     config::RoutingConfig routing_;
     ModelMetrics metrics_;
     std::vector<std::unique_ptr<adapters::ManagedEngine>> engines_;
-    std::vector<std::unique_ptr<adapters::SigningService>> signed_;  // around the engines
+    std::vector<std::unique_ptr<adapters::SigningService>> signed_;  // one around each engine
     std::vector<std::unique_ptr<adapters::HttpEngine>> upstreams_;
     std::vector<Served> served_;
     inference::ModelRouter router_;
     node::ModelNode node_;
-    std::vector<Followed> followed_;  // after the node, which their handlers call
+    std::vector<Followed> followed_;  // after the node: their handlers call it
     Time router_timer_{};
     UnixTime started_;
     std::function<void()> engine_changed_;

@@ -1,4 +1,4 @@
-// What a model node's status endpoint tells: one JSON object.
+// What a model node shows under /planetserve/status: one JSON object (docs/metrics.md).
 #pragma once
 
 #include <string>
@@ -10,11 +10,11 @@
 
 namespace planetserve::roles {
 
-// Of a model whose engine tells what its cache holds.
+// Of a model whose engine publishes what its cache holds.
 struct CacheEventsStatus {
     std::string model;
     adapters::KvEventStatus events;
-    std::uint64_t tokenized = 0;  // prompts whose tokens the engine was asked for
+    std::uint64_t tokenized = 0;  // prompts that the engine was asked to tokenize
     std::uint64_t tokenize_failed = 0;
 };
 

@@ -1,4 +1,4 @@
-// The file that a committee's challenges are made of, beside what the genesis says of it.
+// The file of conversations that a committee's challenges are made from, checked against the genesis.
 #pragma once
 
 #include <filesystem>
@@ -12,7 +12,7 @@ namespace planetserve::roles {
 
 // The error names the file.
 Result<verification_agent::PromptPool> read_prompt_pool(const std::filesystem::path& file);
-// Empty where neither is given. The error says which of the two is missing, or that they are not the same.
+// Empty where neither a file nor a digest is given. The error says which of the two is missing, or that they differ.
 Result<verification_agent::PromptPool> load_prompt_pool(const std::optional<std::filesystem::path>& file,
                                                         const std::optional<crypto::Digest>& genesis);
 

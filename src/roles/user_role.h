@@ -1,4 +1,5 @@
-// The user role as the runtime drives it: the pure node, its list of entry relays kept on disk, and what the API shows.
+// The role of a user node as the runtime drives it: the pure node, its entry relays kept on disk, and what the API
+// shows.
 #pragma once
 
 #include <filesystem>
@@ -14,8 +15,8 @@ namespace planetserve::roles {
 
 class UserRole final : public RoleEvents, public adapters::ApiState {
 public:
-    // Frames go out through the sender, which is the runtime's links but where a test stands between them. Both outlive
-    // the role.
+    // Frames go out through the sender: the runtime's links, or a test in front of them. The runtime and the sender
+    // outlive the role.
     UserRole(Runtime& runtime, const config::UserConfig& config, wire::FrameSender& sender);
 
     node::UserNode& node() { return node_; }

@@ -1,4 +1,4 @@
-// What a user node tells of itself under /planetserve/status: one JSON object (docs/api.md).
+// What a user node shows under /planetserve/status: one JSON object (docs/metrics.md).
 #pragma once
 
 #include <string>

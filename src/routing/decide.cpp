@@ -85,7 +85,7 @@ std::optional<Decision> decide(std::span<const Candidate> candidates, const Requ
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         const Candidate& candidate = candidates[i];
         any_hit |= candidate.depth >= hit_depth;
-        if (!(candidate.reputation > parameters.trust_threshold)) continue;
+        if (candidate.trust == Trust::not_trusted) continue;
         trusted.push_back({i, load_factor(candidate, parameters), candidate.load.factor(1.0)});
     }
     if (trusted.empty()) return std::nullopt;

@@ -12,11 +12,12 @@
 
 namespace planetserve::routing {
 
+// Whether a node gets requests. The directory says it: by the node's reputation, where the network verifies.
+enum class Trust : std::uint8_t { trusted, not_trusted };
+
 struct Parameters {
     // tau_c: a match of fewer chunks is no cache hit.
     std::uint32_t hit_depth = 1;
-    // A node whose reputation is not above it gets nothing.
-    double trust_threshold = 0.4;
     // A hit node whose F is above this quantile of all trusted nodes' F is overloaded.
     double overload_quantile = 0.8;
 
@@ -63,7 +64,7 @@ struct Parameters {
 // One model node of the group, as the entry node sees it now.
 struct Candidate {
     HolderIndex node = 0;
-    double reputation = 0;
+    Trust trust = Trust::trusted;
     LoadReport load;
     std::uint32_t in_flight_requests = 0;
     std::uint64_t in_flight_tokens = 0;

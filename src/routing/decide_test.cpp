@@ -8,9 +8,9 @@ namespace planetserve::routing {
 namespace {
 
 // A node with F = `factor` (one queued request, capacity one).
-Candidate node(double factor, std::uint32_t depth = 0, double reputation = 0.9) {
+Candidate node(double factor, std::uint32_t depth = 0, Trust trust = Trust::trusted) {
     Candidate candidate;
-    candidate.reputation = reputation;
+    candidate.trust = trust;
     candidate.load = {static_cast<std::uint32_t>(factor * 1e6), 1, 1, 0, 1000};
     candidate.depth = depth;
     candidate.cached_tokens = depth * 64;
@@ -64,13 +64,14 @@ TEST_F(DecideTest, LowestFactorAmongHits) {
 }
 
 TEST_F(DecideTest, UntrustedHitDoesNotCount) {
-    expect({node(3), node(1), node(0.5, 9, 0.4)}, 1, Reason::no_trusted_hit);
-    expect({node(3, 2), node(1), node(0.5, 9, 0.1), node(9), node(9)}, 0, Reason::hit);
+    expect({node(3), node(1), node(0.5, 9, Trust::not_trusted)}, 1, Reason::no_trusted_hit);
+    expect({node(3, 2), node(1), node(0.5, 9, Trust::not_trusted), node(9), node(9)}, 0, Reason::hit);
 }
 
 TEST_F(DecideTest, UntrustedNodeGetsNothing) {
-    expect({node(3), node(0, 0, 0.3)}, 0, Reason::no_hit);
-    EXPECT_FALSE(decide(std::vector{node(1, 1, 0.4), node(1, 0, 0)}, request, parameters, random));
+    expect({node(3), node(0, 0, Trust::not_trusted)}, 0, Reason::no_hit);
+    EXPECT_FALSE(decide(std::vector{node(1, 1, Trust::not_trusted), node(1, 0, Trust::not_trusted)}, request,
+                        parameters, random));
     EXPECT_FALSE(decide({}, request, parameters, random));
 }
 

@@ -60,15 +60,15 @@ void Member::make_hasher() {
     hasher_ = std::make_unique<ChunkHasher>(keys_.key().bytes(), agreement_.current(), options_.width);
 }
 
-void Member::set_peers(const std::vector<Peer>& peers, double own_reputation, Time now) {
-    own_reputation_ = own_reputation;
+void Member::set_peers(const std::vector<Peer>& peers, Trust own_trust, Time now) {
+    own_trust_ = own_trust;
     std::set<NodeId> listed;
     for (const Peer& peer : peers) {
         if (peer.id == self_) continue;
         listed.insert(peer.id);
         auto [found, added] = peers_.try_emplace(peer.id);
         Known& known = found->second;
-        known.reputation = peer.reputation;
+        known.trust = peer.trust;
         if (!added) continue;
         if (free_indices_.empty()) {
             known.index = next_index_++;

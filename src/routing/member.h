@@ -66,7 +66,7 @@ struct MemberOptions {
 // What a member knows of another from the directory.
 struct Peer {
     NodeId id;
-    double reputation = 0.5;
+    Trust trust = Trust::trusted;
 };
 
 class MemberOutput {
@@ -105,8 +105,8 @@ public:
     // (milliseconds since 1970).
     Member(const NodeId& self, MemberOptions options, Incarnation incarnation, Random& random, MemberOutput& output);
 
-    // All other members by the directory, and this node's own reputation. Who is no longer there is forgotten.
-    void set_peers(const std::vector<Peer>& peers, double own_reputation, Time now);
+    // All other members by the directory, and whether this node is trusted. Who is no longer there is forgotten.
+    void set_peers(const std::vector<Peer>& peers, Trust own_trust, Time now);
     // A peer whose link is lost gets nothing until it is heard again.
     void on_link_down(const NodeId& peer);
     void on_message(const NodeId& from, ByteView message, Time now);
@@ -180,7 +180,7 @@ private:
     static constexpr HolderIndex self_index = 0;
     struct Known {
         HolderIndex index = 0;
-        double reputation = 0;
+        Trust trust = Trust::trusted;
         Time listed_at;
         bool reachable = false;  // heard since its link was last lost
         std::optional<Time> offered_at;
@@ -233,7 +233,7 @@ private:
     std::map<NodeId, Known> peers_;
     std::vector<HolderIndex> free_indices_;
     HolderIndex next_index_ = 1;
-    double own_reputation_ = 0.5;
+    Trust own_trust_ = Trust::trusted;
     LoadReport own_load_;
     double bytes_per_token_;
     Time next_sync_{};

@@ -51,9 +51,9 @@ Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time 
     held_bytes(prompt, held);
     std::vector<Candidate> candidates;
     std::vector<NodeId> nodes;
-    auto add = [&](const NodeId& id, HolderIndex index, double reputation, const LoadReport& load,
+    auto add = [&](const NodeId& id, HolderIndex index, Trust trust, const LoadReport& load,
                    const InFlight* in_flight) {
-        Candidate candidate{.node = index, .reputation = reputation, .load = load};
+        Candidate candidate{.node = index, .trust = trust, .load = load};
         if (in_flight != nullptr) {
             candidate.in_flight_requests = in_flight->requests();
             candidate.in_flight_tokens = in_flight->tokens();
@@ -66,10 +66,10 @@ Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time 
         candidates.push_back(candidate);
         nodes.push_back(id);
     };
-    if (!excluded.contains(self_)) add(self_, self_index, own_reputation_, own_load_, nullptr);
+    if (!excluded.contains(self_)) add(self_, self_index, own_trust_, own_load_, nullptr);
     for (const auto& [id, known] : peers_)
         if (!excluded.contains(id) && usable(known, now))
-            add(id, known.index, known.reputation, *replica_->load(known.index), &known.in_flight);
+            add(id, known.index, known.trust, *replica_->load(known.index), &known.in_flight);
 
     assume_rates(candidates);
     Request request{placement.prompt_tokens, 0};

@@ -38,8 +38,8 @@ protected:
     }
     void tell_list() {
         std::vector<Peer> list;
-        for (auto& [id, node] : nodes_) list.push_back({id, reputation_[id] == 0 ? 0.5 : reputation_[id]});
-        for (auto& [id, node] : nodes_) node->member.set_peers(list, 0.5, now_);
+        for (auto& [id, node] : nodes_) list.push_back({id, trust_[id]});
+        for (auto& [id, node] : nodes_) node->member.set_peers(list, Trust::trusted, now_);
     }
     void run_for(Duration duration) {
         for (Time end = now_ + duration; now_ < end; now_ += 100ms) {
@@ -70,7 +70,7 @@ protected:
     double loss_ = 0;
     Incarnation lives_ = 0;
     std::map<NodeId, std::unique_ptr<Node>> nodes_;
-    std::map<NodeId, double> reputation_;
+    std::map<NodeId, Trust> trust_;
     std::vector<Message> on_the_way_;
 };
 
@@ -155,10 +155,10 @@ TEST_F(MemberTest, SendsNothingToTheSilentTheUntrustedAndTheNewlyListed) {
     EXPECT_EQ(entry.member.place(text, {}, now_).node, entry.id);  // listed for 7 s
     run_for(5s);
     EXPECT_EQ(entry.member.place(text, {}, now_).node, other.id);
-    reputation_[other.id] = 0.4;
+    trust_[other.id] = Trust::not_trusted;
     tell_list();
     EXPECT_EQ(entry.member.place(text, {}, now_).node, entry.id);
-    reputation_[other.id] = 0.41;
+    trust_[other.id] = Trust::trusted;
     tell_list();
     EXPECT_EQ(entry.member.place(text, {}, now_).node, other.id);
     entry.member.on_link_down(other.id);
