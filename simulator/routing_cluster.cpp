@@ -95,7 +95,7 @@ void Cluster::arm_timer(ClusterNode& node) {
 
 void Cluster::start_members() {
     std::vector<routing::Peer> peers;
-    for (const auto& node : nodes_) peers.push_back({node->id, 0.9});
+    for (const auto& node : nodes_) peers.push_back({node->id});
     const auto group_seed = random_.next();
     for (auto& node : nodes_) {
         node->random = std::make_unique<MemberRandom>(group_seed, random_.next());

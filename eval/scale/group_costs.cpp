@@ -58,7 +58,7 @@ public:
             nodes_.back()->node.groups().add("m", {});
         }
         std::vector<routing::Peer> all;
-        for (auto& node : nodes_) all.push_back({node->id, 0.5});
+        for (auto& node : nodes_) all.push_back({node->id});
         for (auto& node : nodes_) {
             auto others = all;
             std::erase_if(others, [&](const auto& peer) { return peer.id == node->id; });
