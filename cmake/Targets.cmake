@@ -25,8 +25,14 @@ endif()
 
 add_library(planetserve_flags INTERFACE)
 target_include_directories(planetserve_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
-target_compile_options(planetserve_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+target_compile_options(planetserve_flags INTERFACE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Wold-style-cast
                        -Woverloaded-virtual -Werror)
+if(NOT PLANETSERVE_UNITY)
+  target_compile_options(planetserve_flags INTERFACE -Wshadow)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # In a unity build other files' globals are in sight, and a local may well have the name of one of them.
+  target_compile_options(planetserve_flags INTERFACE -Wshadow=local)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these falsely in optimised coroutines and in inlined std::vector code.
   target_compile_options(planetserve_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds

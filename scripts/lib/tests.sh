@@ -129,11 +129,11 @@ lint_check() {
 
 # check_formatting: a line a file that is not formatted, and how to format them.
 check_formatting() {
-    local file wrong=()
+    local wrong
     cd "$ROOT" || return
-    while IFS= read -r -d '' file; do
-        if [[ -f $file ]] && ! clang-format-19 --dry-run -Werror "$file" >/dev/null 2>&1; then wrong+=("$file"); fi
-    done < <(git ls-files -z '*.cpp' '*.h')
+    mapfile -t wrong < <(git ls-files -z '*.cpp' '*.h' |
+        xargs -0 -n 20 -P "$CORES" clang-format-19 --dry-run -Werror 2>&1 |
+        sed -nE 's/^([^:]+):[0-9]+:[0-9]+: error: .*/\1/p' | sort -u)
     ((${#wrong[@]} == 0)) && return
     printf 'not formatted: %s\n' "${wrong[@]}"
     printf 'to format them: clang-format-19 -i %s\n' "${wrong[*]}"
@@ -179,7 +179,7 @@ build_preset() {
 run_ctest() {
     local section=$1 folder="$ROOT/build/$3" log="$LOGS/ctest-$1.log" report="$LOGS/ctest-$1.xml"
     local passed='' failed='' skipped='' failures='' wrapper=() arguments=()
-    wait_beside
+    wait_beside "$section"
     if ! build_preset "$2"; then
         count_fail 1 "$section: the build failed"
         return 0
@@ -210,6 +210,7 @@ ctest_progress() { tail -c 4096 "$1" | grep -oE '^ *[0-9]+/[0-9]+ Test' | tail -
 # (SCHED_IDLE), as the functional tests run against clocks.
 begin_beside() {
     ((${#BESIDE_FUNCTIONAL[@]} > 0)) || return 0
+    rm -f "$LOGS"/beside-*.ended
     say "  beside: building for ${BESIDE_FUNCTIONAL[*]}; see $LOGS/beside.log"
     set -m
     build_beside "${BESIDE_FUNCTIONAL[@]}" >"$LOGS/beside.log" 2>&1 </dev/null &
@@ -226,20 +227,25 @@ build_beside() {
     renice -n 19 -p "$BASHPID" >/dev/null || true
     for what in "$@"; do
         if [[ $what == tidy ]]; then run_clang_tidy; else build_preset "$what"; fi || echo "$what: failed"
+        touch "$LOGS/beside-$what.ended"
     done
 }
 
-# wait_beside: until those builds have ended; what failed in them is built, and told, by the section that needs it.
+# wait_beside SECTION: until its build has ended, where it was begun; what failed in it is built, and told, by the section.
 wait_beside() {
-    [[ -n $BESIDE_GROUP ]] || return 0
-    run_step "  builds begun beside the functional tests" "$LOGS/beside-wait.log" - tail --pid="$BESIDE_GROUP" -f /dev/null || true
-    BESIDE_GROUP=''
+    [[ -n $BESIDE_GROUP && " ${BESIDE_FUNCTIONAL[*]} " == *" $1 "* ]] || return 0
+    run_step "  build begun beside the functional tests" "$LOGS/beside-wait.log" - beside_ended "$1" "$BESIDE_GROUP" || true
+}
+
+# beside_ended SECTION PROCESS: waits until that process is done with the section, or gone.
+beside_ended() {
+    while [[ ! -f $LOGS/beside-$1.ended ]] && kill -0 "$2" 2>/dev/null; do sleep 0.5; done
 }
 
 # --- clang-tidy ---
 
 test_tidy() {
-    wait_beside
+    wait_beside tidy
     if run_clang_tidy; then count_pass; else count_fail 1; fi
 }
 
@@ -270,7 +276,7 @@ test_coverage() {
 
 test_fuzz() {
     local targets=() target results="$LOGS/fuzz"
-    wait_beside
+    wait_beside asan
     if ! build_preset asan; then
         count_fail 1 "fuzz: the build failed"
         return 0

@@ -35,7 +35,7 @@ Result<ValidatorSet> ValidatorSet::make(std::vector<Validator> validators) {
         set.validators_.push_back(validator);
         set.addresses_.push_back(address);
         proto::SimpleValidator message;
-        message.mutable_pub_key()->set_ed25519(planetserve::to_string(validator.key.bytes()));
+        message.mutable_pub_key()->set_ed25519(to_string(validator.key.bytes()));
         message.set_voting_power(validator.power);
         leaves.push_back(crypto::leaf_hash(serialise(message)));
     }

@@ -30,6 +30,7 @@ enum class Reason : std::uint8_t {
     invalid,           // contradicts itself or the trusted block, of another chain, or with too few or wrong signatures
     forked,            // validly signed, and yet another than the block in hand: validators broke the protocol
 };
+using planetserve::to_string;  // which this one would hide
 std::string_view to_string(Reason reason);
 
 struct Refusal {

@@ -40,6 +40,7 @@ enum class ConsensusState : std::uint8_t {
     failing,  // it ended and will be started again
     stopped,
 };
+using planetserve::to_string;  // which this one would hide
 std::string_view to_string(ConsensusState state);
 
 struct ConsensusStatus {
