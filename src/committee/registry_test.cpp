@@ -158,9 +158,13 @@ TEST_F(RegistryTest, NodesAndWhatIsRememberedOfThemAreBounded) {
     std::vector<Member> members;
     for (int i = 0; i < 8; ++i) members.push_back(make_member(random_));
     std::int64_t now = 2'000'000;
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(block(registry, ++now, {transaction(members[i], now)}), 1u);
-    EXPECT_EQ(block(registry, ++now, {transaction(members[3], now)}), 0u) << "full";
-    EXPECT_EQ(block(registry, ++now, {transaction(members[0], now)}), 1u) << "those that are in stay";
+    auto join = [&](const Member& member) {
+        ++now;
+        return block(registry, now, {transaction(member, now)});
+    };
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(join(members[i]), 1u);
+    EXPECT_EQ(join(members[3]), 0u) << "full";
+    EXPECT_EQ(join(members[0]), 1u) << "those that are in stay";
     // New identities that come and leave at once fill what is remembered, and no more than that.
     auto leave = [&](const Member& member) {
         ++now;
@@ -168,7 +172,7 @@ TEST_F(RegistryTest, NodesAndWhatIsRememberedOfThemAreBounded) {
     };
     std::size_t came = 0;
     for (int i = 0; i < 8; ++i) {
-        std::size_t taken = block(registry, ++now, {transaction(members[i], now)});
+        std::size_t taken = join(members[i]);
         came += taken;
         if (taken == 1) block(registry, now + 1, {leave(members[i])});
         EXPECT_LE(registry.entries().size(), 6u);
@@ -178,7 +182,7 @@ TEST_F(RegistryTest, NodesAndWhatIsRememberedOfThemAreBounded) {
     now += 2 * genesis_.parameters.clock_tolerance_ms + 100;
     block(registry, now, {});
     EXPECT_TRUE(registry.entries().empty());
-    EXPECT_EQ(block(registry, ++now, {transaction(members[7], now)}), 1u);
+    EXPECT_EQ(join(members[7]), 1u);
 }
 
 TEST_F(RegistryTest, TheListsSizeIsBounded) {
@@ -296,12 +300,10 @@ TEST_F(RegistryTest, AgreesWithANaiveTwinAndReplaysToTheSameHash) {
         }
         for (auto& [id, entry] : twin)
             if (entry.expires >= 0 && entry.expires <= now) entry.expires = -1;
-        std::size_t live = 0;
         for (auto& [id, entry] : twin) {
             auto found = registry.entries().find(id);
             bool there = found != registry.entries().end() && found->second.descriptor.has_value();
             EXPECT_EQ(there, entry.expires >= 0) << "height " << height;
-            live += entry.expires >= 0 ? 1 : 0;
         }
         auto parsed = parse_state(registry.serialise());
         ASSERT_TRUE(parsed);
