@@ -1,8 +1,8 @@
-// Which model nodes an epoch's leader challenges, and with what.
+// Which model nodes the leader of an epoch challenges, and with what.
 //
-// All of it follows from a VRF output that only the leader can compute and that it shows with its report: nobody else
-// knows beforehand who will be challenged, the leader can choose nothing, and everybody can check afterwards. Whether a
-// node is challenged depends on its id and the number of model nodes alone, so no list of them has to be kept.
+// The plan follows from a VRF output that only the leader can compute and that it shows with its report. So nobody else
+// knows the plan beforehand, the leader can choose nothing, and everybody can check the plan afterwards. Whether a node
+// is challenged depends only on its id and the number of model nodes, so the state keeps no list of them.
 #pragma once
 
 #include "base/ids.h"
@@ -16,12 +16,13 @@ using PromptSeed = FixedBytes<struct PromptSeedTag, 32>;
 
 struct ChallengePlan {
     crypto::VrfOutput output;      // the leader's
-    std::uint64_t population = 0;  // model nodes when drawing ended
-    std::uint32_t nodes = 0;       // to be challenged on average; all where there are no more
-    std::uint32_t challenges = 0;  // of each
+    std::uint64_t population = 0;  // model nodes when the draw phase ended
+    std::uint32_t nodes = 0;       // challenged on average; all if there are no more
+    std::uint32_t challenges = 0;  // to each node
 
     bool challenged(const NodeId& node) const;
-    // What the prompt, the request's nonce and its time within the turn are chosen from. REQUIRES: index < challenges.
+    // The seed of the prompt and of the request's nonce.
+    // Requires: index < challenges.
     PromptSeed prompt_seed(const NodeId& node, std::uint32_t index) const;
 };
 

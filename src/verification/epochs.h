@@ -1,12 +1,12 @@
-// The running epoch: who drew what, who leads, what was reported.
+// The running epoch: the draws, the leader, the report and the recheck.
 //
-// Every verifier draws with a proof over alpha = H(chain id, epoch, seed), where the seed was fixed by the outputs of
-// the epoch before; so an output is known to its verifier alone until it is shown, and nobody can try others. The
-// lowest output leads; a leader that does not report within its turn is replaced by the next lowest. What the leader
-// challenges follows from a second output of its own, over another alpha, that it shows with its report.
+// Every verifier draws with a proof over alpha = H(chain id, epoch, seed). The outputs of the epoch before fix the
+// seed, so only the verifier knows its output until it shows it, and nobody can try others. The lowest output leads. A
+// leader that does not report within its turn is replaced by the next lowest. The leader's challenges follow from a
+// second output, over another alpha, that it shows with its report.
 //
-// A verifier can withhold its draw, and so choose between two seeds for the next epoch; k that conspire, between 2^k.
-// They gain a better chance to lead, at most.
+// A verifier can withhold its draw and so choose between two seeds for the next epoch; k that conspire choose between
+// 2^k. That gives them a better chance to lead and nothing else.
 #pragma once
 
 #include <map>
@@ -22,7 +22,7 @@ namespace planetserve::verification {
 using Seed = FixedBytes<struct SeedTag, 32>;
 
 enum class Purpose : std::uint8_t { draw = 1, plan = 2 };
-// What is proven.
+// The input of the proof.
 Bytes alpha(std::string_view chain_id, std::uint64_t epoch, const Seed& seed, Purpose purpose);
 
 Seed first_seed(const wire::NetworkId& network);
@@ -47,26 +47,26 @@ struct Epoch {
     std::uint64_t number = 0;
     Seed seed;
     std::map<NodeId, crypto::VrfOutput> draws;
-    bool frozen = false;
-    std::uint64_t population = 0;  // of model nodes, when it was frozen
+    bool frozen = false;           // no more draws; the plan is fixed
+    std::uint64_t population = 0;  // model nodes when the epoch was frozen
     std::optional<TakenReport> report;
     std::optional<TakenRecheck> recheck;
-    std::set<NodeId> equivocators;  // count for nothing in this epoch
-    bool settled = false;
+    std::set<NodeId> equivocators;  // verifiers whose votes do not count in this epoch
+    bool settled = false;           // the votes moved the reputations
 
     bool operator==(const Epoch&) const = default;
 
-    // Those who drew, the lowest output first.
+    // The verifiers that drew, the lowest output first.
     std::vector<NodeId> order() const;
-    // Who may report in a turn; nobody when fewer drew.
+    // The verifier that may report in a turn; none when fewer drew.
     std::optional<NodeId> leader(std::uint32_t turn) const;
-    // Who asks those that gave the leader no answer: the next after it. Nobody without a report, or with one verifier
-    // only.
+    // The second verifier, which challenges the nodes that gave the leader no answer: the next in the order after the
+    // leader. None without a report, or with only one verifier.
     std::optional<NodeId> second() const;
     std::optional<ChallengePlan> plan(const Parameters& parameters) const;
-    // The one that a leader's output gives, before it is reported.
+    // The plan of a leader's output, before it reports.
     ChallengePlan plan_of(const crypto::VrfOutput& output, const Parameters& parameters) const;
-    // That neither of the two verifiers got an answer of it.
+    // Whether neither the leader nor the second verifier got an answer from the node.
     bool gave_no_answer(const NodeId& node) const;
 };
 

@@ -1,4 +1,4 @@
-// The keys of verification's leaves.
+// The keys of the leaves of the verification state.
 #pragma once
 
 #include "base/ids.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/requires.h"
 #include "verification/verification.pb.h"
 
 namespace planetserve::verification {
@@ -19,6 +20,7 @@ std::uint64_t divide(std::uint64_t numerator, std::uint64_t denominator) {
 Standing initial_standing(const Parameters& parameters) { return {parameters.initial, 0, 0, 0}; }
 
 Standing after_score(const Standing& standing, Millionths credit, std::uint64_t epoch, const Parameters& parameters) {
+    REQUIRES(credit <= one);
     Standing after = standing;
     const std::uint64_t window = parameters.window;
     auto mask = static_cast<std::uint32_t>((std::uint64_t{1} << window) - 1);

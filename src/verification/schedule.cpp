@@ -1,5 +1,7 @@
 #include "verification/schedule.h"
 
+#include "base/requires.h"
+
 namespace planetserve::verification {
 
 std::string_view name_of(Phase phase) {
@@ -47,11 +49,13 @@ Phase Schedule::phase(std::uint64_t epoch, UnixTime time) const {
 }
 
 std::uint32_t Schedule::turn(std::uint64_t epoch, UnixTime time) const {
+    REQUIRES(phase(epoch, time) == Phase::challenge);
     return static_cast<std::uint32_t>(((time - begin(epoch)).count() - parameters_.draw_ms) / parameters_.leader_ms);
 }
 
 UnixTime Schedule::next_change(std::uint64_t epoch, UnixTime time) const {
     Phase now = phase(epoch, time);
+    REQUIRES(now != Phase::idle);
     if (now != Phase::challenge) return begin(epoch) + std::chrono::milliseconds(end_of(now));
     return begin(epoch) +
            std::chrono::milliseconds(parameters_.draw_ms + (turn(epoch, time) + 1) * parameters_.leader_ms);

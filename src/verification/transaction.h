@@ -1,8 +1,6 @@
-// What verifiers say to each other on the chain, each transaction signed by its sender
-// (docs/protocols/verification.md).
+// The transactions of verification nodes, each signed by its sender (docs/protocols/verification.md).
 //
-// A verifier may say one thing of each kind in an epoch, so the epoch's number is all that keeps old ones from being
-// played again.
+// A verifier may send one transaction of each kind in an epoch, so the number of the epoch is enough to stop replays.
 #pragma once
 
 #include <variant>
@@ -25,15 +23,15 @@ struct Draw {
     bool operator==(const Draw&) const = default;
 };
 
-// What the leader found.
+// The result of the leader's challenges.
 struct Report {
-    crypto::VrfProof plan_proof;     // of what the challenges follow from
-    crypto::Digest transcript{};     // over all that was asked and answered; the verifiers get that from the leader
+    crypto::VrfProof plan_proof;     // the challenges follow from its output
+    crypto::Digest transcript{};     // of all challenges and answers; verifiers fetch the transcript from the leader
     std::vector<NodeId> unanswered;  // ascending
     bool operator==(const Report&) const = default;
 };
 
-// Which of those gave the second verifier no answer either.
+// The nodes of the report that gave the second verifier no answer either.
 struct Recheck {
     std::vector<NodeId> unanswered;  // ascending
     bool operator==(const Recheck&) const = default;
@@ -67,13 +65,14 @@ struct Transaction {
     bool operator==(const Transaction&) const = default;
 };
 
-// What a verifier commits to: its scores, bound to what they are about and to itself. The salt is 32 random bytes, kept
-// until the reveal.
+// The digest of a Commit: binds the scores to the transcript, the epoch and the verifier. The salt is 32 random bytes,
+// secret until the reveal.
 crypto::Digest commitment(const wire::NetworkId& network, std::uint64_t epoch, const NodeId& verifier,
                           const crypto::Digest& transcript, const Reveal& reveal);
 
 Bytes sign(const Transaction& transaction, const crypto::Identity& identity);
-// Parses, checks every limit, and verifies the signature.
+// Parses, checks every limit, and verifies the signature. Error: invalid_argument when too large, malformed, or
+// authentication.
 Result<Transaction> parse_transaction(ByteView bytes);
 
 namespace proto {

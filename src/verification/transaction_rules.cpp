@@ -1,187 +1,123 @@
-// Which transactions are taken, and what they change.
-#include <algorithm>
+#include "verification/transaction_rules.h"
 
-#include "verification/leaf_keys.h"
-#include "verification/state.h"
+#include <algorithm>
 
 namespace planetserve::verification {
 
 namespace {
 
-std::unexpected<Error> already() { return fail(ErrorCode::already_exists, "this verifier has said so already"); }
+std::unexpected<Error> already() { return fail(ErrorCode::already_exists, "this verifier already sent this"); }
 
 }  // namespace
 
-Status State::require_phase(Phase phase, UnixTime time) const {
-    Phase now = schedule_.phase(epoch_.number, time);
+Bytes EpochView::alpha(Purpose purpose) const {
+    return verification::alpha(chain.id, epoch.number, epoch.seed, purpose);
+}
+
+Bytes EpochView::draw_alpha(UnixTime time) const {
+    const std::uint64_t number = schedule.epoch(time);
+    if (number == epoch.number) return alpha(Purpose::draw);
+    return verification::alpha(chain.id, number, next_seed(epoch.number, epoch.seed, epoch.draws), Purpose::draw);
+}
+
+Status TransactionRules::require_phase(Phase phase, UnixTime time) const {
+    Phase now = view_.schedule.phase(view_.epoch.number, time);
     if (now == phase) return {};
-    return fail(ErrorCode::invalid_argument, "epoch " + std::to_string(epoch_.number) + " is in its phase '" +
+    return fail(ErrorCode::invalid_argument, "epoch " + std::to_string(view_.epoch.number) + " is in its phase '" +
                                                  std::string(name_of(now)) + "'; this is for '" +
                                                  std::string(name_of(phase)) + "'");
 }
 
-Status State::check_sender(const Transaction& transaction) const {
-    if (transaction.network != chain_.network)
+Status TransactionRules::check_sender(const Transaction& transaction) const {
+    if (transaction.network != view_.chain.network)
         return fail(ErrorCode::permission_denied, "a transaction for network " + transaction.network.brief() +
-                                                      "; this one is " + chain_.network.brief());
-    if (!verifiers_.contains(transaction.sender))
+                                                      "; this one is " + view_.chain.network.brief());
+    if (!view_.verifiers.contains(transaction.sender))
         return fail(ErrorCode::permission_denied, transaction.sender.brief() + " is no verification node");
     return {};
 }
 
-Result<State::Verdict> State::judge(const Transaction& transaction, UnixTime time) const {
+Result<Verdict> TransactionRules::judge(const Transaction& transaction, UnixTime time) const {
     if (auto sender = check_sender(transaction); !sender) return std::unexpected(sender.error());
-    if (transaction.epoch != epoch_.number)
+    if (transaction.epoch != view_.epoch.number)
         return fail(ErrorCode::invalid_argument, "a transaction for epoch " + std::to_string(transaction.epoch) +
-                                                     "; this is " + std::to_string(epoch_.number));
-    if (epoch_.equivocators.contains(transaction.sender))
+                                                     "; this is " + std::to_string(view_.epoch.number));
+    if (view_.epoch.equivocators.contains(transaction.sender))
         return fail(ErrorCode::permission_denied, "verifier " + transaction.sender.brief() +
                                                       " said two different things; it does not count in this epoch");
     return std::visit([&](const auto& body) { return judge(transaction.sender, body, time); }, transaction.body);
 }
 
-Result<State::Verdict> State::judge(const NodeId& sender, const Draw& draw, UnixTime time) const {
+Result<Verdict> TransactionRules::judge(const NodeId& sender, const Draw& draw, UnixTime time) const {
     if (auto phase = require_phase(Phase::draw, time); !phase) return std::unexpected(phase.error());
-    if (epoch_.draws.contains(sender)) return already();
-    if (!crypto::vrf_verify(sender, alpha(Purpose::draw), draw.proof))
+    if (view_.epoch.draws.contains(sender)) return already();
+    if (!crypto::vrf_verify(sender, view_.alpha(Purpose::draw), draw.proof))
         return fail(ErrorCode::authentication, "a draw whose proof is wrong");
-    return Verdict::take;
+    return Verdict::accept;
 }
 
-Result<State::Verdict> State::judge(const NodeId& sender, const Report& report, UnixTime time) const {
+Result<Verdict> TransactionRules::judge(const NodeId& sender, const Report& report, UnixTime time) const {
     if (auto phase = require_phase(Phase::challenge, time); !phase) return std::unexpected(phase.error());
-    if (epoch_.leader(schedule_.turn(epoch_.number, time)) != sender)
+    if (view_.epoch.leader(view_.schedule.turn(view_.epoch.number, time)) != sender)
         return fail(ErrorCode::permission_denied, "it is not " + sender.brief() + "'s turn to lead");
-    if (epoch_.report && epoch_.report->leader != sender)
+    if (view_.epoch.report && view_.epoch.report->leader != sender)
         return fail(ErrorCode::already_exists, "an earlier leader reported");
-    auto output = crypto::vrf_verify(sender, alpha(Purpose::plan), report.plan_proof);
+    auto output = crypto::vrf_verify(sender, view_.alpha(Purpose::plan), report.plan_proof);
     if (!output) return fail(ErrorCode::authentication, "a report whose proof is wrong");
-    ChallengePlan plan = epoch_.plan_of(*output, parameters_);
+    ChallengePlan plan = view_.epoch.plan_of(*output, view_.parameters);
     if (!std::ranges::all_of(report.unanswered, [&](const NodeId& node) { return plan.challenged(node); }))
         return fail(ErrorCode::invalid_argument, "a report of a node that was not to be challenged");
-    if (!epoch_.report) return Verdict::take;
+    if (!view_.epoch.report) return Verdict::accept;
     TakenReport now{sender, *output, report.transcript, report.unanswered};
-    if (*epoch_.report == now) return already();
+    if (*view_.epoch.report == now) return already();
     return Verdict::equivocation;
 }
 
-Result<State::Verdict> State::judge(const NodeId& sender, const Recheck& recheck, UnixTime time) const {
+Result<Verdict> TransactionRules::judge(const NodeId& sender, const Recheck& recheck, UnixTime time) const {
     if (auto phase = require_phase(Phase::recheck, time); !phase) return std::unexpected(phase.error());
-    if (epoch_.second() != sender)
+    if (view_.epoch.second() != sender)
         return fail(ErrorCode::permission_denied, "it is not for " + sender.brief() + " to ask once more");
-    if (!std::ranges::includes(epoch_.report->unanswered, recheck.unanswered))
+    if (!std::ranges::includes(view_.epoch.report->unanswered, recheck.unanswered))
         return fail(ErrorCode::invalid_argument, "a recheck of a node that the leader had an answer of");
-    if (!epoch_.recheck) return Verdict::take;
-    if (epoch_.recheck->unanswered == recheck.unanswered) return already();
+    if (!view_.epoch.recheck) return Verdict::accept;
+    if (view_.epoch.recheck->unanswered == recheck.unanswered) return already();
     return Verdict::equivocation;
 }
 
-Result<State::Verdict> State::judge(const NodeId& sender, const Commit& commit, UnixTime time) const {
+Result<Verdict> TransactionRules::judge(const NodeId& sender, const Commit& commit, UnixTime time) const {
     if (auto phase = require_phase(Phase::commit, time); !phase) return std::unexpected(phase.error());
-    if (!epoch_.report) return fail(ErrorCode::not_found, "no leader reported, so there is nothing to vote on");
-    auto found = ballots_.find(sender);
-    if (found == ballots_.end()) return Verdict::take;
+    if (!view_.epoch.report) return fail(ErrorCode::not_found, "no leader reported, so there is nothing to vote on");
+    auto found = view_.ballots.find(sender);
+    if (found == view_.ballots.end()) return Verdict::accept;
     if (found->second.digest == commit.digest) return already();
     return Verdict::equivocation;
 }
 
-// A reveal of something else than was committed to is a second vote.
-Result<State::Verdict> State::judge(const NodeId& sender, const Reveal& reveal, UnixTime time) const {
+// A reveal that does not fit the commit is a second vote.
+Result<Verdict> TransactionRules::judge(const NodeId& sender, const Reveal& reveal, UnixTime time) const {
     if (auto phase = require_phase(Phase::reveal, time); !phase) return std::unexpected(phase.error());
-    auto found = ballots_.find(sender);
-    if (found == ballots_.end()) return fail(ErrorCode::not_found, "a reveal of what was not committed to");
-    auto plan = epoch_.plan(parameters_);
+    auto found = view_.ballots.find(sender);
+    if (found == view_.ballots.end()) return fail(ErrorCode::not_found, "a reveal of what was not committed to");
+    auto plan = view_.epoch.plan(view_.parameters);
     if (!plan) return fail(ErrorCode::not_found, "no leader reported");
     if (!std::ranges::all_of(reveal.scores, [&](const Score& score) { return plan->challenged(score.node); }))
         return fail(ErrorCode::invalid_argument, "a score of a node that was not to be challenged");
-    if (commitment(chain_.network, epoch_.number, sender, epoch_.report->transcript, reveal) != found->second.digest)
+    if (commitment(view_.chain.network, view_.epoch.number, sender, view_.epoch.report->transcript, reveal) !=
+        found->second.digest)
         return Verdict::equivocation;
     if (found->second.revealed) return already();
-    return Verdict::take;
+    return Verdict::accept;
 }
 
-// No block of that epoch has been made, perhaps because nobody had anything to say; a draw is what would begin it.
-Status State::check_ahead(const Transaction& transaction, UnixTime time) const {
+Status TransactionRules::check_ahead(const Transaction& transaction, UnixTime time) const {
     if (auto sender = check_sender(transaction); !sender) return sender;
-    std::uint64_t number = schedule_.epoch(time);
+    std::uint64_t number = view_.schedule.epoch(time);
     const auto* draw = std::get_if<Draw>(&transaction.body);
-    if (draw == nullptr || transaction.epoch != number || schedule_.phase(number, time) != Phase::draw)
+    if (draw == nullptr || transaction.epoch != number || view_.schedule.phase(number, time) != Phase::draw)
         return fail(ErrorCode::invalid_argument, "epoch " + std::to_string(number) + " has only begun");
-    if (!crypto::vrf_verify(transaction.sender, draw_alpha(time), draw->proof))
+    if (!crypto::vrf_verify(transaction.sender, view_.draw_alpha(time), draw->proof))
         return fail(ErrorCode::authentication, "a draw whose proof is wrong");
     return {};
-}
-
-Status State::check(const Transaction& transaction, UnixTime time) const {
-    time = std::max(time, time_);
-    if (schedule_.epoch(time) != epoch_.number) return check_ahead(transaction, time);
-    auto verdict = judge(transaction, time);
-    if (!verdict) return std::unexpected(verdict.error());
-    return {};
-}
-
-Status State::apply(const Transaction& transaction) {
-    auto verdict = judge(transaction, time_);
-    if (!verdict) return std::unexpected(verdict.error());
-    if (*verdict == Verdict::equivocation) {
-        void_all_of(transaction.sender);
-        return fail(ErrorCode::already_exists, "verifier " + transaction.sender.brief() + " said two different things");
-    }
-    std::visit([&](const auto& body) { take(transaction.sender, body); }, transaction.body);
-    return {};
-}
-
-Status State::apply(ByteView bytes) {
-    auto transaction = parse_transaction(bytes);
-    if (!transaction) return std::unexpected(transaction.error());
-    return apply(*transaction);
-}
-
-void State::take(const NodeId& sender, const Draw& draw) {
-    // The output, not the proof: a verifier can make several proofs of one output.
-    epoch_.draws.emplace(sender, *crypto::vrf_proof_to_hash(draw.proof));
-    put(leaf_key("epoch"), encode_epoch(epoch_));
-}
-
-void State::take(const NodeId& sender, const Report& report) {
-    epoch_.report =
-        TakenReport{sender, *crypto::vrf_proof_to_hash(report.plan_proof), report.transcript, report.unanswered};
-    put(leaf_key("epoch"), encode_epoch(epoch_));
-}
-
-void State::take(const NodeId& sender, const Recheck& recheck) {
-    epoch_.recheck = TakenRecheck{sender, recheck.unanswered};
-    put(leaf_key("epoch"), encode_epoch(epoch_));
-}
-
-void State::take(const NodeId& sender, const Commit& commit) {
-    Ballot& ballot = ballots_[sender];
-    ballot.digest = commit.digest;
-    put(leaf_key("ballot", sender), encode_ballot(sender, ballot));
-}
-
-void State::take(const NodeId& sender, const Reveal& reveal) {
-    Ballot& ballot = ballots_[sender];
-    ballot.revealed = true;
-    ballot.scores = reveal.scores;
-    put(leaf_key("ballot", sender), encode_ballot(sender, ballot));
-}
-
-void State::void_all_of(const NodeId& verifier) {
-    epoch_.equivocators.insert(verifier);
-    // A leader's second report comes in its own turn only, before anybody votes on the first.
-    if (epoch_.report && epoch_.report->leader == verifier && ballots_.empty() && !epoch_.recheck &&
-        schedule_.phase(epoch_.number, time_) == Phase::challenge)
-        epoch_.report.reset();
-    if (epoch_.recheck && epoch_.recheck->verifier == verifier &&
-        schedule_.phase(epoch_.number, time_) == Phase::recheck)
-        epoch_.recheck.reset();
-    ballots_.erase(verifier);
-    erase(leaf_key("ballot", verifier));
-    VerifierRecord after = record(verifier);
-    ++after.equivocations;
-    set_record(verifier, after);
-    put(leaf_key("epoch"), encode_epoch(epoch_));
 }
 
 }  // namespace planetserve::verification

@@ -1,4 +1,4 @@
-// The verification nodes, their voting power, and what is remembered of how each voted.
+// The verification nodes (verifiers), their voting power, and the record of how each voted.
 #pragma once
 
 #include <map>
@@ -17,8 +17,8 @@ struct Verifier {
 // Fixed for the life of a chain, from its genesis.
 class VerifierSet {
 public:
-    // REQUIRES: 1 to 1,000 of them, no two alike, each with a power above 0, at most 2^60 in all. Throws
-    // std::invalid_argument otherwise.
+    // Throws std::invalid_argument unless there are 1 to 1,000 different verifiers, each with a power above 0, and at
+    // most 2^60 in all.
     explicit VerifierSet(const std::vector<Verifier>& verifiers);
 
     bool contains(const NodeId& id) const { return powers_.contains(id); }
@@ -33,11 +33,11 @@ private:
     std::uint64_t total_power_ = 0;
 };
 
-// Each bit is an epoch in which there was something to vote on, the latest lowest, of record_window.
+// Each bit is one of the last record_window epochs with a report, the latest lowest.
 struct VerifierRecord {
     std::uint32_t equivocations = 0;
     std::uint32_t far_epochs = 0;     // more than half of its votes were far from the median
-    std::uint32_t missed_epochs = 0;  // it showed no vote
+    std::uint32_t missed_epochs = 0;  // it revealed no vote
     bool operator==(const VerifierRecord&) const = default;
 
     void add_epoch(bool far, bool missed);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/requires.h"
 #include "verification/verification.pb.h"
 
 namespace planetserve::verification {
@@ -23,6 +24,7 @@ std::optional<Millionths> credit_of(const Score& score, const Epoch& epoch) {
 }  // namespace
 
 Millionths weighted_median(std::vector<std::pair<Millionths, std::uint64_t>> values) {
+    REQUIRES(!values.empty());
     std::ranges::sort(values);
     std::uint64_t total = 0;
     for (const auto& [value, weight] : values) total += weight;

@@ -1,6 +1,6 @@
-// The votes of an epoch: first each verifier commits to its scores, then all show them, so that none can copy
-// another's. What counts of a node is the median, weighted by voting power, of the credits shown by verifiers with more
-// than 2/3 of it.
+// The votes of an epoch. First each verifier commits to its scores, then all reveal them, so that none can copy
+// another's. A node's credit is the median of the revealed credits, weighted by voting power, if verifiers with more
+// than 2/3 of the power revealed one.
 //
 // With less than a third of the power dishonest, honest verifiers have more than half of any such quorum, so the median
 // lies between credits that honest verifiers gave.
@@ -22,16 +22,16 @@ struct Ballot {
 };
 using Ballots = std::map<NodeId, Ballot>;  // by verifier
 
-// The smallest value such that it and those below it have at least half of the weight. REQUIRES: not empty, weights
-// above 0, at most 2^60 in all.
+// The smallest value such that it and those below it have at least half of the weight.
+// Requires: not empty, weights above 0, at most 2^60 in all.
 Millionths weighted_median(std::vector<std::pair<Millionths, std::uint64_t>> values);
 
 struct Settlement {
-    std::map<NodeId, Millionths> credits;  // of nodes with a quorum; the others stay as they are
-    std::map<NodeId, bool> far;  // by verifier that voted where there was a quorum: mostly far from the median
+    std::map<NodeId, Millionths> credits;  // of nodes with a quorum; the others keep their reputation
+    std::map<NodeId, bool> far;  // by verifier with votes on those nodes: whether most are far from the median
 };
-// A vote of no answer is a credit of 0 where two verifiers got none, and no vote elsewhere; inconclusive is no vote
-// either.
+// "No answer" is a credit of 0 if both the leader and the second verifier got none, and no vote otherwise.
+// "Inconclusive" is no vote.
 Settlement settle(const Epoch& epoch, const Ballots& ballots, const VerifierSet& verifiers,
                   const Parameters& parameters);
 
