@@ -1,8 +1,8 @@
-# CometBFT, the consensus engine of a committee of verification nodes. One verification node alone needs none of it, so
-# it is built only where a committee is asked for.
+# CometBFT, the consensus engine of a committee of verification nodes. A single verification node does not need it, so it
+# is built only for a committee.
 #
-# Its module is pinned by the hash of its tree, as Go computes it ("h1"), and holds the hashes of everything it is built
-# from (go.sum); so the build does not rest on what a module proxy or checksum server says on that day.
+# The hash of its tree, as Go computes it ("h1"), pins its module. The module holds the hashes of everything it is built
+# from (go.sum). So the build does not depend on what a module proxy or checksum server says that day.
 
 COMETBFT_VERSION=v0.38.25
 COMETBFT_H1=h1:jtGSyssudmkjED2fk9wFGfd/fNyPKvLIinW62ELxZH4=
@@ -10,15 +10,15 @@ COMETBFT_MODULE=github.com/cometbft/cometbft
 # The least version of Go that builds it, as its go.mod says.
 COMETBFT_GO=1.22
 
-# locate_cometbft: sets PLANETSERVE_COMETBFT to where the program is or will be. A caller may have set it, to one of
-# their own of the same version.
+# locate_cometbft: sets PLANETSERVE_COMETBFT to where the program is or will be. A caller may have set it to a program of
+# the same version.
 locate_cometbft() {
     [[ -n ${PLANETSERVE_COMETBFT:-} ]] && return
     PLANETSERVE_COMETBFT="$CACHE/cometbft/$COMETBFT_VERSION-$(uname -m)/cometbft"
     export PLANETSERVE_COMETBFT
 }
 
-# ensure_cometbft: builds it if this machine has none.
+# ensure_cometbft: builds it where this machine has none.
 ensure_cometbft() {
     locate_cometbft
     [[ -x $PLANETSERVE_COMETBFT ]] && return
@@ -27,7 +27,7 @@ ensure_cometbft() {
     release_lock
 }
 
-# find_go: prints a Go that is recent enough, in PATH or where it is commonly put.
+# find_go: prints the path of a recent enough Go, from PATH or the usual folders.
 find_go() {
     local go version
     for go in "$(command -v go || true)" /usr/local/go/bin/go "$HOME/go/bin/go" /usr/lib/go*/bin/go; do
@@ -60,7 +60,7 @@ build_cometbft() {
     rm -rf "$work"
 }
 
-# in_go_work WORK COMMAND...: modules and objects stay in the work folder, writable, so that it can be removed whole.
+# in_go_work WORK COMMAND...: keeps modules and objects in the work folder, writable, so that it can be removed whole.
 in_go_work() {
     local work=$1
     shift

