@@ -22,7 +22,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "adapters/cometbft/base64.h"
 #include "adapters/cometbft/cometbft_home.h"
 #include "adapters/cometbft/cometbft_rpc.h"
 #include "adapters/links/link_manager.h"
@@ -32,6 +31,7 @@
 #include "committee/entry.h"
 #include "committee/header_verifier.h"
 #include "committee/registry_transaction.h"
+#include "crypto/base64.h"
 #include "crypto/system_random.h"
 
 namespace {
@@ -150,7 +150,7 @@ public:
                               const std::string& transaction) {
         std::optional<bool> good;
         double begun = now_ms();
-        rpc_[which]->call(method, {{"tx", adapters::to_base64(as_bytes(transaction))}},
+        rpc_[which]->call(method, {{"tx", crypto::to_base64(as_bytes(transaction))}},
                           [&](const Result<json::value>& result) { good = result.has_value(); });
         loop.run_until([&] { return good.has_value(); }, method);
         return *good ? std::optional(now_ms() - begun) : std::nullopt;

@@ -5,11 +5,12 @@
 #include <cstdlib>
 #include <map>
 
-#include "adapters/llama/engine_tokens.h"
+#include "adapters/llama/llama_server.h"
 #include "adapters/scorer/llama_scorer.h"
 #include "bench/report.h"
 #include "eval/kit/live/local_server.h"
 #include "eval/verification/engine_calls.h"
+#include "signing/engine_tokens.h"
 
 using namespace planetserve;
 
@@ -60,13 +61,13 @@ public:
         : process_(start(context_, engine, model)), calls_(context_, process_->base_url()) {}
 
     std::vector<scoring::TokenId> tokens_of(std::string_view text) {
-        return must(adapters::read_tokens(post("/tokenize", adapters::tokenize_request(text))));
+        return must(signing::read_tokens(post("/tokenize", signing::tokenize_request(text))));
     }
     std::vector<scoring::TokenId> answer(std::span<const scoring::TokenId> prompt, std::uint32_t seed) {
         json::object request{{"prompt", ids(prompt)}, {"n_predict", answer_size},
                              {"ignore_eos", true},    {"return_tokens", true},
                              {"seed", seed},          {"temperature", 0.8}};
-        return must(adapters::read_tokens(post("/completion", json::serialize(request))));
+        return must(signing::read_tokens(post("/completion", json::serialize(request))));
     }
     // The probabilities at each position, one request a token.
     void score(const PromptAndAnswer& text) {
@@ -83,29 +84,18 @@ private:
     static std::unique_ptr<eval::LocalServer> start(boost::asio::io_context& context,
                                                     const std::filesystem::path& engine,
                                                     const std::filesystem::path& model) {
-        std::string port = std::to_string(must(eval::free_port()));
+        std::uint16_t port = must(eval::free_port());
         eval::LocalServerOptions options;
         options.name = "llama-server";
-        options.base_url = "http://127.0.0.1:" + port;
+        options.base_url = "http://127.0.0.1:" + std::to_string(port);
         options.log = "/dev/null";
-        options.argv = {(engine / "bin/llama-server").string(),
-                        "--model",
-                        model.string(),
-                        "--host",
-                        "127.0.0.1",
-                        "--port",
-                        port,
-                        "-np",
-                        "1",
-                        "-c",
-                        "1024",
-                        "-t",
-                        "1",
-                        "-tb",
-                        "1",
-                        "-fa",
-                        "off",
-                        "--no-webui"};
+        options.argv = adapters::llama_server_command({.program = engine / "bin/llama-server",
+                                                       .model_file = model,
+                                                       .host = "127.0.0.1",
+                                                       .port = port,
+                                                       .slots = 1,
+                                                       .context = 1024,
+                                                       .threads = 1});
         return must(eval::LocalServer::start(context, std::move(options)));
     }
     std::string post(const std::string& path, const std::string& body) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "adapters/llama/llama_server.h"
 #include "base/random.h"
 #include "eval/kit/progress.h"
 #include "eval/verification/engine_calls.h"
@@ -116,26 +117,15 @@ Result<std::string> Laboratory::engine_for(const Arm& arm) {
     options.name = "the engine of " + (arm.model.empty() ? "the claimed model" : arm.model);
     options.base_url = "http://127.0.0.1:" + std::to_string(*port);
     options.log = options_.work / "engine.log";
-    options.argv = {(options_.engine / "bin/llama-server").string(),
-                    "--model",
-                    file->string(),
-                    "--host",
-                    "127.0.0.1",
-                    "--port",
-                    std::to_string(*port),
-                    "-np",
-                    std::to_string(options_.slots),
-                    "-c",
-                    std::to_string(options_.slots * options_.context),
-                    "-t",
-                    std::to_string(options_.threads),
-                    "-tb",
-                    std::to_string(options_.threads),
-                    "-fa",
-                    arm.flash_attention ? "on" : "off",
-                    "--cache-ram",
-                    "0",
-                    "--no-webui"};
+    options.argv = adapters::llama_server_command({.program = options_.engine / "bin/llama-server",
+                                                   .model_file = *file,
+                                                   .host = "127.0.0.1",
+                                                   .port = *port,
+                                                   .slots = options_.slots,
+                                                   .context = options_.context,
+                                                   .threads = options_.threads,
+                                                   .cache_mib = 0,
+                                                   .flash_attention = arm.flash_attention});
     auto started = LocalServer::start(context_, std::move(options));
     if (!started) return std::unexpected(started.error());
     server_ = std::move(*started);
@@ -148,20 +138,19 @@ Status Laboratory::tokenize(std::vector<Challenge>& challenges) {
     if (!base) return std::unexpected(base.error());
     EngineCalls calls(context_, *base);
     std::vector<std::string> bodies;
-    for (const Challenge& challenge : challenges)
-        bodies.push_back(adapters::apply_template_request(challenge.messages));
+    for (const Challenge& challenge : challenges) bodies.push_back(signing::apply_template_request(challenge.messages));
     auto applied = calls.post("/apply-template", bodies, options_.slots, call_deadline);
     if (!applied) return std::unexpected(applied.error());
     bodies.clear();
     for (const std::string& reply : *applied) {
-        auto text = adapters::read_applied_template(reply);
+        auto text = signing::read_applied_template(reply);
         if (!text) return std::unexpected(text.error());
-        bodies.push_back(adapters::tokenize_request(*text));
+        bodies.push_back(signing::tokenize_request(*text));
     }
     auto tokenized = calls.post("/tokenize", bodies, options_.slots, call_deadline);
     if (!tokenized) return std::unexpected(tokenized.error());
     for (std::size_t i = 0; i < challenges.size(); ++i) {
-        auto tokens = adapters::read_tokens((*tokenized)[i]);
+        auto tokens = signing::read_tokens((*tokenized)[i]);
         if (!tokens) return std::unexpected(tokens.error());
         challenges[i].prompt = std::move(*tokens);
     }
@@ -177,8 +166,8 @@ Result<std::vector<GivenAnswer>> Laboratory::ask(const Arm& arm, std::span<const
     for (const Challenge& challenge : challenges) {
         auto other_seed = static_cast<std::uint32_t>(random.next());
         boost::json::object request{{"messages", altered(challenge.messages, arm.alteration)}};
-        adapters::bind_sampling(request, as_drawn(arm, profile, other_seed, challenge.nonce), challenge.nonce);
-        adapters::ask_for_tokens(request);
+        signing::bind_sampling(request, as_drawn(arm, profile, other_seed, challenge.nonce), challenge.nonce);
+        signing::ask_for_tokens(request);
         bodies.push_back(boost::json::serialize(request));
     }
     EngineCalls calls(context_, *base);
@@ -188,7 +177,7 @@ Result<std::vector<GivenAnswer>> Laboratory::ask(const Arm& arm, std::span<const
     if (!replies) return std::unexpected(replies.error());
     std::vector<GivenAnswer> answers;
     for (std::size_t i = 0; i < replies->size(); ++i) {
-        auto answer = adapters::read_engine_answer((*replies)[i]);
+        auto answer = signing::read_engine_answer((*replies)[i]);
         if (!answer) return std::unexpected(answer.error());
         if (arm.alteration == Alteration::none && answer->prompt_tokens != challenges[i].prompt.size())
             return fail(ErrorCode::internal, "the engine's prompt has " + std::to_string(answer->prompt_tokens) +

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "adapters/llama/engine_tokens.h"
 #include "adapters/scorer/llama_scorer.h"
 #include "eval/kit/live/local_server.h"
 #include "eval/verification/arms.h"
+#include "signing/engine_tokens.h"
 
 namespace planetserve::eval {
 

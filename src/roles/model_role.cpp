@@ -157,7 +157,7 @@ Result<inference::Service*> ModelRole::managed(const config::ServedModelConfig& 
     else
         spdlog::warn("{}: {}; its streamed answers are not signed", file->file.string(), token.error().message);
     signed_.push_back(
-        std::make_unique<adapters::SigningService>(*engines_.back(), config.name, runtime_.keys().identity, end));
+        std::make_unique<signing::SigningService>(*engines_.back(), config.name, runtime_.keys().identity, end));
     return signed_.back().get();
 }
 

@@ -13,7 +13,6 @@
 #include "adapters/api/api_server.h"
 #include "adapters/llama/http_engine.h"
 #include "adapters/llama/managed_engine.h"
-#include "adapters/llama/signing_service.h"
 #include "adapters/vllm/kv_event_subscriber.h"
 #include "adapters/vllm/vllm_tokenizer.h"
 #include "config/model_config.h"
@@ -22,6 +21,7 @@
 #include "roles/model_metrics.h"
 #include "roles/model_status.h"
 #include "roles/runtime.h"
+#include "signing/signing_service.h"
 
 namespace planetserve::roles {
 
@@ -82,7 +82,7 @@ private:
     config::RoutingConfig routing_;
     ModelMetrics metrics_;
     std::vector<std::unique_ptr<adapters::ManagedEngine>> engines_;
-    std::vector<std::unique_ptr<adapters::SigningService>> signed_;  // one around each engine
+    std::vector<std::unique_ptr<signing::SigningService>> signed_;  // one around each engine
     std::vector<std::unique_ptr<adapters::HttpEngine>> upstreams_;
     std::vector<Served> served_;
     inference::ModelRouter router_;

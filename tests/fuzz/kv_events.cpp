@@ -3,8 +3,8 @@
 
 #include <set>
 
-#include "adapters/vllm/kv_event_decoder.h"
 #include "fuzz_check.h"
+#include "kvevents/kv_event_decoder.h"
 #include "routing/block_table.h"
 
 using namespace planetserve;
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     table.clear(true);
     // Twice: what was stored is stored again, what was removed is removed again.
     for (int round = 0; round < 2; ++round) {
-        auto batch = adapters::decode_kv_events(ByteView(data, size));
+        auto batch = kvevents::decode_kv_events(ByteView(data, size));
         if (!batch) return 0;
         std::uint64_t key = 1;
         for (const CacheEvent& event : batch->events) {

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "adapters/llama/llama_server.h"
+
 namespace planetserve::eval {
 
 namespace {
@@ -55,29 +57,16 @@ Result<std::vector<std::unique_ptr<LocalServer>>> start_engines(boost::asio::io_
         server.name = "engine " + std::to_string(i + 1);
         server.base_url = "http://127.0.0.1:" + std::to_string(*port);
         server.log = log_folder / ("engine-" + std::to_string(i + 1) + ".log");
-        server.argv = {options.program,
-                       "--model",
-                       options.model_file,
-                       "--alias",
-                       local_model_name,
-                       "--host",
-                       "127.0.0.1",
-                       "--port",
-                       std::to_string(*port),
-                       "-np",
-                       std::to_string(options.slots),
-                       "-c",
-                       std::to_string(options.slots * options.context),
-                       "-t",
-                       std::to_string(options.threads),
-                       "-tb",
-                       std::to_string(options.threads),
-                       "--cache-ram",
-                       std::to_string(options.cache_mib),
-                       "-fa",
-                       options.flash_attention ? "on" : "off",
-                       "--metrics",
-                       "--no-webui"};
+        server.argv = adapters::llama_server_command({.program = options.program,
+                                                      .model_file = options.model_file,
+                                                      .alias = local_model_name,
+                                                      .host = "127.0.0.1",
+                                                      .port = *port,
+                                                      .slots = options.slots,
+                                                      .context = options.context,
+                                                      .threads = options.threads,
+                                                      .cache_mib = options.cache_mib,
+                                                      .flash_attention = options.flash_attention});
         auto started = LocalServer::start(context, std::move(server));
         if (!started) return std::unexpected(started.error());
         engines.push_back(std::move(*started));

@@ -7,9 +7,9 @@
 #include <boost/asio/write.hpp>
 #include <set>
 
-#include "adapters/cometbft/abci.pb.h"
-#include "adapters/cometbft/abci_frames.h"
-#include "adapters/process/supervision.h"
+#include "adapters/process/program_files.h"
+#include "consensus/abci.pb.h"
+#include "consensus/abci_frames.h"
 
 namespace planetserve::adapters {
 
@@ -100,7 +100,7 @@ private:
     void put(const abci::Response& response) {
         Bytes message(response.ByteSizeLong());
         response.SerializeToArray(message.data(), static_cast<int>(message.size()));
-        append_abci_frame(waiting_, message);
+        consensus::append_abci_frame(waiting_, message);
     }
 
     void refuse(const Error& error) {
@@ -125,7 +125,7 @@ private:
 
     std::shared_ptr<AbciServer::Shared> shared_;
     Socket socket_;
-    AbciFrames frames_;
+    consensus::AbciFrames frames_;
     std::array<std::uint8_t, 64 * 1024> chunk_{};
     Bytes waiting_, writing_;
     bool reading_ = false;

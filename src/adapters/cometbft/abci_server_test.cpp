@@ -9,52 +9,13 @@
 #include <future>
 #include <thread>
 
-#include "adapters/cometbft/abci.pb.h"
-#include "adapters/cometbft/abci_frames.h"
-#include "base/random.h"
+#include "consensus/abci.pb.h"
+#include "consensus/abci_frames.h"
 
 namespace planetserve::adapters {
 namespace {
 
 namespace asio = boost::asio;
-
-TEST(AbciFrames, AreTheSameHoweverTheyArrive) {
-    SeededRandom random(3);
-    for (int round = 0; round < 200; ++round) {
-        std::vector<Bytes> messages(random.below(8));
-        Bytes stream;
-        for (Bytes& message : messages) {
-            message.resize(random.below(random.below(4) == 0 ? 40'000 : 200));
-            random.fill(message);
-            append_abci_frame(stream, message);
-        }
-        AbciFrames frames(40'000);
-        std::vector<Bytes> seen;
-        for (std::size_t at = 0; at < stream.size();) {
-            std::size_t piece = std::min<std::size_t>(1 + random.below(5000), stream.size() - at);
-            frames.append(ByteView(stream).subspan(at, piece));
-            at += piece;
-            while (true) {
-                auto next = frames.next();
-                ASSERT_TRUE(next);
-                if (!*next) break;
-                seen.push_back(to_bytes(**next));
-            }
-        }
-        EXPECT_EQ(seen, messages);
-    }
-}
-
-TEST(AbciFrames, ALengthBeyondTheLimitIsRefusedBeforeAnythingCame) {
-    AbciFrames frames(1000);
-    frames.append(Bytes{0xE9, 0x07});  // 1,001
-    EXPECT_FALSE(frames.next());
-    AbciFrames endless(1000);
-    endless.append(Bytes{0x80, 0x80, 0x80, 0x80});
-    EXPECT_FALSE(*endless.next());
-    endless.append(Bytes{0x80});
-    EXPECT_FALSE(endless.next());
-}
 
 class AbciServerTest : public testing::Test {
 protected:
@@ -99,10 +60,10 @@ protected:
         abci::Request request;
         request.mutable_echo()->set_message(text);
         Bytes frame;
-        append_abci_frame(frame, as_bytes(request.SerializeAsString()));
+        consensus::append_abci_frame(frame, as_bytes(request.SerializeAsString()));
         return frame;
     }
-    static std::optional<abci::Response> read(Socket& socket, AbciFrames& frames) {
+    static std::optional<abci::Response> read(Socket& socket, consensus::AbciFrames& frames) {
         while (true) {
             auto next = frames.next();
             if (next && *next) {
@@ -138,7 +99,7 @@ TEST_F(AbciServerTest, AnswersInOrderOnFourConnections) {
         asio::write(sockets[static_cast<std::size_t>(i)], asio::buffer(all));
     }
     for (int i = 0; i < 4; ++i) {
-        AbciFrames frames(1 << 20);
+        consensus::AbciFrames frames(1 << 20);
         for (int k = 0; k < 300; ++k) {
             auto response = read(sockets[static_cast<std::size_t>(i)], frames);
             ASSERT_TRUE(response);
@@ -153,7 +114,7 @@ TEST_F(AbciServerTest, AnswersInOrderOnFourConnections) {
 TEST_F(AbciServerTest, AFailureIsAnExceptionAndTold) {
     Socket socket = connect();
     asio::write(socket, asio::buffer(echo("fail")));
-    AbciFrames frames(1 << 20);
+    consensus::AbciFrames frames(1 << 20);
     auto response = read(socket, frames);
     ASSERT_TRUE(response);
     EXPECT_EQ(response->exception().error(), "as asked");
@@ -171,7 +132,7 @@ TEST_F(AbciServerTest, AFailureIsAnExceptionAndTold) {
 TEST_F(AbciServerTest, ALengthBeyondTheLimitIsRefusedInWords) {
     Socket hostile = connect();
     asio::write(hostile, asio::buffer(Bytes{0xFF, 0xFF, 0xFF, 0xFF, 0x0F}));
-    AbciFrames frames(1 << 20);
+    consensus::AbciFrames frames(1 << 20);
     auto response = read(hostile, frames);
     ASSERT_TRUE(response);
     EXPECT_NE(response->exception().error().find("at most"), std::string::npos);
@@ -185,7 +146,7 @@ TEST_F(AbciServerTest, MoreConnectionsThanTheEngineHasAreClosed) {
     asio::read(sockets.back(), asio::buffer(byte), error);
     EXPECT_TRUE(error);
     asio::write(sockets.front(), asio::buffer(echo("one")));
-    AbciFrames frames(1 << 20);
+    consensus::AbciFrames frames(1 << 20);
     EXPECT_TRUE(read(sockets.front(), frames));
 }
 

@@ -2,8 +2,8 @@
 
 #include <charconv>
 
-#include "adapters/cometbft/base64.h"
-#include "adapters/cometbft/commit_json.h"
+#include "consensus/commit_json.h"
+#include "crypto/base64.h"
 
 namespace planetserve::adapters {
 
@@ -48,7 +48,7 @@ Result<lightclient::LightBlock> ChainReader::light_block(std::int64_t height,
                                                          const lightclient::ValidatorSet& validators) {
     auto commit = ask("commit", at_height(height));
     if (!commit) return fail(commit.error().code, "block " + std::to_string(height) + ": " + commit.error().message);
-    return light_block_from_json(*commit, validators);
+    return consensus::light_block_from_json(*commit, validators);
 }
 
 Result<std::vector<Bytes>> ChainReader::transactions(std::int64_t height) {
@@ -60,7 +60,7 @@ Result<std::vector<Bytes>> ChainReader::transactions(std::int64_t height) {
     if (list == nullptr || list->is_null()) return transactions;
     if (!list->is_array()) return fail(ErrorCode::malformed, "a block whose transactions are no list");
     for (const auto& item : list->get_array()) {
-        auto bytes = item.is_string() ? from_base64(item.get_string()) : std::nullopt;
+        auto bytes = item.is_string() ? crypto::from_base64(item.get_string()) : std::nullopt;
         if (!bytes) return fail(ErrorCode::malformed, "a block with a transaction that is not base64");
         transactions.push_back(std::move(*bytes));
     }

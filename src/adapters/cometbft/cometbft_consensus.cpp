@@ -1,21 +1,19 @@
 #include "adapters/cometbft/cometbft_consensus.h"
 
-#include <signal.h>
-
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include "adapters/cometbft/abci.pb.h"
 #include "adapters/cometbft/abci_server.h"
-#include "adapters/cometbft/application.h"
-#include "adapters/cometbft/base64.h"
 #include "adapters/cometbft/cometbft_home.h"
 #include "adapters/cometbft/cometbft_rpc.h"
-#include "adapters/cometbft/commit_json.h"
-#include "adapters/cometbft/state_proofs.h"
-#include "adapters/process/child_process.h"
-#include "adapters/process/supervision.h"
+#include "adapters/process/program_files.h"
+#include "adapters/process/supervisor.h"
+#include "base/lifetime.h"
 #include "committee/header_verifier.h"
+#include "consensus/abci.pb.h"
+#include "consensus/application.h"
+#include "consensus/commit_json.h"
+#include "consensus/state_proofs.h"
+#include "crypto/base64.h"
 
 namespace planetserve::adapters {
 
@@ -26,10 +24,21 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr Duration poll_starting = 100ms;
-constexpr Duration poll_running = 2s;
-// After so many polls without an answer, each of 5 s, an engine that did answer is started anew.
+constexpr Duration probe_running = 2s;
+// Each probe without an answer takes the 5 s that a call has.
 constexpr unsigned kill_after = 6;
+
+// CometBFT may repeat blocks for hours before it answers, so its start has no deadline. The RPC answers each probe:
+// when many transactions wait, a probe waits behind them and says nothing about CometBFT.
+SupervisionLimits limits_of(const CometbftOptions& options) {
+    return {.probe_serving = probe_running,
+            .probe_deadline = std::nullopt,
+            .unresponsive_after = kill_after,
+            .kill_after = kill_after,
+            .stop_grace = options.stop_grace,
+            .shortest_backoff = options.shortest_backoff,
+            .longest_backoff = options.longest_backoff};
+}
 
 Status answer_of(const Result<json::value>& result) {
     if (!result) {
@@ -74,9 +83,9 @@ std::string_view to_string(ConsensusState state) {
     return "unknown";
 }
 
-class CometbftConsensus::Life : public std::enable_shared_from_this<Life> {
+class CometbftConsensus::Pair final : private SupervisedProgram {
 public:
-    Life(asio::io_context& context, const committee::Genesis& genesis, const crypto::Identity& identity,
+    Pair(asio::io_context& context, const committee::Genesis& genesis, const crypto::Identity& identity,
          committee::Store& store, const Clock& clock, CometbftOptions options, StateHandler on_state)
         : context_(context),
           genesis_(genesis),
@@ -85,22 +94,14 @@ public:
           clock_(clock),
           options_(std::move(options)),
           on_state_(std::move(on_state)),
-          timer_(context),
-          grace_(context),
-          backoff_(options_.shortest_backoff) {}
+          supervisor_(std::make_unique<Supervisor>(context, clock, limits_of(options_), *this)) {}
 
-    ~Life() { destroy(); }
-
-    void destroy() {
-        on_state_ = {};
-        wanted_ = false;
-        timer_.cancel();
-        grace_.cancel();
-        child_.reset();
+    ~Pair() override {
+        supervisor_.reset();  // CometBFT is gone before its sockets are
         server_.reset();
         rpc_.reset();
         std::error_code ignored;
-        if (!socket_folder_.empty()) fs::remove_all(std::exchange(socket_folder_, {}), ignored);
+        if (!socket_folder_.empty()) fs::remove_all(socket_folder_, ignored);
     }
 
     Status run() {
@@ -119,46 +120,39 @@ public:
             home_.rpc_socket = socket_folder_ / "rpc.sock";
         }
         rpc_ = std::make_unique<CometbftRpc>(context_, home_.rpc_socket);
-        // What is wrong from the beginning is told now; what goes wrong later is tried again.
-        if (auto prepared = prepare_cometbft_home(genesis_, identity_, home_); !prepared) return prepared;
-        auto application = Application::open(genesis_, store_);
-        if (!application) return std::unexpected(application.error());
-        application_ = std::move(*application);
-        wanted_ = true;
-        launch();
+        // A fault of the set-up is told now. Later ones are retried.
+        if (auto opened = open(); !opened) return opened;
+        supervisor_->run();
         return {};
     }
 
     void stop() {
-        wanted_ = false;
-        timer_.cancel();
-        if (!child_) return stopped();
-        change(ConsensusState::failing, "stopping");
-        child_->signal(SIGTERM);
-        grace_.expires_after(options_.stop_grace);
-        grace_.async_wait([weak = weak_from_this()](error_code error) {
-            auto self = weak.lock();
-            if (!error && self && !self->wanted_ && self->child_) self->child_->signal(SIGKILL);
-        });
+        supervisor_->stop();
+        if (supervisor_->state() == Supervision::State::stopped) change(ConsensusState::stopped, "");
     }
 
     void submit(ByteView transaction, Answer answer) {
-        if (state_ != ConsensusState::running)
+        if (state_ != ConsensusState::running) {
+            std::string state(to_string(state_));
+            if (!reason_.empty()) state += ", " + reason_;
             return answer(fail(ErrorCode::unavailable,
-                               "this verification node takes no transactions now: its "
-                               "consensus engine is " +
-                                   std::string(to_string(state_)) + (reason_.empty() ? "" : ", " + reason_)));
+                               "this verification node takes no transactions now: its consensus engine is " + state));
+        }
         if (transaction.size() > committee::maximum_transaction_size)
             return answer(fail(ErrorCode::invalid_argument, "a transaction of more than 16 KiB"));
-        rpc_->call("broadcast_tx_sync", {{"tx", to_base64(transaction)}},
+        rpc_->call("broadcast_tx_sync", {{"tx", crypto::to_base64(transaction)}},
                    [answer = std::move(answer)](const Result<json::value>& result) { answer(answer_of(result)); });
     }
 
-    const StateProofs& proofs() const { return proofs_; }
+    const consensus::StateProofs& proofs() const { return proofs_; }
     const committee::Registry* registry() const { return application_ ? &application_->registry() : nullptr; }
 
     ConsensusStatus status() const {
-        ConsensusStatus status{state_, reason_, child_ ? child_->pid() : 0, starts_, 0, {}, peers_, 0, 0};
+        ConsensusStatus status{.state = state_,
+                               .reason = reason_,
+                               .pid = supervisor_->pid(),
+                               .starts = supervisor_->launches(),
+                               .peers = peers_};
         if (application_) {
             status.height = application_->registry().height();
             status.app_hash = application_->registry().app_hash();
@@ -169,34 +163,46 @@ public:
     }
 
 private:
+    // The handler may destroy this, so it is called from the io_context.
     void change(ConsensusState state, std::string reason) {
         if (state_ == state && reason_ == reason) return;
         state_ = state;
         reason_ = std::move(reason);
         if (!on_state_) return;
-        asio::post(context_, [weak = weak_from_this(), state, told = reason_] {
-            auto self = weak.lock();
-            if (!self || !self->on_state_) return;
-            auto handler = self->on_state_;
+        asio::post(context_, [this, owner = lifetime_.watch(), state, told = reason_] {
+            if (owner.gone()) return;
+            auto handler = on_state_;
             handler(state, told);
         });
     }
 
-    void launch() {
-        ++starts_;
-        started_ = clock_.now();
-        failures_ = 0;
-        answered_ = false;
-        peers_ = 0;
-        change(ConsensusState::starting, starts_ == 1 ? "" : "again; it " + last_exit_);
-        if (auto begun = begin(); !begun) end_pair("could not be started: " + begun.error().message);
+    void on_state(Supervision::State state) override {
+        using State = Supervision::State;
+        switch (state) {
+            case State::starting:
+                return change(ConsensusState::starting,
+                              supervisor_->launches() == 1 ? "" : "again; it " + supervisor_->last_end());
+            case State::catching_up:
+                return change(ConsensusState::catching_up, "it gets the blocks it missed from the other validators");
+            case State::serving:
+                return change(ConsensusState::running, "");
+            case State::unresponsive:
+                return change(ConsensusState::failing, "CometBFT does not answer");
+            case State::waiting:
+                return change(ConsensusState::failing,
+                              "CometBFT " + supervisor_->last_end() + "; it will be started again");
+            case State::stopping:
+                return change(ConsensusState::failing, "stopping");
+            case State::stopped:
+                return change(ConsensusState::stopped, "");
+        }
     }
 
-    Status begin() {
-        put_log_by(options_.log);
+    // The home, and the application from what the store keeps: CometBFT repeats a block that was finalised and not
+    // committed.
+    Status open() {
         if (auto prepared = prepare_cometbft_home(genesis_, identity_, home_); !prepared) return prepared;
-        // From what is kept: what was finalised and not committed is repeated.
-        auto application = Application::open(genesis_, store_);
+        auto application = consensus::Application::open(genesis_, store_);
         if (!application) return std::unexpected(application.error());
         application_ = std::move(*application);
         application_->on_decided([this](std::int64_t height) {
@@ -204,119 +210,80 @@ private:
             newest_decided_ = height;
             fetch_proof();
         });
-        server_ = std::make_unique<AbciServer>(
-            context_, [this](const abci::Request& request) { return application_->handle(request, clock_.unix_now()); },
-            [weak = weak_from_this()](const Error& error) {
-                if (auto self = weak.lock()) self->end_pair("was stopped: the registry cannot go on: " + error.message);
-            });
-        if (auto listening = server_->listen(home_.abci_socket); !listening) return listening;
-        std::error_code ignored;
-        fs::remove(home_.rpc_socket, ignored);  // what one that was killed left
-        auto child = ChildProcess::start(context_, {options_.program.string(), "start", "--home", home_.path.string()},
-                                         options_.log, [weak = weak_from_this()](std::string how) {
-                                             if (auto self = weak.lock()) self->on_exit(std::move(how));
-                                         });
-        if (!child) return std::unexpected(child.error());
-        child_ = std::move(*child);
-        poll_in(poll_starting);
         return {};
     }
 
-    void on_exit(std::string how) {
-        grace_.cancel();
-        end_pair(std::move(how));
+    Result<ProgramCommand> prepare() override {
+        peers_ = 0;
+        if (auto opened = open(); !opened) return std::unexpected(opened.error());
+        server_ = std::make_unique<AbciServer>(
+            context_, [this](const abci::Request& request) { return application_->handle(request, clock_.unix_now()); },
+            [this, owner = lifetime_.watch()](const Error& error) {
+                if (!owner.gone()) supervisor_->fail("was stopped: the registry cannot go on: " + error.message);
+            });
+        if (auto listening = server_->listen(home_.abci_socket); !listening) return std::unexpected(listening.error());
+        std::error_code ignored;
+        fs::remove(home_.rpc_socket, ignored);  // a CometBFT that was killed leaves it
+        return ProgramCommand{{options_.program.string(), "start", "--home", home_.path.string()}, options_.log};
     }
 
-    void end_pair(std::string how) {
-        child_.reset();
-        server_.reset();
-        timer_.cancel();
-        if (!wanted_) return stopped();
-        // One that took part for a while is no proof that starting is vain.
-        if (clock_.now() - started_ > options_.longest_backoff) backoff_ = options_.shortest_backoff;
-        last_exit_ = std::move(how);
-        change(ConsensusState::failing, "CometBFT " + last_exit_ + "; it will be started again");
-        timer_.expires_after(backoff_);
-        backoff_ = std::min(backoff_ * 2, options_.longest_backoff);
-        timer_.async_wait([weak = weak_from_this()](error_code error) {
-            auto self = weak.lock();
-            if (!error && self && self->wanted_ && !self->child_) self->launch();
-        });
-    }
+    void clean_up() override { server_.reset(); }
+    std::string late_words() const override { return "did not answer in time after its start"; }
+    std::string unresponsive_words() const override { return "did not answer"; }
 
-    void stopped() {
-        server_.reset();
-        change(ConsensusState::stopped, "");
-    }
-
-    void poll_in(Duration delay) {
-        timer_.expires_after(delay);
-        timer_.async_wait([weak = weak_from_this()](error_code error) {
-            auto self = weak.lock();
-            if (!error && self && self->wanted_ && self->child_) self->poll();
-        });
-    }
-
-    // The RPC outlives a CometBFT, so its handlers may hear of an earlier one: those only set what the next poll sets
-    // anew.
-    void poll() {
-        rpc_->call("status", {}, [weak = weak_from_this(), of = starts_](const Result<json::value>& result) {
-            auto self = weak.lock();
-            if (self && self->starts_ == of && self->child_) self->polled(result);
-        });
-        rpc_->call("net_info", {}, [weak = weak_from_this()](const Result<json::value>& result) {
-            auto self = weak.lock();
-            const auto* peers = self && result ? find(*result, "/n_peers") : nullptr;
+    // The RPC outlives a CometBFT, so an answer may be of an earlier one: the supervisor ignores it, and the number of
+    // peers is asked anew by the next probe.
+    void probe(AnswerProbe answer) override {
+        auto of = supervisor_->launches();
+        rpc_->call(
+            "status", {},
+            [this, owner = lifetime_.watch(), of, answer = std::move(answer)](const Result<json::value>& result) {
+                if (owner.gone() || supervisor_->launches() != of) return;
+                answer(probe_answer_of(result));
+                if (supervisor_->pid() != 0 && result) prove_newest_if_needed();
+            });
+        rpc_->call("net_info", {}, [this, owner = lifetime_.watch()](const Result<json::value>& result) {
+            if (owner.gone()) return;
+            const auto* peers = result ? find(*result, "/n_peers") : nullptr;
             if (peers != nullptr && peers->is_string())
-                self->peers_ = static_cast<std::size_t>(std::strtoul(peers->as_string().c_str(), nullptr, 10));
+                peers_ = static_cast<std::size_t>(std::strtoul(peers->as_string().c_str(), nullptr, 10));
         });
     }
 
-    void polled(const Result<json::value>& result) {
+    static ProbeAnswer probe_answer_of(const Result<json::value>& result) {
         const auto* catching_up = result ? find(*result, "/sync_info/catching_up") : nullptr;
-        if (catching_up == nullptr || !catching_up->is_bool()) {
-            if (answered_ && ++failures_ >= kill_after) return end_pair("did not answer and was killed");
-            return poll_in(answered_ ? poll_running : poll_starting);
-        }
-        answered_ = true;
-        failures_ = 0;
-        if (catching_up->as_bool())
-            change(ConsensusState::catching_up, "it gets the blocks it missed from the other validators");
-        else
-            change(ConsensusState::running, "");
-        if (!proofs_.header() || proofs_.header()->app_hash != application_->registry().app_hash()) prove_newest();
-        poll_in(state_ == ConsensusState::running ? poll_running : poll_starting);
+        if (catching_up == nullptr || !catching_up->is_bool()) return ProbeAnswer::failed;
+        return catching_up->as_bool() ? ProbeAnswer::catching_up : ProbeAnswer::serving;
     }
 
-    // One header at a time; where blocks come faster, only the newest one's.
+    // Fetches one header at a time. Where blocks come faster, it fetches the newest one's only.
     void fetch_proof() {
         if (fetching_) return;
         fetching_ = newest_decided_;
         rpc_->call("commit", {{"height", std::to_string(*fetching_)}},
-                   [weak = weak_from_this()](const Result<json::value>& result) {
-                       auto self = weak.lock();
-                       if (!self) return;
-                       self->take_block(result);
-                       if (*std::exchange(self->fetching_, std::nullopt) < self->newest_decided_) self->fetch_proof();
+                   [this, owner = lifetime_.watch()](const Result<json::value>& result) {
+                       if (owner.gone()) return;
+                       take_block(result);
+                       if (*std::exchange(fetching_, std::nullopt) < newest_decided_) fetch_proof();
                    });
     }
 
-    // After a start at rest: the newest header, where no block may come for a while.
-    void prove_newest() {
-        rpc_->call("commit", {}, [weak = weak_from_this()](const Result<json::value>& result) {
-            auto self = weak.lock();
-            if (!self || !result || !self->application_) return;
-            auto block = light_block_from_json(*result, *self->validators_);
+    // After a start at rest no block may come for a while: the newest header proves the state.
+    void prove_newest_if_needed() {
+        if (proofs_.header() && proofs_.header()->app_hash == application_->registry().app_hash()) return;
+        rpc_->call("commit", {}, [this, owner = lifetime_.watch()](const Result<json::value>& result) {
+            if (owner.gone() || !result) return;
+            auto block = consensus::light_block_from_json(*result, *validators_);
             if (!block) return;
-            // Of this state it is the proof only if it names its hash.
-            self->proofs_.on_decided(block->header.height, self->application_->registry(), self->clock_.now());
-            self->proofs_.on_block(*block);
+            // It proves this state only if it names its hash.
+            proofs_.on_decided(block->header.height, application_->registry(), clock_.now());
+            proofs_.on_block(*block);
         });
     }
 
     void take_block(const Result<json::value>& result) {
-        if (!result) return;  // it replays blocks before it answers
-        if (auto block = light_block_from_json(*result, *validators_)) proofs_.on_block(*block);
+        if (!result) return;  // CometBFT repeats blocks before it answers
+        if (auto block = consensus::light_block_from_json(*result, *validators_)) proofs_.on_block(*block);
     }
 
     asio::io_context& context_;
@@ -329,46 +296,38 @@ private:
     CometbftHome home_;
     fs::path socket_folder_;
     std::optional<lightclient::ValidatorSet> validators_;
-    std::unique_ptr<Application> application_;
+    std::unique_ptr<consensus::Application> application_;
     std::unique_ptr<AbciServer> server_;
     std::unique_ptr<CometbftRpc> rpc_;
-    std::unique_ptr<ChildProcess> child_;
-    StateProofs proofs_;
+    consensus::StateProofs proofs_;
     std::optional<std::int64_t> fetching_;
     std::int64_t newest_decided_ = 0;
-    asio::steady_timer timer_;  // the next poll or the next launch
-    asio::steady_timer grace_;
     ConsensusState state_ = ConsensusState::stopped;
     std::string reason_ = "not started";
-    std::string last_exit_;
-    std::uint64_t starts_ = 0;
     std::size_t peers_ = 0;
-    unsigned failures_ = 0;
-    Duration backoff_;
-    Time started_{};
-    bool answered_ = false;
-    bool wanted_ = false;
+    std::unique_ptr<Supervisor> supervisor_;
+    Lifetime lifetime_;
 };
 
 CometbftConsensus::CometbftConsensus(asio::io_context& context, const committee::Genesis& genesis,
                                      const crypto::Identity& identity, committee::Store& store, const Clock& clock,
                                      CometbftOptions options, StateHandler on_state)
-    : life_(std::make_shared<Life>(context, genesis, identity, store, clock, std::move(options), std::move(on_state))) {
+    : pair_(std::make_unique<Pair>(context, genesis, identity, store, clock, std::move(options), std::move(on_state))) {
 }
-CometbftConsensus::~CometbftConsensus() { life_->destroy(); }
+CometbftConsensus::~CometbftConsensus() = default;
 
-Status CometbftConsensus::run() { return life_->run(); }
-void CometbftConsensus::stop() { life_->stop(); }
+Status CometbftConsensus::run() { return pair_->run(); }
+void CometbftConsensus::stop() { pair_->stop(); }
 void CometbftConsensus::submit(ByteView transaction, UnixTime, Answer answer) {
-    life_->submit(transaction, std::move(answer));
+    pair_->submit(transaction, std::move(answer));
 }
 Result<committee::StateHeader> CometbftConsensus::proof(UnixTime) {
-    if (const auto& header = life_->proofs().header()) return *header;
+    if (const auto& header = pair_->proofs().header()) return *header;
     return fail(ErrorCode::unavailable, "this verification node has no list yet that its committee has signed");
 }
-Bytes CometbftConsensus::proven_state() const { return life_->proofs().state(); }
-ConsensusStatus CometbftConsensus::status() const { return life_->status(); }
+Bytes CometbftConsensus::proven_state() const { return pair_->proofs().state(); }
+ConsensusStatus CometbftConsensus::status() const { return pair_->status(); }
 
-const committee::Registry* CometbftConsensus::registry() const { return life_->registry(); }
+const committee::Registry* CometbftConsensus::registry() const { return pair_->registry(); }
 
 }  // namespace planetserve::adapters

@@ -80,8 +80,8 @@ public:
     const committee::Registry* registry() const;
 
 private:
-    class Life;
-    std::shared_ptr<Life> life_;
+    class Pair;
+    std::unique_ptr<Pair> pair_;
 };
 
 }  // namespace planetserve::adapters

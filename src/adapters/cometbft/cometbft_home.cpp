@@ -10,7 +10,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "adapters/cometbft/base64.h"
+#include "crypto/base64.h"
 #include "crypto/hash.h"
 
 namespace planetserve::adapters {
@@ -30,7 +30,7 @@ std::string upper(std::string text) {
 }
 
 json::object public_key(const NodeId& id) {
-    return {{"type", "tendermint/PubKeyEd25519"}, {"value", to_base64(id.bytes())}};
+    return {{"type", "tendermint/PubKeyEd25519"}, {"value", crypto::to_base64(id.bytes())}};
 }
 
 json::object private_key(const crypto::Identity& identity) {
@@ -38,7 +38,7 @@ json::object private_key(const crypto::Identity& identity) {
     auto seed = identity.seed();
     append(both, seed.bytes());
     append(both, identity.id().bytes());
-    return {{"type", "tendermint/PrivKeyEd25519"}, {"value", to_base64(both)}};
+    return {{"type", "tendermint/PrivKeyEd25519"}, {"value", crypto::to_base64(both)}};
 }
 
 // RFC 3339, UTC, to the millisecond.

@@ -67,8 +67,8 @@ public:
     std::uint64_t restarts() const;
 
 private:
-    class Life;
-    std::shared_ptr<Life> life_;
+    class Program;
+    std::unique_ptr<Program> program_;
 };
 
 }  // namespace planetserve::adapters

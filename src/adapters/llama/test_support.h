@@ -1,5 +1,5 @@
-// For the tests of this folder: a sink that records, a loop that runs until something is so, a folder that goes away,
-// and a small HTTP server of which each test says what it answers.
+// For the tests of this folder: a loop that runs until a condition holds, a temporary folder, and a small HTTP server
+// whose answers each test gives.
 #pragma once
 
 #include <stdlib.h>
@@ -11,12 +11,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "inference/service.h"
+#include "inference/recording_sink_fixture.h"
 
 namespace planetserve::adapters::testing_support {
 
@@ -43,48 +42,8 @@ inline bool run_until(boost::asio::io_context& context, const std::function<bool
     return done();
 }
 
-struct RecordingSink final : inference::ReplySink {
-    void on_head(const inference::ReplyHead& told) override {
-        ++heads;
-        head = told;
-        if (hang_up_at_head) exchange.reset();
-    }
-    void on_body(ByteView bytes) override {
-        pieces.emplace_back(as_text(bytes));
-        body += as_text(bytes);
-        if (hang_up_at_body) return exchange.reset();
-        if (consume) exchange->consumed(bytes.size());
-    }
-    void on_end() override {
-        ended = true;
-        exchange.reset();
-    }
-    void on_error(const Error& told) override {
-        error = told;
-        exchange.reset();
-    }
-    bool over() const { return ended || error; }
-
-    std::unique_ptr<inference::Exchange> exchange;
-    inference::ReplyHead head{0, {}};
-    std::vector<std::string> pieces;
-    std::string body;
-    std::optional<Error> error;
-    int heads = 0;
-    bool ended = false;
-    bool consume = true;
-    bool hang_up_at_head = false;
-    bool hang_up_at_body = false;
-};
-
-inline inference::Request post(std::string path, std::string body) {
-    inference::Request request;
-    request.method = "POST";
-    request.path = std::move(path);
-    request.content_type = "application/json";
-    request.body = to_bytes(body);
-    return request;
-}
+using inference::post;
+using inference::RecordingSink;
 
 // Listens on a unix socket. For each request read, answer(number of the request, its text) gives the pieces to send one
 // after the other; an empty last piece closes the connection, and connections stay open otherwise.

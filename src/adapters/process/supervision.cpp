@@ -1,38 +1,107 @@
 #include "adapters/process/supervision.h"
 
-#include <stdlib.h>
-#include <sys/un.h>
+#include <algorithm>
 
-#include <cerrno>
-#include <cstring>
-#include <stdexcept>
-#include <string>
+#include "base/requires.h"
 
 namespace planetserve::adapters {
 
-namespace fs = std::filesystem;
-
-namespace {
-
-constexpr std::uintmax_t log_limit = 16 << 20;
-
-}  // namespace
-
-void put_log_by(const fs::path& log) {
-    std::error_code ignored;
-    if (fs::file_size(log, ignored) > log_limit && !ignored) fs::rename(log, log.string() + ".1", ignored);
+Supervision::Action Supervision::run(Time now) {
+    REQUIRES(state_ == State::stopped);
+    return launch(now);
 }
 
-bool fits_socket(const fs::path& socket) { return socket.native().size() < sizeof(sockaddr_un::sun_path); }
+Supervision::Action Supervision::launch(Time now) {
+    state_ = State::starting;
+    launched_ = now;
+    failures_ = 0;
+    ++launches_;
+    probe_in(limits_.probe_starting, now);
+    return Action::launch;
+}
 
-fs::path make_socket_folder() {
-    const char* runtime = ::getenv("XDG_RUNTIME_DIR");
-    for (std::string base : {std::string(runtime ? runtime : ""), std::string("/tmp")}) {
-        if (base.empty() || base.size() > 60) continue;
-        base += "/planetserve-XXXXXX";
-        if (::mkdtemp(base.data())) return base;
+Supervision::Action Supervision::stop(Time now) {
+    probing_ = false;
+    if (!runs()) {
+        state_ = State::stopped;
+        timer_ = Time::max();
+        return Action::none;
     }
-    throw std::invalid_argument(std::string("no folder for a socket: ") + std::strerror(errno));
+    if (state_ == State::stopping) return Action::none;
+    state_ = State::stopping;
+    timer_ = now + limits_.stop_grace;
+    return Action::terminate;
+}
+
+void Supervision::ended(Time now) {
+    REQUIRES(runs());
+    if (state_ != State::stopping) return wait(now);
+    state_ = State::stopped;
+    timer_ = Time::max();
+}
+
+// A program that ran for a while shows that starting it is not in vain.
+void Supervision::wait(Time now) {
+    if (now - launched_ > limits_.longest_backoff) backoff_ = limits_.shortest_backoff;
+    state_ = State::waiting;
+    probing_ = false;
+    timer_ = now + backoff_;
+    backoff_ = std::min(backoff_ * 2, limits_.longest_backoff);
+}
+
+Supervision::Action Supervision::probed(ProbeAnswer answer, Time now) {
+    REQUIRES(probing_);
+    probing_ = false;
+    if (answer == ProbeAnswer::failed) return probe_failed(now);
+    failures_ = 0;
+    state_ = answer == ProbeAnswer::serving ? State::serving : State::catching_up;
+    probe_in(state_ == State::serving ? limits_.probe_serving : limits_.probe_starting, now);
+    return Action::none;
+}
+
+Supervision::Action Supervision::probe_failed(Time now) {
+    if (state_ == State::starting) {
+        if (limits_.start_deadline && now - launched_ > *limits_.start_deadline) return kill(now);
+        probe_in(limits_.probe_starting, now);
+        return Action::none;
+    }
+    if (++failures_ >= limits_.kill_after) return kill(now);
+    if (failures_ >= limits_.unresponsive_after) state_ = State::unresponsive;
+    probe_in(limits_.probe_serving, now);
+    return Action::none;
+}
+
+Supervision::Action Supervision::kill(Time now) {
+    wait(now);
+    return Action::kill;
+}
+
+void Supervision::probe_in(Duration pause, Time now) {
+    probing_ = false;
+    timer_ = now + pause;
+}
+
+Supervision::Action Supervision::on_timer(Time now) {
+    if (now < timer_) return Action::none;
+    switch (state_) {
+        case State::stopped:
+            return Action::none;
+        case State::waiting:
+            return launch(now);
+        case State::stopping:
+            state_ = State::stopped;
+            timer_ = Time::max();
+            return Action::kill;
+        case State::starting:
+        case State::catching_up:
+        case State::serving:
+        case State::unresponsive:
+            if (probing_) return probed(ProbeAnswer::failed, now);
+            probing_ = true;
+            timer_ = limits_.probe_deadline ? now + *limits_.probe_deadline : Time::max();
+            return Action::probe;
+    }
+    return Action::none;
 }
 
 }  // namespace planetserve::adapters

@@ -7,8 +7,6 @@
 
 #include "adapters/llama/gguf.h"
 #include "adapters/llama/managed_engine.h"
-#include "adapters/llama/request_sampling.h"
-#include "adapters/llama/signing_service.h"
 #include "adapters/llama/test_support.h"
 #include "adapters/scorer/llama_scorer.h"
 #include "adapters/scorer/prompt_tokens.h"
@@ -16,6 +14,8 @@
 #include "inference/bounded_json.h"
 #include "inference/event_stream.h"
 #include "scoring/signed_answer.h"
+#include "signing/request_sampling.h"
+#include "signing/signing_service.h"
 #include "verification_agent/challenge.h"
 
 namespace planetserve::adapters {
@@ -53,7 +53,7 @@ protected:
         run_until([this] { return engine_->status().state == EngineState::ready; });
         auto end = end_token(options.model_file);
         ASSERT_TRUE(end) << end.error().message;
-        service_ = std::make_unique<SigningService>(*engine_, "m", node_, scoring::TokenId(*end));
+        service_ = std::make_unique<signing::SigningService>(*engine_, "m", node_, scoring::TokenId(*end));
         auto loaded = LlamaScorer::load({.model_file = options.model_file, .context = 1024, .sequences = 1});
         ASSERT_TRUE(loaded) << loaded.error().message;
         scorer_ = std::move(*loaded);
@@ -116,7 +116,7 @@ protected:
         PromptAndAnswer text{**prompt, reply.answer->tokens};
         auto positions = scorer_->score({&text, 1}, 128, Feeding::steps);
         EXPECT_TRUE(positions) << positions.error().message;
-        auto sampling = sampling_of(request, reply.nonce);
+        auto sampling = signing::sampling_of(request, reply.nonce);
         return scoring::score_answer({.positions = positions->front(), .finish = reply.answer->finish},
                                      sampling.profile.value(), reply.nonce);
     }
@@ -126,7 +126,7 @@ protected:
     TemporaryFolder folder_;
     boost::asio::io_context context_;
     std::unique_ptr<ManagedEngine> engine_;
-    std::unique_ptr<SigningService> service_;
+    std::unique_ptr<signing::SigningService> service_;
     std::unique_ptr<LlamaScorer> scorer_;
 };
 
@@ -188,7 +188,7 @@ TEST_F(EngineReplay, ChallengesAreSignedAndReplay) {
         if (challenge.profile.max_tokens == 0) continue;  // it may take its time
         Reply reply = ask(challenge.body);
         ASSERT_TRUE(reply.answer) << challenge.body;
-        auto sampling = sampling_of(json::parse(challenge.body), reply.nonce);
+        auto sampling = signing::sampling_of(json::parse(challenge.body), reply.nonce);
         EXPECT_EQ(sampling.profile, challenge.profile) << challenge.body;
         auto scored = score(challenge.body, reply);
         EXPECT_EQ(scored.structure, scoring::Structure::sound) << challenge.body;

@@ -2,8 +2,8 @@
 
 #include <boost/asio/post.hpp>
 
-#include "adapters/llama/engine_tokens.h"
 #include "inference/bounded_json.h"
+#include "signing/engine_tokens.h"
 
 namespace planetserve::adapters {
 
@@ -22,7 +22,7 @@ public:
     void apply_template(const std::string& messages) {
         auto parsed = inference::parse_json(messages, reply_limit);
         if (!parsed || !parsed->is_array()) return end(fail(ErrorCode::invalid_argument, "no list of messages"));
-        ask("/apply-template", apply_template_request(parsed->get_array()));
+        ask("/apply-template", signing::apply_template_request(parsed->get_array()));
     }
     void forget() {
         done_ = nullptr;
@@ -65,10 +65,10 @@ private:
         if (over_) return end(fail(ErrorCode::exhausted, "the engine's reply is too large"));
         if (status_ != 200)
             return end(fail(ErrorCode::unavailable, path_ + ": the engine's status is " + std::to_string(status_)));
-        if (path_ != "/apply-template") return end(read_tokens(as_text(reply_)));
-        auto text = read_applied_template(as_text(reply_));
+        if (path_ != "/apply-template") return end(signing::read_tokens(as_text(reply_)));
+        auto text = signing::read_applied_template(as_text(reply_));
         if (!text) return end(std::unexpected(text.error()));
-        ask("/tokenize", tokenize_request(*text));
+        ask("/tokenize", signing::tokenize_request(*text));
     }
     void end(Result<std::vector<scoring::TokenId>> result) {
         if (auto done = std::exchange(done_, nullptr)) done(std::move(result));

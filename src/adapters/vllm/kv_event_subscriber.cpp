@@ -5,8 +5,8 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "adapters/vllm/kv_event_decoder.h"
 #include "adapters/vllm/zmq_socket.h"
+#include "kvevents/kv_event_decoder.h"
 
 namespace planetserve::adapters {
 
@@ -39,7 +39,8 @@ Status check_kv_endpoint(const std::string& endpoint) {
                 "\"" + endpoint + "\" is neither tcp://HOST:PORT nor ipc://PATH, where the engine can be reached");
 }
 
-class KvEventSubscriber::Follower final : public EventOrderOwner, public std::enable_shared_from_this<Follower> {
+class KvEventSubscriber::Follower final : public kvevents::EventOrderOwner,
+                                          public std::enable_shared_from_this<Follower> {
 public:
     Follower(asio::io_context& context, KvEventOptions options, KvEventHandlers handlers)
         : context_(context),
@@ -95,7 +96,7 @@ private:
 
     static void set_up(zmq::socket_t& socket) {
         socket.set(zmq::sockopt::rcvhwm, messages_waiting);
-        socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kv_batch_limit));
+        socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kvevents::kv_batch_limit));
         socket.set(zmq::sockopt::reconnect_ivl, first_pause_ms);
         socket.set(zmq::sockopt::reconnect_ivl_max, longest_pause_ms);
         socket.set(zmq::sockopt::heartbeat_ivl, heartbeat_ms);
@@ -139,7 +140,7 @@ private:
     }
 
     bool deliver(ByteView batch) override {
-        auto decoded = decode_kv_events(batch);
+        auto decoded = kvevents::decode_kv_events(batch);
         if (!decoded) {
             note("cannot read a batch of KV events of " + options_.endpoint + ": " + decoded.error().message, true);
             return false;
@@ -193,7 +194,7 @@ private:
     asio::io_context& context_;
     KvEventOptions options_;
     KvEventHandlers handlers_;
-    EventOrder order_;
+    kvevents::EventOrder order_;
     zmq::context_t zmq_{1};
     std::shared_ptr<ZmqSocket> published_;
     std::shared_ptr<ZmqSocket> watch_;

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "adapters/vllm/event_order.h"
 #include "base/result.h"
+#include "kvevents/event_order.h"
 #include "routing/cache_events.h"
 
 namespace planetserve::adapters {
@@ -40,7 +40,7 @@ struct KvEventHandlers {
 struct KvEventStatus {
     std::string state;    // "connecting", "replaying", "following"
     std::string problem;  // the last one, while it lasts
-    EventOrderCounters order;
+    kvevents::EventOrderCounters order;
     std::uint64_t unknown_events = 0;  // of names that are not known here
 };
 
