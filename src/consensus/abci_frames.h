@@ -1,4 +1,4 @@
-// ABCI's framing on a socket: each message after its length, an unsigned varint.
+// ABCI's framing on a socket: before each message its length, an unsigned varint. Pure.
 #pragma once
 
 #include <optional>
@@ -8,15 +8,15 @@
 
 namespace planetserve::consensus {
 
-// Cuts a stream of bytes into messages. Holds no more than one message and what came with its end; a length is looked
-// at before anything is kept for it.
+// Cuts a stream of bytes into messages. Holds no more than one message and the bytes that came with its end. Checks a
+// length before it keeps anything for it.
 class AbciFrames {
 public:
     explicit AbciFrames(std::size_t maximum_message) : maximum_(maximum_message) {}
 
     void append(ByteView bytes);
-    // The next whole message, good until the next call of either function; nothing while it is not all there. An error
-    // is for good: the stream cannot be read on.
+    // The next whole message, valid until the next call of either function; nothing until all of it came. An error is
+    // final: the stream cannot be read further.
     Result<std::optional<ByteView>> next();
 
 private:

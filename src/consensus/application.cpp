@@ -8,12 +8,14 @@ namespace {
 
 using committee::Transaction;
 
-// As many as the mempool holds, and a block's more.
+// Tag and length of a transaction in a block; CometBFT counts them.
+constexpr std::int64_t block_overhead = 8;
+// As many as the mempool holds, and those of a block.
 constexpr std::size_t cached_transactions = 16'384;
-// Older ones are forgotten, well beyond those of which evidence is taken (cometbft_home.cpp). At rest, these are 11
+// CometBFT forgets older blocks. It takes evidence about fewer (cometbft_home.cpp). In a network at rest these are 11
 // days.
 constexpr std::int64_t blocks_kept = 200'000;
-// Of the code that is 0 where a transaction was taken.
+// The code of a refused transaction; 0 says that it was taken.
 std::uint32_t code_of(const Error& error) { return static_cast<std::uint32_t>(error.code) + 1; }
 
 UnixTime time_of(const abci::Timestamp& time) { return {time.seconds() * 1000 + time.nanos() / 1'000'000}; }
@@ -156,15 +158,14 @@ Status Application::fits(ByteView bytes, UnixTime time, std::set<NodeId>& sender
     return {};
 }
 
-// What would be refused at the block's time stays out; where that is because it comes too soon, the mempool keeps it
-// for the next block.
+// Leaves out each transaction that would be refused at the block's time. The mempool keeps one that comes too soon for
+// the next block.
 void Application::prepare(const abci::RequestPrepareProposal& request, abci::Response& out) {
     auto* proposal = out.mutable_prepare_proposal();
     std::set<NodeId> senders;
     std::int64_t room = request.max_tx_bytes();
     for (const std::string& transaction : request.txs()) {
-        // With its tag and length in the block, which is how the engine counts.
-        auto size = static_cast<std::int64_t>(transaction.size()) + 8;
+        auto size = static_cast<std::int64_t>(transaction.size()) + block_overhead;
         if (size > room || !fits(as_bytes(transaction), time_of(request.time()), senders)) continue;
         room -= size;
         proposal->add_txs(transaction);
@@ -248,7 +249,7 @@ Status Application::apply_chunk(const abci::RequestApplySnapshotChunk& request, 
     return store_.save(network_, registry_.height(), registry_.time(), registry_.app_hash(), all);
 }
 
-// "/entry" with a node's id as data: its entry, with a proof that CometBFT's light client understands.
+// Answers "/entry" with a node's id as data by its entry, with a proof that CometBFT's light client understands.
 void Application::query(const abci::RequestQuery& request, abci::Response& out) const {
     auto* answer = out.mutable_query();
     answer->set_height(registry_.height());

@@ -1,8 +1,8 @@
 // The registry as CometBFT drives it: ABCI 2.0 requests in, responses out (docs/protocols/committee.md).
 //
-// Pure: no socket, no clock. Everything that decides the state follows from blocks alone, so that all validators have
-// the same; `now`, this machine's time, only says what is let into the mempool. The state goes to the Store in Commit,
-// whole or not at all, so that after a crash the engine repeats the block that is missing. Not thread-safe: one writer.
+// Pure: no socket, no clock. Blocks alone decide the state, so all validators have the same. `now`, this machine's
+// time, only decides which transactions enter the mempool. Commit writes the state to the Store, whole or not at all;
+// after a crash CometBFT repeats the block that is missing. Not thread-safe: one writer.
 #pragma once
 
 #include <deque>
@@ -30,8 +30,8 @@ class Response;
 
 namespace planetserve::consensus {
 
-// Transactions that were parsed and whose signatures were checked, so that this is done once of the five times that one
-// passes through an application. Bounded; forgets the oldest.
+// Transactions that were parsed and whose signatures were checked. A transaction passes through an application five
+// times; this spares four of the checks. Bounded; forgets the oldest.
 class TransactionCache {
 public:
     explicit TransactionCache(std::size_t capacity) : capacity_(capacity) {}
@@ -48,18 +48,18 @@ public:
     // The version of the rules by which transactions change the state; part of every block's header.
     static constexpr std::uint64_t rules_version = 1;
 
-    // Goes on from what the store keeps. The store outlives the application.
+    // Resumes from the state in the store. The store outlives the application.
     static Result<std::unique_ptr<Application>> open(const committee::Genesis& genesis, committee::Store& store);
 
-    // The answer to one request. An error means that this application cannot go on: the store failed, or the engine is
-    // not of this network. It is then told to the engine as an exception, and both must end.
+    // The answer to one request. An error means that this application cannot go on: the store failed, or CometBFT is
+    // not of this network. Tell it to CometBFT as an exception, and end both.
     Result<abci::Response> handle(const abci::Request& request, UnixTime now);
 
-    // Called before a decided block changes the state: the state is that which the block's header proves, by its
-    // height.
+    // Sets what is called before a decided block changes the state. At that moment the registry holds the state that
+    // the header of the block of that height proves.
     void on_decided(std::function<void(std::int64_t height)> handler) { decided_ = std::move(handler); }
 
-    // The state after the last decided block, which may not be kept yet.
+    // The state after the last decided block. The store may not have it yet.
     const committee::Registry& registry() const { return registry_; }
     std::uint64_t transactions() const { return transactions_; }
 
@@ -80,7 +80,7 @@ private:
     void offer(const abci::RequestOfferSnapshot& request, abci::Response& out);
     Status apply_chunk(const abci::RequestApplySnapshotChunk& request, abci::Response& out);
     void query(const abci::RequestQuery& request, abci::Response& out) const;
-    // Whether the transaction may stand in a block of that time after those of the senders already in it.
+    // Whether the transaction may stand in a block of that time, behind transactions of these senders.
     Status fits(ByteView transaction, UnixTime time, std::set<NodeId>& senders);
 
     committee::Genesis genesis_;
@@ -88,7 +88,7 @@ private:
     committee::Store& store_;
     committee::Registry registry_;
     TransactionCache cache_;
-    // Whose transactions wait in the mempool: one of each node, and its leave.
+    // Nodes whose transactions wait in the mempool: of each node one, and its leave.
     std::set<std::pair<NodeId, bool>> waiting_;
     std::optional<Unkept> unkept_;
     OfferedSnapshots offered_;

@@ -15,13 +15,12 @@ namespace {
 
 constexpr std::size_t maximum_votes = light::ValidatorSet::maximum_size;
 
-// What is read here may throw, as boost::json does where a value is not of the kind that is asked for; it is caught in
-// light_block_from_json.
+// The readers below throw, as boost::json does for a value of another kind. light_block_from_json catches it.
 [[noreturn]] void wrong(const std::string& what) { throw std::invalid_argument(what); }
 
 std::string_view text(const json::value& value) { return {value.as_string().data(), value.as_string().size()}; }
 
-// Integers of 64 bits stand as strings.
+// CometBFT writes integers of 64 bits as strings.
 std::int64_t integer(const json::value& value) {
     if (!value.is_string()) return value.to_number<std::int64_t>();
     std::int64_t number = 0;
@@ -73,7 +72,7 @@ light::BlockId block_id(const json::value& value) {
 light::Header header_of(const json::value& value) {
     light::Header header;
     header.block_version = static_cast<std::uint64_t>(integer(value.at("version").at("block")));
-    // Left out where it is 0.
+    // CometBFT leaves out 0.
     if (const auto* app = value.at("version").as_object().if_contains("app"))
         header.app_version = static_cast<std::uint64_t>(integer(*app));
     header.chain_id = text(value.at("chain_id"));

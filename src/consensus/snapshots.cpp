@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/requires.h"
 #include "consensus/abci.pb.h"
 
 namespace planetserve::consensus {
@@ -9,9 +10,10 @@ namespace planetserve::consensus {
 namespace {
 
 constexpr std::uint32_t format = 1;
-constexpr std::int64_t every = 500;
-constexpr std::size_t kept = 2;
-constexpr std::size_t chunk_size = 1 << 20;
+constexpr std::int64_t every = 500;          // blocks
+constexpr std::size_t kept = 2;              // snapshots
+constexpr std::size_t chunk_size = 1 << 20;  // bytes
+constexpr std::size_t metadata_size = 8;     // the time, in milliseconds
 
 // An empty state has a chunk too, which is empty.
 std::uint32_t chunks_of(std::size_t size) {
@@ -35,7 +37,7 @@ void OfferedSnapshots::list(abci::ResponseListSnapshots& out) const {
         snapshot->set_format(format);
         snapshot->set_chunks(chunks_of(offered.state.size()));
         snapshot->set_hash(to_string(offered.hash));
-        std::array<std::uint8_t, 8> time{};
+        std::array<std::uint8_t, metadata_size> time{};
         store_big_endian(MutableByteView(time), static_cast<std::uint64_t>(offered.time.milliseconds));
         snapshot->set_metadata(to_string(time));
     }
@@ -54,7 +56,7 @@ Bytes OfferedSnapshots::chunk(std::uint64_t height, std::uint32_t wanted_format,
 Result<IncomingSnapshot> IncomingSnapshot::begin(const abci::Snapshot& offer, ByteView app_hash,
                                                  std::size_t maximum_size) {
     auto hash = FixedBytes<struct SnapshotTag, 32>::from(as_bytes(offer.hash()));
-    if (offer.format() != format || !hash || offer.metadata().size() != 8 || offer.height() == 0 ||
+    if (offer.format() != format || !hash || offer.metadata().size() != metadata_size || offer.height() == 0 ||
         offer.height() > INT64_MAX)
         return fail(ErrorCode::malformed, "a snapshot of another kind");
     if (offer.chunks() == 0 || offer.chunks() > chunks_of(maximum_size))
@@ -69,6 +71,7 @@ Result<IncomingSnapshot> IncomingSnapshot::begin(const abci::Snapshot& offer, By
 }
 
 Status IncomingSnapshot::add(ByteView chunk) {
+    REQUIRES(!complete());
     bool last = next_ + 1 == chunks_;
     if (chunk.size() > chunk_size || (!last && chunk.size() != chunk_size))
         return fail(ErrorCode::malformed, "a chunk of the wrong size");
@@ -78,6 +81,7 @@ Status IncomingSnapshot::add(ByteView chunk) {
 }
 
 Status IncomingSnapshot::restore(committee::Registry& registry) const {
+    REQUIRES(complete());
     if (crypto::sha256(state_) != hash_)
         return fail(ErrorCode::authentication, "a snapshot that is not what was offered");
     if (auto restored = registry.restore(state_, height_, time_); !restored) return restored;

@@ -1,4 +1,4 @@
-// Snapshots of the registry, by which a validator joins without repeating every block (docs/protocols/committee.md).
+// Snapshots of the registry. With one, a validator joins without repeating every block (docs/protocols/committee.md).
 // Pure. Not thread-safe.
 #pragma once
 
@@ -14,13 +14,14 @@ class ResponseListSnapshots;
 
 namespace planetserve::consensus {
 
-// Those that this node offers: of every 500th height, and of the first one after its start; the newest two, in memory.
+// The snapshots that this node offers: of every 500th height, and of the first height after its start. It keeps the
+// newest two, in memory.
 class OfferedSnapshots {
 public:
-    // After each block that is kept.
+    // Call it after each block that was committed.
     void on_commit(const committee::Registry& registry);
     void list(abci::ResponseListSnapshots& out) const;
-    // Empty for one that is not there.
+    // Empty for a chunk that is not there.
     Bytes chunk(std::uint64_t height, std::uint32_t format, std::uint32_t index) const;
 
 private:
@@ -33,19 +34,19 @@ private:
     std::deque<Offered> offered_;
 };
 
-// One that is being fetched. Its chunks come in order; what they make must hash to what the light client found in the
-// header after its height.
+// A snapshot that is being fetched. Its chunks come in order. The state that they make must have the hash that the
+// light client found in the header after its height.
 class IncomingSnapshot {
 public:
-    // Nothing is kept of one that is too large, of another format or does not say its time.
+    // Fails for a snapshot that is too large, of another format, or without its time.
     static Result<IncomingSnapshot> begin(const abci::Snapshot& offer, ByteView app_hash, std::size_t maximum_size);
 
     std::uint32_t chunks() const { return chunks_; }
     std::uint32_t next() const { return next_; }
     bool complete() const { return next_ == chunks_; }
-    // REQUIRES: not complete. Fails for a chunk of a wrong size.
+    // Fails for a chunk of a wrong size. Requires: not complete().
     Status add(ByteView chunk);
-    // REQUIRES: complete. Fails, and leaves the registry as it was or unusable, when it is not what was offered.
+    // Fails when the state is not the one that was offered; the registry is then unusable. Requires: complete().
     Status restore(committee::Registry& registry) const;
 
 private:

@@ -6,9 +6,9 @@ namespace planetserve::consensus {
 
 namespace {
 
-constexpr std::size_t large_state = 512 * 1024;
+constexpr std::size_t large_state = 512 * 1024;  // bytes
 constexpr Duration large_state_every = 1s;
-// Whose headers have not come yet; they come in a few milliseconds.
+// States whose headers have not come yet; a header comes within a few milliseconds.
 constexpr std::size_t maximum_kept = 4;
 
 }  // namespace

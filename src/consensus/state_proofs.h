@@ -13,14 +13,14 @@ namespace planetserve::consensus {
 
 class StateProofs {
 public:
-    // The block of that height is decided and not yet applied: its header will prove the state as it is. A state that
-    // is proven already needs no keeping; a large one is kept at most once a second, since that takes as long as a
-    // block.
+    // The block of that height is decided and not yet applied: its header will prove the state as it is now. A state
+    // that is proven already is not kept again. A large one is kept at most once a second, since that takes as long as
+    // a block.
     void on_decided(std::int64_t height, const committee::Registry& registry, Time now);
-    // A block of the chain. Proves the state kept for its height, or the proven one anew; otherwise has no effect.
+    // A block of the chain. It proves the state kept for its height, or the proven one again. Otherwise no effect.
     void on_block(const lightclient::LightBlock& block);
 
-    // The newest state that is proven, by its header; and the state itself.
+    // The header that proves the newest state, and that state.
     const std::optional<committee::StateHeader>& header() const { return header_; }
     const Bytes& state() const { return state_; }
 

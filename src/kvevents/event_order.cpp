@@ -10,7 +10,7 @@ void EventOrder::on_disconnected() {
     if (!connected_) return;
     connected_ = false;
     forget();
-    owner_.start_over(false);
+    owner_.start_over(Knowledge::partial);
 }
 
 void EventOrder::forget() {
@@ -21,12 +21,12 @@ void EventOrder::forget() {
     newest_.reset();
 }
 
-// A life of the engine, as far as is known here.
+// A new life of the engine, as far as this side can tell.
 void EventOrder::begin(Time now) {
     connected_ = true;
     forget();
     tries_ = 0;
-    if (can_replay_) ask(0, now);
+    if (replay_ == Replay::available) ask(0, now);
 }
 
 void EventOrder::ask(std::uint64_t from, Time now) {
@@ -39,7 +39,7 @@ void EventOrder::ask(std::uint64_t from, Time now) {
 }
 
 void EventOrder::on_batch(std::uint64_t number, ByteView batch, Time now) {
-    // The sockets' own news may come later than what they bring.
+    // A socket may report its connection later than it delivers messages.
     if (!connected_) begin(now);
     if (newest_ && number <= *newest_) begin(now);
     newest_ = number;
@@ -61,7 +61,7 @@ bool EventOrder::take(std::uint64_t number, ByteView batch, Time now) {
     if (number < *next_) return true;  // the replay had it
     if (number > *next_) {
         if (tries_ == 0) ++counters_.gaps;
-        if (can_replay_ && tries_ < replay_tries) {
+        if (replay_ == Replay::available && tries_ < replay_tries) {
             ask(*next_, now);
             return false;
         }
@@ -72,13 +72,13 @@ bool EventOrder::take(std::uint64_t number, ByteView batch, Time now) {
 }
 
 void EventOrder::begin_with(std::uint64_t number) {
-    owner_.start_over(number == 0);
+    owner_.start_over(number == 0 ? Knowledge::complete : Knowledge::partial);
     next_ = number;
 }
 
 void EventOrder::lose(std::uint64_t next) {
     ++counters_.losses;
-    owner_.start_over(false);
+    owner_.start_over(Knowledge::partial);
     next_ = next;
 }
 
@@ -90,14 +90,15 @@ void EventOrder::deliver(std::uint64_t number, ByteView batch) {
         return;
     }
     ++counters_.unreadable;
-    owner_.start_over(false);
+    owner_.start_over(Knowledge::partial);
 }
 
 void EventOrder::on_replayed(std::uint64_t number, ByteView batch, Time now) {
     if (!replaying_) return;
     deadline_ = now + replay_pause;
     if (!next_) begin_with(number);
-    // A replay begins with what is kept; what is missing further on was dropped on its way, and is asked for again.
+    // A replay begins with the oldest batch that the engine keeps. A later batch that is missing was dropped on its
+    // way: it is asked for again.
     hole_ = hole_ || (number > *next_ && progressed_);
     if (hole_ || number < *next_) return;
     if (number > *next_) lose(number);
@@ -137,7 +138,7 @@ void EventOrder::give_up(Time now) {
     tries_ = replay_tries;
     if (!next_) {
         ++counters_.losses;
-        owner_.start_over(false);
+        owner_.start_over(Knowledge::partial);
         if (!held_.empty()) next_ = held_.front().number;
     }
     drain(now);

@@ -16,7 +16,9 @@ struct Record final : EventOrderOwner {
         log.push_back(to_string(batch));
         return batch.size() > 0;
     }
-    void start_over(bool complete) override { log.push_back(complete ? "empty" : "unknown"); }
+    void start_over(Knowledge knowledge) override {
+        log.push_back(knowledge == Knowledge::complete ? "empty" : "unknown");
+    }
     void ask_replay(std::uint64_t from) override { log.push_back("ask " + std::to_string(from)); }
     std::vector<std::string> take() { return std::exchange(log, {}); }
     std::vector<std::string> log;
@@ -37,7 +39,7 @@ protected:
 };
 
 TEST_F(EventOrderTest, BeginsWithAllThereWas) {
-    EventOrder order(record, true);
+    EventOrder order(record, Replay::available);
     order.on_connected(now);
     EXPECT_EQ(record.take(), (Log{"ask 0"}));
     publish(order, 2);
@@ -52,7 +54,7 @@ TEST_F(EventOrderTest, BeginsWithAllThereWas) {
 }
 
 TEST_F(EventOrderTest, AnEngineThatHasPublishedNothingHoldsNothing) {
-    EventOrder order(record, true);
+    EventOrder order(record, Replay::available);
     order.on_connected(now);
     order.on_replay_end(now);
     publish(order, 0);
@@ -60,7 +62,7 @@ TEST_F(EventOrderTest, AnEngineThatHasPublishedNothingHoldsNothing) {
 }
 
 TEST_F(EventOrderTest, WhatIsNoLongerKeptIsUnknown) {
-    EventOrder order(record, true);
+    EventOrder order(record, Replay::available);
     order.on_connected(now);
     replay(order, 7);
     order.on_replay_end(now);
@@ -69,7 +71,7 @@ TEST_F(EventOrderTest, WhatIsNoLongerKeptIsUnknown) {
 }
 
 TEST_F(EventOrderTest, AGapIsFilled) {
-    EventOrder order(record, true);
+    EventOrder order(record, Replay::available);
     order.on_connected(now);
     order.on_replay_end(now);
     publish(order, 0);
@@ -87,7 +89,7 @@ TEST_F(EventOrderTest, AGapIsFilled) {
 }
 
 TEST_F(EventOrderTest, AGapThatStaysIsALoss) {
-    EventOrder order(record, true);
+    EventOrder order(record, Replay::available);
     order.on_connected(now);
     order.on_replay_end(now);
     publish(order, 0);
@@ -104,7 +106,7 @@ TEST_F(EventOrderTest, AGapThatStaysIsALoss) {
 }
 
 TEST_F(EventOrderTest, WhatAReplayLeftOutIsAskedForAgain) {
-    EventOrder order(record, true);
+    EventOrder order(record, Replay::available);
     order.on_connected(now);
     for (std::uint64_t number : {0, 1, 4, 5}) replay(order, number);
     EXPECT_EQ(record.take(), (Log{"ask 0", "empty", "0", "1"}));
@@ -117,7 +119,7 @@ TEST_F(EventOrderTest, WhatAReplayLeftOutIsAskedForAgain) {
 }
 
 TEST_F(EventOrderTest, AReplayThatDoesNotGoOnIsGivenUp) {
-    EventOrder order(record, true, 5s);
+    EventOrder order(record, Replay::available, 5s);
     order.on_connected(now);
     publish(order, 9);
     now += 4s;
@@ -139,7 +141,7 @@ TEST_F(EventOrderTest, AReplayThatDoesNotGoOnIsGivenUp) {
 }
 
 TEST_F(EventOrderTest, AReplayThatStopsInTheMiddleIsAskedForTheRest) {
-    EventOrder order(record, true, 5s);
+    EventOrder order(record, Replay::available, 5s);
     order.on_connected(now);
     replay(order, 0);
     publish(order, 3);
@@ -154,19 +156,19 @@ TEST_F(EventOrderTest, AReplayThatStopsInTheMiddleIsAskedForTheRest) {
 }
 
 TEST_F(EventOrderTest, WithoutReplayAGapIsALoss) {
-    EventOrder order(record, false);
+    EventOrder order(record, Replay::unavailable);
     order.on_connected(now);
     publish(order, 0);
     publish(order, 1);
     publish(order, 3);
     EXPECT_EQ(record.take(), (Log{"empty", "0", "1", "unknown", "3"}));
-    EventOrder late(record, false);
+    EventOrder late(record, Replay::unavailable);
     publish(late, 5);
     EXPECT_EQ(record.take(), (Log{"unknown", "5"}));
 }
 
 TEST_F(EventOrderTest, ANewLifeBeginsAnew) {
-    EventOrder order(record, true);
+    EventOrder order(record, Replay::available);
     order.on_connected(now);
     order.on_replay_end(now);
     publish(order, 0);
@@ -186,7 +188,7 @@ TEST_F(EventOrderTest, ANewLifeBeginsAnew) {
 }
 
 TEST_F(EventOrderTest, ABatchThatCannotBeReadVoidsWhatWasBefore) {
-    EventOrder order(record, false);
+    EventOrder order(record, Replay::unavailable);
     publish(order, 0);
     order.on_batch(1, {}, now);
     publish(order, 2);
@@ -195,7 +197,7 @@ TEST_F(EventOrderTest, ABatchThatCannotBeReadVoidsWhatWasBefore) {
 }
 
 TEST_F(EventOrderTest, WhatWaitsIsBounded) {
-    EventOrder order(record, true);
+    EventOrder order(record, Replay::available);
     order.on_connected(now);
     for (std::uint64_t number = 1; number <= EventOrder::held_limit + 2; ++number) publish(order, number);
     Log log = record.take();
@@ -207,7 +209,7 @@ TEST_F(EventOrderTest, WhatWaitsIsBounded) {
 TEST_F(EventOrderTest, NumbersNeverSkipUnsaid) {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
         SeededRandom random(seed);
-        EventOrder order(record, random.below(4) > 0);
+        EventOrder order(record, random.below(4) > 0 ? Replay::available : Replay::unavailable);
         std::uint64_t published = 0;
         const std::uint64_t kept = 1 + random.below(30);
         std::optional<std::uint64_t> next;

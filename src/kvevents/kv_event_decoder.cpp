@@ -13,15 +13,21 @@ namespace {
 using Kind = MsgpackReader::Kind;
 using routing::BlockHash;
 
-constexpr std::size_t largest_hash = 64;
+constexpr std::size_t largest_hash = 64;  // bytes
 
 // In the order of the list form.
 constexpr std::array<std::string_view, 10> stored_fields{
     "block_hashes", "parent_block_hash", "token_ids",  "block_size", "lora_id",
     "medium",       "lora_name",         "extra_keys", "group_idx",  "kv_cache_spec_kind"};
 constexpr std::array<std::string_view, 3> removed_fields{"block_hashes", "medium", "group_idx"};
+// So many of them, from the first on, must be there.
+constexpr std::size_t stored_required = 4;
+constexpr std::size_t removed_required = 1;
 
-// vLLM makes an integer of a hash by its last 64 bits; so both forms come to the same.
+// How an event is written.
+enum class Form : std::uint8_t { list, map };
+
+// Where vLLM sends a hash as an integer, that is the last 64 bits of the bytes, so both forms give the same value.
 bool read_hash(MsgpackReader& in, BlockHash& hash) {
     if (in.next() == Kind::integer) {
         hash.value = *in.integer();
@@ -55,7 +61,7 @@ bool read_tokens(MsgpackReader& in, std::vector<std::uint32_t>& tokens) {
     return std::ranges::all_of(tokens, [&](std::uint32_t& token) { return read_number(in, token); });
 }
 
-// A number of 32 bits; nil leaves what there is.
+// A number of 32 bits; nil leaves the value as it is.
 bool read_small(MsgpackReader& in, std::uint32_t& value) {
     return in.next() == Kind::nil ? in.nil() : read_number(in, value);
 }
@@ -73,7 +79,7 @@ bool read_medium(MsgpackReader& in, routing::Medium& medium) {
     return true;
 }
 
-// Nil, or a list with an entry a block, of which each may be nil: nothing besides the tokens matters then.
+// Nil, or a list with one entry for each block. All nil means that only the tokens decide what the blocks hold.
 bool read_extra_keys(MsgpackReader& in, bool& plain) {
     if (in.next() != Kind::list) {
         plain = plain && in.next() == Kind::nil;
@@ -96,7 +102,7 @@ bool read_kind(MsgpackReader& in, bool& whole_prefix) {
     return true;
 }
 
-// False where the field's value is not what it must be.
+// Returns false for a value that the field cannot have.
 bool read_field(std::string_view name, MsgpackReader& in, routing::BlocksStored& event) {
     if (name == "block_hashes") return read_hashes(in, event.hashes);
     if (name == "parent_block_hash") {
@@ -125,15 +131,15 @@ bool read_field(std::string_view name, MsgpackReader& in, routing::BlocksRemoved
 
 bool read_field(std::string_view, MsgpackReader& in, routing::CacheCleared&) { return in.skip(); }
 
-// The fields of an event, of which the list's name was read, or the map's pairs are to be read.
+// Reads the fields of an event: of a list behind its name, of a map all pairs.
 template <typename Event>
-bool read_event(MsgpackReader& in, bool is_map, std::size_t count, std::span<const std::string_view> order,
+bool read_event(MsgpackReader& in, Form form, std::size_t count, std::span<const std::string_view> order,
                 std::size_t required, Event& event) {
-    if (!is_map && count < required) return false;
+    if (form == Form::list && count < required) return false;
     std::size_t hashes = 0;
     for (std::size_t i = 0; i < count; ++i) {
         std::string_view name = i < order.size() ? order[i] : "";
-        if (is_map) {
+        if (form == Form::map) {
             auto key = in.text();
             if (!key) return false;
             name = *key;
@@ -144,7 +150,7 @@ bool read_event(MsgpackReader& in, bool is_map, std::size_t count, std::span<con
     return required == 0 || hashes == 1;
 }
 
-// The value of "type" in a map of which the head was read; its reader stays where it is.
+// The value of "type" in a map whose head was read. Takes a copy of the reader, so the caller's does not move.
 std::string_view type_of(MsgpackReader in, std::size_t pairs) {
     for (std::size_t i = 0; i < pairs; ++i) {
         auto key = in.text();
@@ -156,12 +162,12 @@ std::string_view type_of(MsgpackReader in, std::size_t pairs) {
 }
 
 bool read_event(MsgpackReader& in, KvEventBatch& batch) {
-    const bool is_map = in.next() == Kind::map;
-    auto count = is_map ? in.map() : in.list();
+    const Form form = in.next() == Kind::map ? Form::map : Form::list;
+    auto count = form == Form::map ? in.map() : in.list();
     if (!count) return false;
     std::string_view type;
     std::size_t left = *count;
-    if (is_map) {
+    if (form == Form::map) {
         type = type_of(in, *count);
     } else {
         auto name = left > 0 ? in.text() : std::nullopt;
@@ -172,15 +178,15 @@ bool read_event(MsgpackReader& in, KvEventBatch& batch) {
     if (type.empty()) return false;
     if (type == "BlockStored") {
         routing::BlocksStored event;
-        if (!read_event(in, is_map, left, stored_fields, 4, event)) return false;
+        if (!read_event(in, form, left, stored_fields, stored_required, event)) return false;
         batch.events.push_back(std::move(event));
     } else if (type == "BlockRemoved") {
         routing::BlocksRemoved event;
-        if (!read_event(in, is_map, left, removed_fields, 1, event)) return false;
+        if (!read_event(in, form, left, removed_fields, removed_required, event)) return false;
         batch.events.push_back(std::move(event));
     } else {
         routing::CacheCleared event;
-        if (!read_event(in, is_map, left, {}, 0, event)) return false;
+        if (!read_event(in, form, left, {}, 0, event)) return false;
         if (type == "AllBlocksCleared")
             batch.events.push_back(event);
         else
@@ -215,7 +221,7 @@ Result<KvEventBatch> decode_kv_events(ByteView payload) {
         if (name == "events" && !std::exchange(seen, true)) {
             if (Status read = read_events(in, batch); !read) return std::unexpected(read.error());
         } else if (!in.skip()) {
-            return fail(ErrorCode::malformed, "the batch ends before its time");
+            return fail(ErrorCode::malformed, "the batch is cut off");
         }
     }
     if (!seen || !in.at_end()) return fail(ErrorCode::malformed, "the batch has no events, or something behind them");

@@ -1,10 +1,10 @@
 // What vLLM publishes of its KV cache, decoded: msgspec's MessagePack of a KVEventBatch
 // (vllm/distributed/kv_events.py).
 //
-// A batch is [ts, events, data_parallel_rank], or a map with those names. An event is a list that begins with its name,
-// its fields in order (until mid-2026), or a map with the name under "type" (since then); lists may be shorter and
-// longer than is known here, maps may lack fields and have others. Hashes of blocks are integers or bytes. Events of
-// other names are passed over.
+// A batch is [ts, events, data_parallel_rank], or a map with those names. An event is a list of its name and its fields
+// in order (until mid-2026), or a map with the name under "type" (since then). A list may be shorter or longer than
+// this version knows; a map may lack fields and have others. Hashes of blocks are integers or bytes. Events with other
+// names are skipped.
 #pragma once
 
 #include <vector>
@@ -23,8 +23,8 @@ struct KvEventBatch {
     std::size_t unknown = 0;  // events of other names
 };
 
-// malformed: no such batch, or an event with a known name that lacks what it must have. exhausted: over a limit. What
-// is allocated is at most some ten times the payload.
+// Errors: malformed: not such a batch, or an event with a known name that lacks a required field. exhausted: over a
+// limit. It allocates at most some ten times the payload.
 Result<KvEventBatch> decode_kv_events(ByteView payload);
 
 }  // namespace planetserve::kvevents

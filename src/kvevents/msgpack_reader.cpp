@@ -28,7 +28,7 @@ MsgpackReader::Head MsgpackReader::head() const {
     if (first < 0xa0) return {Kind::list, 1, first & 0x0fu, 0};
     if (first < 0xc0) return {Kind::text, 1, first & 0x1fu, first & 0x1fu};
     if (first >= 0xe0) return {Kind::integer, 1, extend_sign(first, 1), 0};
-    // Behind it, in so many bytes.
+    // Count or length in so many bytes behind the first.
     auto behind = [&](Kind kind, std::size_t bytes, bool has_payload, std::size_t more = 0) -> Head {
         if (rest_.size() < 1 + bytes + more) return {};
         const std::uint64_t value = big_endian(rest_.subspan(1, bytes));
@@ -91,13 +91,13 @@ MsgpackReader::Head MsgpackReader::head() const {
 
 MsgpackReader::Kind MsgpackReader::next() const { return head().kind; }
 
-// Of anything where the kind is nothing.
+// The head of the next value, if it is of that kind; Kind::nothing takes any kind.
 MsgpackReader::Head MsgpackReader::take(Kind kind) {
     Head found = head();
     bool good = found.kind != Kind::nothing && (kind == Kind::nothing || found.kind == kind) &&
                 found.payload <= rest_.size() - found.size;
     const std::size_t room = good ? rest_.size() - found.size - found.payload : 0;
-    // Each value takes a byte at least.
+    // Each value has at least one byte.
     if (found.kind == Kind::list) good = good && found.value <= room;
     if (found.kind == Kind::map) good = good && found.value <= room / 2;
     if (!good) {

@@ -1,7 +1,12 @@
-// Reads MessagePack (github.com/msgpack/msgpack, spec.md) piece by piece, in place.
+// Reads MessagePack (github.com/msgpack/msgpack, spec.md) value by value, in place.
 //
-// Input is not trusted: nothing is allocated, no count is believed that the remaining bytes could not hold, nothing
-// recurses. After the first thing that is not as asked for, every call fails.
+// Input is not trusted. This allocates nothing, refuses a count that the remaining bytes cannot hold, and does not
+// recurse. After the first value that is not as asked for, every call fails.
+//
+// Why not msgpack-cxx: its unpack() builds a tree of objects, and allocates 24 bytes for each element that a list only
+// claims to have (create_object_visitor::start_array). Its limits bound one list and the depth, not the whole, so the
+// bound of kv_event_decoder.h, some ten times the payload, would not hold. Its visitor allocates nothing but pushes
+// values; the decoder asks for them, field by field.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +23,13 @@ public:
 
     explicit MsgpackReader(ByteView bytes) : rest_(bytes) {}
 
-    // Of the next value; nothing at the end, after a failure, and for bytes that begin no value.
+    // The kind of the next value; nothing at the end, after a failure, and for bytes that begin no value.
     Kind next() const;
     bool failed() const { return failed_; }
     bool at_end() const { return !failed_ && rest_.empty(); }
 
     bool nil();
-    // Negative ones as two's complement.
+    // Negative integers as two's complement.
     std::optional<std::uint64_t> integer();
     std::optional<double> number();  // an integer or a real
     std::optional<std::string_view> text();
@@ -32,7 +37,7 @@ public:
     // How many values follow; of a map, how many pairs.
     std::optional<std::size_t> list();
     std::optional<std::size_t> map();
-    // Passes over a value, whatever it holds.
+    // Skips one value with all that it holds.
     bool skip();
 
 private:

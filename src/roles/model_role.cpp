@@ -99,10 +99,14 @@ Status ModelRole::follow_cache(const config::ServedModelConfig& config) {
     const std::string& model = config.name;
     adapters::KvEventHandlers handlers{
         .on_events = [this, model](const auto& events) { node_.groups().on_cache_events(model, events); },
-        .on_unknown = [this, model](bool complete) { node_.groups().on_cache_unknown(model, complete); },
+        .on_start_over =
+            [this, model](kvevents::Knowledge knowledge) {
+                node_.groups().on_cache_unknown(model, knowledge == kvevents::Knowledge::complete);
+            },
         .on_note =
-            [model](const std::string& line, bool problem) {
-                spdlog::log(problem ? spdlog::level::warn : spdlog::level::info, "engine of {}: {}", model, line);
+            [model](const std::string& line, adapters::KvNote note) {
+                spdlog::log(note == adapters::KvNote::problem ? spdlog::level::warn : spdlog::level::info,
+                            "engine of {}: {}", model, line);
             }};
     followed.events = std::make_unique<adapters::KvEventSubscriber>(
         runtime_.context(),

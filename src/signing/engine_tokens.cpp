@@ -1,5 +1,6 @@
 #include "signing/engine_tokens.h"
 
+#include "base/requires.h"
 #include "inference/bounded_json.h"
 
 namespace planetserve::signing {
@@ -10,7 +11,10 @@ using scoring::TokenId;
 
 namespace {
 
-constexpr std::size_t memory_limit = 256 << 20;
+constexpr std::size_t memory_limit = 256 << 20;  // bytes that a parsed reply may take
+// llama-server numbers tokens by 32 bits with a sign.
+constexpr std::uint64_t largest_token = 0x7fffffff;
+constexpr std::size_t longest_complaint = 300;  // characters
 
 Result<std::vector<TokenId>> token_list(const json::value* value) {
     const json::array* list = inference::list_of(value);
@@ -20,7 +24,7 @@ Result<std::vector<TokenId>> token_list(const json::value* value) {
     tokens.reserve(list->size());
     for (const json::value& one : *list) {
         auto id = inference::count_of(&one);
-        if (!id || *id > 0x7fffffff) return fail(ErrorCode::malformed, "the engine told a token that is no id");
+        if (!id || *id > largest_token) return fail(ErrorCode::malformed, "the engine told a token that is no id");
         tokens.push_back(TokenId(static_cast<std::uint32_t>(*id)));
     }
     return tokens;
@@ -41,6 +45,7 @@ void bind_sampling(json::object& request, const scoring::SamplingProfile& profil
 }
 
 void ask_for_tokens(json::object& request) {
+    REQUIRES(!inference::is_true(request.if_contains("stream")));
     request["return_tokens"] = true;
     request["verbose"] = true;
 }
@@ -55,7 +60,7 @@ Result<EngineAnswer> engine_answer_of(const json::value& reply) {
     const json::value* verbose = find(&reply, "__verbose");
     if (!verbose) {
         auto message = inference::text_of(find(find(&reply, "error"), "message"));
-        return fail(ErrorCode::malformed, message ? "the engine: " + std::string(message->substr(0, 300))
+        return fail(ErrorCode::malformed, message ? "the engine: " + std::string(message->substr(0, longest_complaint))
                                                   : "the reply does not tell its tokens");
     }
     auto tokens = token_list(find(verbose, "tokens"));

@@ -1,9 +1,9 @@
 // Prompts and answers of llama-server as token ids, and its sampler bound to a nonce (docs/protocols/scoring.md).
 //
-// What a prompt is as tokens only the engine knows, since it applies the model's chat template: POST /apply-template
-// gives the text, POST /tokenize with special tokens added and recognised gives the ids that POST /v1/chat/completions
-// would use. What an answer is as tokens the chat endpoint tells when asked by two fields of its own, "return_tokens"
-// and "verbose", and only in a reply that is not streamed.
+// Only the engine knows the tokens of a prompt, since it applies the model's chat template. POST /apply-template gives
+// the text. POST /tokenize, with special tokens added and recognised, gives the ids that POST /v1/chat/completions
+// would use. The chat endpoint tells the tokens of an answer to a request with its own members "return_tokens" and
+// "verbose", and only in a reply that is not streamed.
 #pragma once
 
 #include <boost/json.hpp>
@@ -16,26 +16,26 @@
 
 namespace planetserve::signing {
 
-inline constexpr std::size_t engine_tokens_limit = 1 << 20;  // of a prompt or an answer
+inline constexpr std::size_t engine_tokens_limit = 1 << 20;  // tokens of a prompt or an answer
 
-// The chain that can be replayed, for llama-server's member "samplers".
+// The chain of samplers that can be replayed, for llama-server's member "samplers".
 boost::json::array replayed_samplers();
-// Makes a chat completion draw as the profile says, and every other sampler leave it alone.
+// Makes a chat completion draw as the profile says, and by no other sampler.
 void bind_sampling(boost::json::object& request, const scoring::SamplingProfile& profile, const scoring::Nonce& nonce);
-// Makes its reply tell the answer's tokens. REQUIRES: the request does not ask for a stream.
+// Makes its reply tell the answer's tokens. Requires: the request does not ask for a stream.
 void ask_for_tokens(boost::json::object& request);
 
 struct EngineAnswer {
-    std::vector<scoring::TokenId> tokens = {};  // with the one that ended the text
+    std::vector<scoring::TokenId> tokens = {};  // with the token that ended the text
     scoring::FinishReason finish = scoring::FinishReason::end_of_text;
     std::uint64_t prompt_tokens = 0;
     std::string text = {};
 };
 
-// malformed: not such a reply, or ended by a stop string, which is nothing that can be scored.
+// malformed: not such a reply, or an answer that a stop string ended, which cannot be scored.
 Result<EngineAnswer> read_engine_answer(std::string_view body);
 Result<EngineAnswer> engine_answer_of(const boost::json::value& reply);
-// Why an answer ended, by its "stop_type" and "truncated". malformed: in a way that cannot be scored.
+// Why an answer ended, by its "stop_type" and "truncated". malformed: it ended in a way that cannot be scored.
 Result<scoring::FinishReason> finish_of(std::string_view stop_type, bool truncated);
 
 std::string apply_template_request(const boost::json::array& messages);

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "base/requires.h"
 #include "inference/bounded_json.h"
 #include "signing/engine_tokens.h"
 
@@ -17,7 +18,7 @@ using scoring::SamplingProfile;
 
 namespace {
 
-// Of llama-server, those that change which token is drawn, or whether another may be.
+// Members of llama-server that change which token is drawn, or whether another may be.
 constexpr auto changing = std::to_array<std::string_view>({"samplers",
                                                            "mirostat",
                                                            "typical_p",
@@ -61,7 +62,7 @@ bool is_plain(const json::value& request) {
     return !is_given(format) || inference::text_of(find(format, "type")) == "text";
 }
 
-// Reads a number that is given, leaves what is not. False where it is no number.
+// Reads a number that is given. Returns false for a value that is not a number of its type.
 bool read(const json::value& request, std::string_view name, float& into) {
     const auto* value = find(&request, name);
     if (!is_given(value)) return true;
@@ -92,7 +93,7 @@ std::optional<SamplingProfile> profile_of(const json::value& request) {
     return scorable(profile) ? std::optional(profile) : std::nullopt;
 }
 
-// The fewest digits that are read as this float again, as people write it.
+// The fewest digits that are read as this float again, in the form that people write.
 std::string shortest(float value) {
     std::array<char, 32> digits{};
     auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
@@ -102,6 +103,7 @@ std::string shortest(float value) {
 }  // namespace
 
 RequestSampling sampling_of(const json::value& request, const scoring::Nonce& nonce) {
+    REQUIRES(request.is_object());
     RequestSampling sampling{.profile = profile_of(request)};
     auto add = [&](std::string_view name, const std::string& value) {
         if (is_given(find(&request, name))) return;

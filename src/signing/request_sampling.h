@@ -1,8 +1,9 @@
-// How a user's request has its answer drawn, completed so that the answer can be scored (docs/protocols/scoring.md).
+// How a user's request has its answer drawn, completed so that verification nodes can score the answer
+// (docs/protocols/scoring.md).
 //
-// What a user says keeps its meaning. What is left out, scoring::usual_sampling and the nonce's seed fill in, and the
-// samplers of the chain that can be replayed are named, so that nothing hangs on what a model's file or another version
-// of the engine takes for its default.
+// What the user says keeps its meaning. scoring::usual_sampling and the nonce's seed fill in what the user leaves out.
+// The samplers of the replayable chain are named, so that no default of a model's file or of another version of the
+// engine has a part in the draw.
 #pragma once
 
 #include <boost/json/fwd.hpp>
@@ -14,14 +15,14 @@
 namespace planetserve::signing {
 
 struct RequestSampling {
-    // Nothing where the answer cannot be scored: other samplers, a grammar or tools, several answers.
+    // Nothing for an answer that cannot be scored: other samplers, a grammar, tools, or several answers.
     std::optional<scoring::SamplingProfile> profile = std::nullopt;
-    // Members for the engine's request, such as `"seed":5,"top_k":40`; empty when there are none to add. Given behind
-    // the request's own members, since those that are there are null at most.
+    // Members for the engine's request, such as `"seed":5,"top_k":40`; empty when there are none to add. Write them
+    // behind the request's own members: where one of these is there already, its value is null.
     std::string added = {};
 };
 
-// REQUIRES: an object.
+// Requires: the request is an object.
 RequestSampling sampling_of(const boost::json::value& request, const scoring::Nonce& nonce);
 
 }  // namespace planetserve::signing

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/lifetime.h"
 #include "inference/bounded_json.h"
 #include "inference/small_call.h"
 #include "scoring/signed_answer.h"
@@ -15,9 +16,10 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t memory_limit = 128 << 20;
+constexpr std::size_t memory_limit = 128 << 20;  // bytes that a parsed request or reply may take
+constexpr unsigned ok = 200;
 
-// Behind what the request says itself, which is not written anew: of two members of one name the last counts.
+// Writes the members behind the request's own, which stay as they are: of two members of one name the last counts.
 Bytes with_members(ByteView body, const std::string& members) {
     std::size_t brace = as_text(body).rfind('}');
     Bytes out = to_bytes(body.first(brace));
@@ -28,12 +30,11 @@ Bytes with_members(ByteView body, const std::string& members) {
 
 }  // namespace
 
-// A reply that is changed on its way: what is to go on waits here for its reader.
+// A reply that is changed on its way. Its bytes wait here for the reader.
 class SigningService::Signing : public inference::Exchange, public inference::ReplySink {
 public:
     Signing(const SigningService& service, scoring::SignedAnswer answer, inference::ReplySink& sink)
         : service_(service), answer_(std::move(answer)), sink_(sink) {}
-    ~Signing() override { *alive_ = false; }
 
     Status start(inference::Request request) {
         auto started = service_.engine_.start(std::move(request), *this);
@@ -45,12 +46,12 @@ public:
     void consumed(std::size_t bytes) override {
         if (passing_) return inner_->consumed(bytes);
         outstanding_ -= std::min(bytes, outstanding_);
-        auto alive = alive_;
+        auto self = lifetime_.watch();
         deliver();
-        if (*alive) took(0);
+        if (!self.gone()) took(0);
     }
     void on_head(const inference::ReplyHead& head) override {
-        passing_ = head.status != 200 || inference::is_event_stream(head) != streams();
+        passing_ = head.status != ok || inference::is_event_stream(head) != streams();
         if (passing_ || streams())
             sink_.on_head(head);
         else
@@ -76,10 +77,9 @@ protected:
 
     const SigningService& service() const { return service_; }
     void hang_up() { inner_.reset(); }
-    // Becomes false when this object goes.
-    std::shared_ptr<bool> watch() const { return alive_; }
+    Lifetime::Watch watch() const { return lifetime_.watch(); }
 
-    // In hex; empty where it cannot be signed.
+    // The signed answer in hex; empty where it cannot be signed.
     std::string sign(Result<EngineAnswer> answer) {
         if (!answer || answer->tokens.size() > scoring::SignedAnswer::most_tokens) return {};
         answer_.tokens = std::move(answer->tokens);
@@ -88,7 +88,7 @@ protected:
         scoring::sign(answer_, service_.node_);
         return to_hex(scoring::serialise(answer_));
     }
-    // For the reader, at its own pace. What the reader does then may end this object.
+    // Gives bytes to the reader, at its own pace. The reader may destroy this object in that call.
     void give(ByteView bytes) {
         append(out_, bytes);
         deliver();
@@ -101,7 +101,7 @@ protected:
         error_ = std::move(error);
         end();
     }
-    // The engine may go on by so much, once the reader is not far behind.
+    // Lets the engine send so much more, once the reader is not far behind.
     void took(std::size_t bytes) {
         taken_ += bytes;
         const std::size_t waiting = out_.size() - delivered_ + outstanding_;
@@ -111,19 +111,19 @@ protected:
 private:
     void deliver() {
         if (delivering_) return;
-        auto alive = alive_;
+        auto self = lifetime_.watch();
         delivering_ = true;
         if (auto head = std::exchange(head_, std::nullopt); head && !error_) sink_.on_head(*head);
-        while (*alive && !error_ && delivered_ < out_.size() && outstanding_ < inference::reply_window) {
+        while (!self.gone() && !error_ && delivered_ < out_.size() && outstanding_ < inference::reply_window) {
             std::size_t size = std::min(inference::reply_window - outstanding_, out_.size() - delivered_);
             outstanding_ += size;
             delivered_ += size;
-            // The sink may leave in that call, or say that it is done with what it was given.
+            // In that call the sink may destroy this object, or call consumed().
             sink_.on_body(ByteView(out_).subspan(delivered_ - size, size));
         }
-        if (!*alive) return;
+        if (self.gone()) return;
         delivering_ = false;
-        // A reader that is always a little behind must not make a long stream stay.
+        // A reader that is always a little behind must not keep a long stream in memory.
         if (delivered_ == out_.size() || delivered_ >= inference::reply_window)
             out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(std::exchange(delivered_, 0)));
         if (!ended_ || told_end_ || (!error_ && !out_.empty())) return;
@@ -135,21 +135,21 @@ private:
     const SigningService& service_;
     scoring::SignedAnswer answer_;
     inference::ReplySink& sink_;
-    std::optional<inference::ReplyHead> head_;  // until the first bytes
+    std::optional<inference::ReplyHead> head_;  // held back until the first bytes
     std::optional<Error> error_;
-    bool passing_ = false;  // unchanged
+    bool passing_ = false;  // the reply goes through unchanged
     bool ended_ = false;
     bool told_end_ = false;
     bool delivering_ = false;
     Bytes out_;
-    std::size_t delivered_ = 0;                                   // of that
-    std::size_t outstanding_ = 0;                                 // delivered, and the reader is not done with it
-    std::size_t taken_ = 0;                                       // of the engine's bytes
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // until this goes
+    std::size_t delivered_ = 0;    // of out_
+    std::size_t outstanding_ = 0;  // delivered, and the reader is not done with it
+    std::size_t taken_ = 0;        // of the engine's bytes
     std::unique_ptr<inference::Exchange> inner_;
+    Lifetime lifetime_;
 };
 
-// The tokens are at the end of the reply, and the signature goes before it.
+// A reply that comes whole: its tokens are at its end, so it is held until it is complete.
 class SigningService::WholeReply final : public Signing {
 public:
     using Signing::Signing;
@@ -173,9 +173,9 @@ private:
                 members["planetserve"] = json::object{{"signed_answer", hex}};
             reply_ = to_bytes(inference::compact(*reply));
         }
-        auto alive = watch();
+        auto self = watch();
         give(reply_);
-        if (*alive) end();
+        if (!self.gone()) end();
     }
 
     Bytes reply_;
@@ -197,9 +197,9 @@ private:
             return fail_with(taken.error());
         }
         if (signed_) append(out, tokens_.rest({}));
-        auto alive = watch();
+        auto self = watch();
         give(out);
-        if (!*alive) return;
+        if (self.gone()) return;
         took(bytes.size());
         if (ended_before || !tokens_.ended()) return;
         std::string gaps = tokens_.gaps_request();
@@ -212,14 +212,14 @@ private:
                                        });
         if (!started) fill({});
     }
-    // What is missing of the tokens; where it is not that, the answer goes without a signature.
+    // Puts the missing tokens in and signs. If they do not fit, the answer goes without a signature.
     void fill(std::vector<scoring::TokenId> gaps) {
         auto done = std::move(filling_);
         signed_ = true;
         Bytes rest = tokens_.rest(sign(tokens_.answer(std::move(gaps))));
-        auto alive = watch();
+        auto self = watch();
         give(rest);
-        if (*alive && finished_) end();
+        if (!self.gone() && finished_) end();
     }
     void finish() override {
         finished_ = true;
@@ -228,7 +228,7 @@ private:
 
     StreamedTokens tokens_;
     std::unique_ptr<inference::SmallCall> filling_;  // asks the engine for the tokens of texts
-    bool signed_ = false;                            // or cannot be
+    bool signed_ = false;                            // or it cannot be signed
     bool finished_ = false;                          // the engine's end came
 };
 
@@ -238,7 +238,7 @@ Result<std::unique_ptr<inference::Exchange>> SigningService::start(inference::Re
     if ((!chat && request.path != "/v1/completions") || request.body.size() > request_limit)
         return engine_.start(std::move(request), sink);
     auto body = inference::parse_json(as_text(request.body), memory_limit);
-    // An empty object is refused by the engine anyway.
+    // The engine refuses an empty object anyway.
     if (!body || !body->is_object() || body->get_object().empty()) return engine_.start(std::move(request), sink);
     const json::object& members = body->get_object();
     scoring::SignedAnswer answer{

@@ -1,14 +1,13 @@
 // An engine whose answers the node signs (docs/protocols/scoring.md, "Signed answers").
 //
-// Around a llama-server. A request for an answer is completed by what it leaves out of how the answer is drawn
-// (request_sampling.h), so that it is fixed by model, prompt and nonce. Of a chat completion the engine is also asked
-// for the tokens, and the reply, or the event that ends it where it is streamed, gets a member
-// "planetserve": {"signed_answer": hex}; what else the engine said on its account is taken out again. Events are passed
-// on as they come, but for those from the answer's end on, which wait for the signature. All requests are treated
-// alike, so that a verifier's look like anybody's.
+// It stands around a llama-server. It completes each request for an answer by the sampling that the request leaves out
+// (request_sampling.h), so that model, prompt and nonce fix the answer. It asks the engine for the tokens of a chat
+// completion. The reply, or the event that ends a streamed one, gets a member "planetserve": {"signed_answer": hex};
+// what the engine said for this purpose only is removed. Events pass as they come, up to the answer's end; the rest
+// waits for the signature. All requests are treated alike, so that a verification node's look like anybody's.
 //
-// Requests and replies beyond the limits, and what is no JSON, pass unchanged. So do streams whose answer could not be
-// scored: they have the cost of telling tokens for nothing.
+// Requests and replies beyond the limits, and those that are not JSON, pass unchanged. So do streams whose answer could
+// not be scored: telling their tokens would cost for nothing.
 #pragma once
 
 #include <memory>
@@ -23,11 +22,11 @@ namespace planetserve::signing {
 
 class SigningService final : public inference::Service {
 public:
-    static constexpr std::size_t request_limit = 1 << 20;
-    static constexpr std::size_t reply_limit = 8 << 20;
+    static constexpr std::size_t request_limit = 1 << 20;  // bytes
+    static constexpr std::size_t reply_limit = 8 << 20;    // bytes
 
-    // The engine outlives the service, and the service its exchanges. Without the token that ends the model's texts
-    // (gguf.h), streams that end by themselves are not signed.
+    // The engine outlives the service, and the service its exchanges. `end_token` ends the model's texts; without it,
+    // streams that end by themselves are not signed.
     SigningService(inference::Service& engine, std::string model, const crypto::Identity& node,
                    std::optional<scoring::TokenId> end_token)
         : engine_(engine), model_(std::move(model)), node_(node), end_token_(end_token) {}

@@ -11,6 +11,7 @@
 namespace planetserve::signing {
 namespace {
 
+using namespace testing_support;
 using inference::post;
 using inference::RecordingSink;
 namespace json = boost::json;

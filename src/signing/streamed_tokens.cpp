@@ -14,7 +14,9 @@ using scoring::TokenId;
 
 namespace {
 
-constexpr std::size_t event_memory_limit = 16 << 20;
+constexpr std::size_t event_memory_limit = 16 << 20;  // bytes that a parsed event may take
+// llama-server numbers tokens by 32 bits with a sign.
+constexpr std::uint64_t largest_token = 0x7fffffff;
 
 std::optional<std::string> text_of_bytes(const json::value* value) {
     const json::array* list = inference::list_of(value);
@@ -85,11 +87,11 @@ void StreamedTokens::count(const json::value& choice, std::uint64_t predicted) {
     if (!named || named->empty() || !usable_) return;
     auto id = inference::count_of(find(&named->front(), "id"));
     auto text = text_of_bytes(find(&named->front(), "bytes"));
-    usable_ = named->size() == 1 && id && *id <= 0x7fffffff && text && predicted > predicted_ &&
+    usable_ = named->size() == 1 && id && *id <= largest_token && text && predicted > predicted_ &&
               tokens_.size() < engine_tokens_limit;
     if (!usable_) return;
     if (std::size_t missing = predicted - predicted_ - 1; missing > 0) {
-        // Where the engine's parser held text back, only the event has all of it.
+        // Where the engine's parser held text back, only the event has the whole text.
         auto shown = inference::text_of(find(find(&choice, "delta"), "content")).value_or("");
         if (shown.size() > text->size()) text = shown;
         gap_bytes_ += text->size();
@@ -102,7 +104,7 @@ void StreamedTokens::count(const json::value& choice, std::uint64_t predicted) {
 
 void StreamedTokens::strip(json::value& event) const {
     json::object& members = event.get_object();
-    // The last event tells its time to everybody.
+    // The last event has its timings in every stream.
     const bool last = stop_ != "";
     members.erase("__verbose");
     if (!keep_timings_ && !last) members.erase("timings");
@@ -127,7 +129,8 @@ Result<EngineAnswer> StreamedTokens::answer(std::vector<TokenId> gaps) const {
     std::span<const TokenId> filling = gaps;
     std::size_t done = 0;
     for (const Gap& gap : gaps_) {
-        // With the token behind it, which is known: else the engine cuts the text in another way than the model did.
+        // The text includes the token behind the gap, which is known. If it differs, the engine cut the text in another
+        // way than the model did.
         if (filling.size() <= gap.missing || filling[gap.missing] != tokens_[gap.at])
             return malformed("a gap in the tokens cannot be filled");
         answer.tokens.insert(answer.tokens.end(), tokens_.begin() + static_cast<std::ptrdiff_t>(done),
@@ -143,7 +146,7 @@ Result<EngineAnswer> StreamedTokens::answer(std::vector<TokenId> gaps) const {
     auto finish = finish_of(stop_, truncated_);
     if (!finish) return std::unexpected(finish.error());
     answer.finish = *finish;
-    // The engine leaves out the token that ends a text, and those of a character that a limit cut.
+    // The engine leaves out the token that ends a text, and the tokens of a character that a limit cut.
     const bool ends_text = *finish == scoring::FinishReason::end_of_text;
     const std::size_t may_lack = ends_text ? std::size_t{end_token_.has_value()} : scoring::most_held_back;
     if (left > may_lack) return malformed("the end of the stream does not tell its tokens");

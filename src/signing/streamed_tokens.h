@@ -1,9 +1,9 @@
 // The tokens of an answer that llama-server streams (docs/protocols/scoring.md, "Tokens, at llama-server").
 //
-// A chat completion that streams does not tell its tokens as one that comes whole does. With `ask_for_streamed_tokens`
-// it names, in each event of text, the token that made it and how many there were so far; which were left out shows in
-// the numbers, and what they say in the text of the next. This reads the events, takes out again what only the node
-// asked for, and puts the answer's tokens together when it ends. Pure: what has to be asked of the engine it says.
+// A chat completion that streams does not tell its tokens as a whole reply does. With streamed_tokens_members() each
+// event of text names the token that made it, and how many there were so far. The numbers show which tokens the engine
+// left out; their text comes with the next token. This reads the events, removes what only the node asked for, and puts
+// the answer's tokens together at the end. Pure: it says what to ask the engine.
 #pragma once
 
 #include <boost/json/fwd.hpp>
@@ -16,34 +16,36 @@
 
 namespace planetserve::signing {
 
-// The members that make a chat completion's stream tell its tokens; without them what the request itself asks for.
-// Nothing where that forbids it. Costs the engine a look at the few candidates that are left of each draw.
+// The members that make a chat completion's stream tell its tokens, apart from those that the request has itself.
+// Nothing where the request's own members forbid it. They cost the engine a look at the few candidates that are left of
+// each draw.
 std::optional<std::string> streamed_tokens_members(const boost::json::object& request);
 
 class StreamedTokens {
 public:
-    // What the request asked for itself stays in the events. The token by which the model ends a text, if it is known:
-    // the engine leaves it out.
+    // Members that the request asked for itself stay in the events. `end_token` ends the model's texts, if it is known:
+    // the engine leaves it out of a stream.
     StreamedTokens(const boost::json::object& request, std::optional<scoring::TokenId> end_token);
 
-    // Events for the client; from the one that tells why the answer ended on they are kept back. exhausted: an event is
-    // over the limit, and the stream is of no more use.
+    // Appends events for the user to `out`. Keeps back the event that tells why the answer ended, and all after it.
+    // exhausted: an event is over the limit, and the stream cannot be read further.
     Status take(ByteView bytes, Bytes& out);
-    // All that came is known: what is missing can be asked for.
+    // The answer has ended: gaps_request() and answer() can be called.
     bool ended() const { return ended_; }
 
-    // After the end: the body of a POST /tokenize whose reply fills the gaps; empty where there are none.
+    // The body of a POST /tokenize whose reply fills the gaps; empty where there are none.
     std::string gaps_request() const;
-    // The answer. malformed: it cannot be put together. `gaps` are the tokens of that reply.
+    // The answer. `gaps` are the tokens of that reply. malformed: it cannot be put together.
     Result<EngineAnswer> answer(std::vector<scoring::TokenId> gaps) const;
-    // What was kept back, with a member "planetserve" in the event that ends the answer, unless it is empty.
+    // The events that were kept back. The one that ends the answer gets a member "planetserve" with the signed answer,
+    // unless that is empty.
     Bytes rest(const std::string& signed_answer);
 
 private:
     struct Gap {
-        std::size_t at = 0;       // before this one of the tokens
-        std::size_t missing = 0;  // so many
-        std::string text = {};    // that they make, with the token behind them
+        std::size_t at = 0;       // the gap is before this one of the tokens
+        std::size_t missing = 0;  // how many are missing
+        std::string text = {};    // of the missing tokens and the one behind them
     };
 
     void read(boost::json::value& event);

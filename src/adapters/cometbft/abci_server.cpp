@@ -19,12 +19,13 @@ using Socket = asio::local::stream_protocol::socket;
 
 namespace {
 
-// The engine has four.
+// CometBFT opens four.
 constexpr std::size_t maximum_connections = 8;
-// A proposal has at most 1 MiB of transactions, a chunk of a snapshot 1 MiB.
+// Bytes. A proposal has at most 1 MiB of transactions, a chunk of a snapshot 1 MiB.
 constexpr std::size_t maximum_request = 8 << 20;
-// No more is read from a connection while this waits to be written to it.
+// Bytes. Reading from a connection pauses while this many wait to be written to it.
 constexpr std::size_t maximum_unwritten = 4 << 20;
+// After an error of accept(), as when descriptors are scarce.
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 
 class Connection;
@@ -111,7 +112,7 @@ private:
         shared_->fail_with(error);
     }
 
-    // What was answered is written at once: the engine asks for a flush after each request that it waits for anyway.
+    // Writes answers at once: CometBFT asks for a flush after each request that it waits for.
     void write() {
         if (waiting_.empty() || !writing_.empty()) return;
         writing_.swap(waiting_);

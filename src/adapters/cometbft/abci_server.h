@@ -1,7 +1,7 @@
-// The application's end of ABCI: a unix socket to which the consensus engine opens its four connections.
+// The application's end of ABCI: a unix socket to which CometBFT opens its four connections.
 //
-// Requests of a connection are answered in their order; those of all connections one after the other, so that the
-// application has one writer. Everything happens on the thread that runs the io_context.
+// It answers the requests of a connection in their order, and the requests of all connections one after the other, so
+// that the application has one writer. Everything happens on the thread that runs the io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -20,16 +20,16 @@ namespace planetserve::adapters {
 
 class AbciServer {
 public:
-    // An error is told to the engine as an exception, which ends it.
+    // CometBFT gets an error as an exception, which ends it.
     using Handler = std::function<Result<abci::Response>(const abci::Request&)>;
-    // Told once why this server cannot go on: the handler's error, or what the engine sent that makes no sense.
+    // Told once why this server cannot go on: the handler's error, or a message that cannot be read.
     using OnFailure = std::function<void(const Error&)>;
 
     AbciServer(boost::asio::io_context& context, Handler handler, OnFailure on_failure);
     // Closes every connection and removes the socket; neither function is called again.
     ~AbciServer();
 
-    // Listens on the path, in place of what an earlier process left there.
+    // Listens on the path. Removes a socket that an earlier process left there.
     Status listen(const std::filesystem::path& socket);
 
     struct Shared;

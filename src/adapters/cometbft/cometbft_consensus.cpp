@@ -94,7 +94,8 @@ public:
           clock_(clock),
           options_(std::move(options)),
           on_state_(std::move(on_state)),
-          supervisor_(std::make_unique<Supervisor>(context, clock, limits_of(options_), *this)) {}
+          supervisor_(std::make_unique<Supervisor>(context, clock, limits_of(options_),
+                                                   static_cast<SupervisedProgram&>(*this))) {}
 
     ~Pair() override {
         supervisor_.reset();  // CometBFT is gone before its sockets are

@@ -1,9 +1,9 @@
-// A verification node's part in a committee: the registry as an application, and CometBFT, run as a child, which agrees
-// with the other validators on the blocks it applies (docs/protocols/committee.md).
+// The consensus engine of a committee's verification node: CometBFT, run as a child, agrees with the other validators
+// on blocks, and the registry applies them as its application (docs/protocols/committee.md).
 //
-// The two are a pair. When CometBFT ends, or the application fails, both begin anew: the application from what the
-// store keeps, CometBFT from its own data, and CometBFT repeats the blocks that the application lacks. Meanwhile the
-// last list that was proven is served on. Everything happens on the thread that runs the io_context.
+// The two are a pair. When CometBFT ends or the application fails, both restart: the application from the store,
+// CometBFT from its own data. CometBFT then repeats the blocks that the application lacks. Meanwhile the node serves
+// the last list that was proven. Everything happens on the thread that runs the io_context.
 #pragma once
 
 #include <sys/types.h>
@@ -26,7 +26,7 @@ struct CometbftOptions {
     std::filesystem::path program;
     std::filesystem::path home;  // CometBFT's own directory
     std::filesystem::path log;   // what it prints; put by as LOG.1 when over 16 MiB at a start
-    Endpoint listen;             // for the other validators' engines
+    Endpoint listen;             // for the other validators
     std::optional<StateSync> state_sync = std::nullopt;
     Duration stop_grace = 6s;  // between SIGTERM and SIGKILL
     Duration shortest_backoff = 200ms;
@@ -34,10 +34,10 @@ struct CometbftOptions {
 };
 
 enum class ConsensusState : std::uint8_t {
-    starting,     // it does not answer yet
-    catching_up,  // it gets the blocks it missed from the others
+    starting,     // CometBFT does not answer yet
+    catching_up,  // CometBFT gets the blocks it missed from the other validators
     running,
-    failing,  // it ended and will be started again
+    failing,  // CometBFT ended and will be started again
     stopped,
 };
 using planetserve::to_string;  // which this one would hide
@@ -59,15 +59,15 @@ class CometbftConsensus final : public committee::ConsensusEngine {
 public:
     using StateHandler = std::function<void(ConsensusState, const std::string& reason)>;
 
-    // The genesis names the identity among its validators; all of it outlives the engine, but for the options. The
-    // handler hears of every change of state, from the io_context.
+    // The genesis names the identity among its validators. All but the options outlive this. The handler hears of every
+    // change of state, from the io_context.
     CometbftConsensus(boost::asio::io_context& context, const committee::Genesis& genesis,
                       const crypto::Identity& identity, committee::Store& store, const Clock& clock,
                       CometbftOptions options, StateHandler on_state);
-    // Kills CometBFT if it still runs; stop() before, and wait for `stopped`, to end it in good order.
+    // Kills CometBFT if it still runs. Call stop() before and wait for `stopped` to end it in good order.
     ~CometbftConsensus() override;
 
-    // Fails where the genesis has no place for this node, or its store or CometBFT's home cannot be used.
+    // Fails when the genesis does not name this node, or when the store or CometBFT's home cannot be used.
     Status run();
     void stop();
 
@@ -76,7 +76,7 @@ public:
     Bytes proven_state() const override;
 
     ConsensusStatus status() const;
-    // The state after the last decided block; null while there is none. Good until the next event.
+    // The state after the last decided block; null before run(). Valid until the next event.
     const committee::Registry* registry() const;
 
 private:

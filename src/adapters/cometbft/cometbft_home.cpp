@@ -10,6 +10,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/requires.h"
 #include "crypto/base64.h"
 #include "crypto/hash.h"
 
@@ -20,7 +21,7 @@ namespace json = boost::json;
 
 namespace {
 
-// Of one block's transactions. A registration has 16 KiB at most, so at least 64 fit.
+// The transactions of one block. A registration has 16 KiB at most, so at least 64 fit.
 constexpr const char* block_bytes = "1048576";
 
 std::string upper(std::string text) {
@@ -34,7 +35,7 @@ json::object public_key(const NodeId& id) {
 }
 
 json::object private_key(const crypto::Identity& identity) {
-    Bytes both;  // as Go has them: the seed, then the public key
+    Bytes both;  // as Go writes them: the seed, then the public key
     auto seed = identity.seed();
     append(both, seed.bytes());
     append(both, identity.id().bytes());
@@ -77,14 +78,14 @@ Status write_private(const fs::path& file, const std::string& content) {
 
 }  // namespace
 
-std::string engine_node_id(const NodeId& validator) {
+std::string cometbft_node_id(const NodeId& validator) {
     return to_hex(ByteView(crypto::sha256(validator.bytes())).first(20));
 }
 
-std::string engine_genesis(const committee::Genesis& genesis) {
+std::string cometbft_genesis(const committee::Genesis& genesis) {
     json::array validators;
     for (const auto& validator : genesis.validators)
-        validators.push_back(json::object{{"address", upper(engine_node_id(validator.id))},
+        validators.push_back(json::object{{"address", upper(cometbft_node_id(validator.id))},
                                           {"pub_key", public_key(validator.id)},
                                           {"power", std::to_string(validator.power)},
                                           {"name", validator.name}});
@@ -104,21 +105,22 @@ std::string engine_genesis(const committee::Genesis& genesis) {
     return json::serialize(object) + "\n";
 }
 
-std::string engine_validator_key(const crypto::Identity& identity) {
-    return json::serialize(json::object{{"address", upper(engine_node_id(identity.id()))},
+std::string cometbft_validator_key(const crypto::Identity& identity) {
+    return json::serialize(json::object{{"address", upper(cometbft_node_id(identity.id()))},
                                         {"pub_key", public_key(identity.id())},
                                         {"priv_key", private_key(identity)}}) +
            "\n";
 }
 
-std::string engine_node_key(const crypto::Identity& identity) {
+std::string cometbft_node_key(const crypto::Identity& identity) {
     return json::serialize(json::object{{"priv_key", private_key(identity)}}) + "\n";
 }
 
-std::string engine_config(const committee::Genesis& genesis, const NodeId& self, const CometbftHome& home) {
+std::string cometbft_config(const committee::Genesis& genesis, const NodeId& self, const CometbftHome& home) {
+    REQUIRES(genesis.find(self) != nullptr);
     std::string peers, ids, moniker;
     for (const auto& validator : genesis.validators) {
-        std::string id = engine_node_id(validator.id);
+        std::string id = cometbft_node_id(validator.id);
         ids += (ids.empty() ? "" : ",") + id;
         if (validator.id == self)
             moniker = validator.name;
@@ -134,7 +136,7 @@ std::string engine_config(const committee::Genesis& genesis, const NodeId& self,
     line("log_level", "\"main:info,p2p:error,state:error,*:error\"");
     text += "\n[rpc]\n";
     line("laddr", toml_text("unix://" + home.rpc_socket.string()));
-    // Only validators connect, to each other: nobody else has a place, and addresses are not spread.
+    // Only validators connect, to each other: there is no place for other peers, and addresses are not spread.
     text += "\n[p2p]\n";
     line("laddr", toml_text("tcp://" + home.listen.to_string()));
     line("persistent_peers", toml_text(peers));
@@ -193,10 +195,10 @@ Status prepare_cometbft_home(const committee::Genesis& genesis, const crypto::Id
             return written;
     }
     const std::pair<const char*, std::string> files[] = {
-        {"genesis.json", engine_genesis(genesis)},
-        {"config.toml", engine_config(genesis, identity.id(), home)},
-        {"priv_validator_key.json", engine_validator_key(identity)},
-        {"node_key.json", engine_node_key(identity)},
+        {"genesis.json", cometbft_genesis(genesis)},
+        {"config.toml", cometbft_config(genesis, identity.id(), home)},
+        {"priv_validator_key.json", cometbft_validator_key(identity)},
+        {"node_key.json", cometbft_node_key(identity)},
     };
     for (const auto& [name, content] : files)
         if (auto written = write_private(home.path / "config" / name, content); !written) return written;

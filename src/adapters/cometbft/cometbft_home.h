@@ -1,7 +1,8 @@
-// CometBFT's home directory: what its files say for a validator of our genesis. All of it follows from the genesis, the
-// node's key and these options, so that every validator derives the same chain, and is written anew at each start; all
-// but data/, which is CometBFT's own, above all priv_validator_state.json: it remembers what the key has voted for, and
-// a validator that forgets that can be made to vote twice.
+// CometBFT's home directory: its files for a validator of our genesis.
+//
+// The files follow from the genesis, the node's key and these options, so every validator derives the same chain. They
+// are written again at each start. Only data/ is CometBFT's own. Its priv_validator_state.json remembers the votes of
+// the key; a validator without it can be made to vote twice.
 #pragma once
 
 #include <filesystem>
@@ -15,10 +16,10 @@
 
 namespace planetserve::adapters {
 
-// For an engine without blocks of its own: from which others it asks for headers, and one that is trusted. Its registry
-// then comes as a snapshot.
+// For a CometBFT without blocks: the validators that it asks for headers, and one trusted header. Its registry then
+// comes as a snapshot.
 struct StateSync {
-    std::vector<std::string> servers;  // two at least: other validators' RPC, "unix:///path" or "http://host:port"
+    std::vector<std::string> servers;  // at least two: other validators' RPC, "unix:///path" or "http://host:port"
     std::int64_t height = 0;
     std::string hash;  // of the block of that height, 64 hex digits
 };
@@ -26,24 +27,24 @@ struct StateSync {
 struct CometbftHome {
     std::filesystem::path path;
     std::filesystem::path abci_socket;  // where the application listens
-    std::filesystem::path rpc_socket;   // where CometBFT is asked
-    Endpoint listen;                    // for the other validators' engines
+    std::filesystem::path rpc_socket;   // where CometBFT answers
+    Endpoint listen;                    // for the other validators
     std::optional<StateSync> state_sync = std::nullopt;
 };
 
 // config/genesis.json.
-std::string engine_genesis(const committee::Genesis& genesis);
-// config/config.toml. REQUIRES: the genesis names the validator.
-std::string engine_config(const committee::Genesis& genesis, const NodeId& self, const CometbftHome& home);
+std::string cometbft_genesis(const committee::Genesis& genesis);
+// config/config.toml. Requires: the genesis names the validator.
+std::string cometbft_config(const committee::Genesis& genesis, const NodeId& self, const CometbftHome& home);
 // config/priv_validator_key.json: the validator's key is the node's.
-std::string engine_validator_key(const crypto::Identity& identity);
-// config/node_key.json, for links between engines: the same key, so that the genesis says whom to expect.
-std::string engine_node_key(const crypto::Identity& identity);
-// How an engine's links name a validator: the first 20 bytes of the SHA-256 of its key, in hex.
-std::string engine_node_id(const NodeId& validator);
+std::string cometbft_validator_key(const crypto::Identity& identity);
+// config/node_key.json, for links between CometBFTs: the same key, so that the genesis names the peers.
+std::string cometbft_node_key(const crypto::Identity& identity);
+// A validator's name on those links: the first 20 bytes of the SHA-256 of its key, in hex.
+std::string cometbft_node_id(const NodeId& validator);
 
-// Writes the files above, and makes data/ with a state of no votes where there is no data at all. Fails where only that
-// state is missing, saying what to do.
+// Writes the files above. Where there is no data at all, makes data/ with a state of no votes. Fails where only that
+// state is missing, and says what to do.
 Status prepare_cometbft_home(const committee::Genesis& genesis, const crypto::Identity& identity,
                              const CometbftHome& home);
 

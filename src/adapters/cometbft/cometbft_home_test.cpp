@@ -24,14 +24,14 @@ TEST(CometbftHome, FollowsFromTheGenesisAndTheKey) {
                                       {"verifier.example.org", static_cast<std::uint16_t>(7000 + i)},
                                       Endpoint{"verifier.example.org", static_cast<std::uint16_t>(26'000 + i)}});
     }
-    auto json = boost::json::parse(engine_genesis(genesis));
+    auto json = boost::json::parse(cometbft_genesis(genesis));
     EXPECT_EQ(json.at("genesis_time"), "2023-11-14T22:13:20.007Z");
     EXPECT_EQ(std::string(json.at("chain_id").as_string()), genesis.consensus_chain_id());
     ASSERT_EQ(json.at("validators").as_array().size(), 3u);
     EXPECT_EQ(json.at("validators").at(1).at("power"), "6");
     EXPECT_EQ(std::string(json.at("validators").at(1).at("pub_key").at("value").as_string()),
               crypto::to_base64(identities[1].id().bytes()));
-    auto key = boost::json::parse(engine_validator_key(identities[1]));
+    auto key = boost::json::parse(cometbft_validator_key(identities[1]));
     EXPECT_EQ(key.at("address"), json.at("validators").at(1).at("address"));
     auto secret = crypto::from_base64(std::string(key.at("priv_key").at("value").as_string()));
     ASSERT_TRUE(secret && secret->size() == 64);
@@ -41,10 +41,10 @@ TEST(CometbftHome, FollowsFromTheGenesisAndTheKey) {
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     CometbftHome home{pattern, "/a.sock", "/r.sock", {"0.0.0.0", 26'001}};
     ASSERT_TRUE(prepare_cometbft_home(genesis, identities[1], home));
-    std::string config = engine_config(genesis, identities[1].id(), home);
+    std::string config = cometbft_config(genesis, identities[1].id(), home);
     EXPECT_NE(config.find("moniker = \"v\\\"1\""), std::string::npos) << config;
-    EXPECT_NE(config.find(engine_node_id(identities[2].id()) + "@verifier.example.org:26002"), std::string::npos);
-    EXPECT_EQ(config.find(engine_node_id(identities[1].id()) + "@"), std::string::npos) << "itself";
+    EXPECT_NE(config.find(cometbft_node_id(identities[2].id()) + "@verifier.example.org:26002"), std::string::npos);
+    EXPECT_EQ(config.find(cometbft_node_id(identities[1].id()) + "@"), std::string::npos) << "itself";
     EXPECT_EQ(config.find("tcp://127"), std::string::npos);
     // What was voted for is never touched, and its loss is noticed.
     auto votes = std::filesystem::path(pattern) / "data" / "priv_validator_state.json";

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t maximum_rpc_connections = 8;
 constexpr std::size_t maximum_waiting = 16'384;
 // A commit of 1,000 validators has some 250 KB.
-constexpr std::size_t maximum_answer = 4 << 20;
+constexpr std::size_t maximum_answer = 4 << 20;  // bytes
 
 class Line;
 
@@ -66,7 +66,7 @@ struct CometbftRpc::Shared : std::enable_shared_from_this<CometbftRpc::Shared> {
 
 namespace {
 
-// One connection, and the call that is under way on it.
+// One connection, and the call on it.
 class Line : public std::enable_shared_from_this<Line> {
 public:
     explicit Line(std::shared_ptr<CometbftRpc::Shared> shared)
@@ -112,7 +112,7 @@ private:
     }
 
     void end(error_code error) {
-        // The engine closes what was idle for a while; that is no answer.
+        // CometBFT closes a connection that was idle for a while. Such a call is sent again on a new one.
         bool again = !fresh_ && !shared_->closed;
         keep_ = false;
         if (again) shared_->waiting.push_front({call_.body, std::exchange(call_.handler, {})});

@@ -1,4 +1,4 @@
-// Asks CometBFT of this node: JSON-RPC by HTTP over a unix socket, which only this user can open.
+// Asks this node's CometBFT: JSON-RPC by HTTP over a unix socket that only this user can open.
 //
 // Everything happens on the thread that runs the io_context.
 #pragma once
@@ -17,12 +17,12 @@ namespace planetserve::adapters {
 
 class CometbftRpc {
 public:
-    // The answer's "result"; or why there is none: `unavailable` where the engine does not answer, `invalid_argument`
-    // with the engine's own words where it refuses.
+    // The answer's "result", or an error: `unavailable` when CometBFT does not answer, `invalid_argument` with its own
+    // words when it refuses, `exhausted` when too many calls wait.
     using Handler = std::function<void(Result<boost::json::value>)>;
 
     CometbftRpc(boost::asio::io_context& context, std::filesystem::path socket, Duration deadline = 5s);
-    // Ends all calls; their handlers are not called.
+    // Ends all calls without calling their handlers.
     ~CometbftRpc();
 
     // The handler is called once, never before this returns. At most 8 calls are under way, 16,384 wait.

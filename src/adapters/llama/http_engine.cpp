@@ -7,6 +7,7 @@
 
 #include "adapters/llama/http_connection.h"
 #include "adapters/llama/reply_parser.h"
+#include "base/detaching_handle.h"
 
 namespace planetserve::adapters {
 
@@ -199,14 +200,9 @@ private:
     bool released_ = false;
 };
 
-class CallHandle final : public inference::Exchange {
-public:
-    explicit CallHandle(std::shared_ptr<Call> call) : call_(std::move(call)) {}
-    ~CallHandle() override { call_->detach(); }
-    void consumed(std::size_t bytes) override { call_->consumed(bytes); }
-
-private:
-    std::shared_ptr<Call> call_;
+struct CallHandle final : DetachingHandle<inference::Exchange, Call> {
+    using DetachingHandle::DetachingHandle;
+    void consumed(std::size_t bytes) override { call().consumed(bytes); }
 };
 
 }  // namespace

@@ -62,7 +62,8 @@ public:
         : context_(context),
           options_(std::move(options)),
           on_state_(std::move(on_state)),
-          supervisor_(std::make_unique<Supervisor>(context, clock_, limits_of(options_), *this)) {
+          supervisor_(std::make_unique<Supervisor>(context, clock_, limits_of(options_),
+                                                   static_cast<SupervisedProgram&>(*this))) {
         check(options_);
         options_.socket = fs::absolute(options_.socket);
         if (!fits_socket(options_.socket)) {

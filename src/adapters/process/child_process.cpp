@@ -10,20 +10,25 @@
 
 #include <cstring>
 
+#include "base/requires.h"
+
 namespace planetserve::adapters {
 
 namespace {
 
-// Between fork and exec: only what is safe after a fork of a program with threads.
+// What shells use for a program that could not be run.
+constexpr int cannot_run = 127;
+
+// Runs between fork and exec, so it calls only functions that are safe after a fork of a program with threads.
 [[noreturn]] void become(char* const* argv, int log, int report, pid_t parent) {
     auto give_up = [&] {
         int error = errno;
         [[maybe_unused]] ssize_t written = ::write(report, &error, sizeof(error));
-        ::_exit(127);
+        ::_exit(cannot_run);
     };
-    ::setpgid(0, 0);  // a Ctrl-C is for the node, which ends its engine in good order
+    ::setpgid(0, 0);  // a Ctrl-C reaches the node alone, which then ends its child in good order
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up();
-    if (::getppid() != parent) ::_exit(127);  // it ended before prctl
+    if (::getppid() != parent) ::_exit(cannot_run);  // the parent ended before prctl
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -33,7 +38,7 @@ namespace {
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     ::execv(argv[0], argv);
     give_up();
-    ::_exit(127);
+    ::_exit(cannot_run);
 }
 
 std::unexpected<Error> system_error(const std::string& doing) {
@@ -46,6 +51,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(boost::asio::io_contex
                                                           const std::vector<std::string>& argv,
                                                           const std::filesystem::path& log,
                                                           std::function<void(std::string)> on_exit) {
+    REQUIRES(!argv.empty());
     std::vector<char*> pointers;
     for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
     pointers.push_back(nullptr);
@@ -106,8 +112,8 @@ void ChildProcess::signal(int number) {
 
 void ChildProcess::wait() {
     ended_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                      [this, alive = std::weak_ptr<bool>(alive_)](boost::system::error_code error) {
-                          if (error || alive.expired()) return;
+                      [this, owner = lifetime_.watch()](boost::system::error_code error) {
+                          if (error || owner.gone()) return;
                           int status = 0;
                           pid_t got = ::waitpid(pid_, &status, WNOHANG);
                           if (got == 0 || (got < 0 && errno == EINTR)) return wait();

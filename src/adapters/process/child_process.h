@@ -11,17 +11,18 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 
 namespace planetserve::adapters {
 
-// Used on the io_context's thread. The kernel kills the child when the thread that started it ends, however it ends; so
-// the thread that runs the io_context must be the one that starts it.
+// Use it on the io_context's thread. The kernel kills the child when the thread that started it ends, however that
+// thread ends. So start the child on the thread that runs the io_context.
 class ChildProcess {
 public:
-    // Runs argv[0], a path, with no standard input, its output appended to the log, no other descriptor, in a process
-    // group of its own. The handler is told "exited with status 1" or "was killed by signal 9" once it ended; not when
-    // this object is destroyed before.
+    // Runs argv[0], a path, in a process group of its own. The program has no standard input and no descriptor but its
+    // output, which is appended to the log. When it ends, the handler gets "exited with status 1" or "was killed by
+    // signal 9"; a child that this object kills in its destructor is not told of. Requires: argv is not empty.
     static Result<std::unique_ptr<ChildProcess>> start(boost::asio::io_context& context,
                                                        const std::vector<std::string>& argv,
                                                        const std::filesystem::path& log,
@@ -42,7 +43,7 @@ private:
     bool reaped_ = false;
     boost::asio::posix::stream_descriptor ended_;  // a pidfd: readable when the child ended
     std::function<void(std::string)> on_exit_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime lifetime_;
 };
 
 }  // namespace planetserve::adapters

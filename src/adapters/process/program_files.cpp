@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uintmax_t log_limit = 16 << 20;
+constexpr std::uintmax_t log_limit = 16 << 20;  // bytes
+// Of the folder that holds the folder for a socket, so that the socket's path fits.
+constexpr std::size_t longest_base = 60;
 
 }  // namespace
 
@@ -28,7 +30,7 @@ bool fits_socket(const fs::path& socket) { return socket.native().size() < sizeo
 fs::path make_socket_folder() {
     const char* runtime = ::getenv("XDG_RUNTIME_DIR");
     for (std::string base : {std::string(runtime ? runtime : ""), std::string("/tmp")}) {
-        if (base.empty() || base.size() > 60) continue;
+        if (base.empty() || base.size() > longest_base) continue;
         base += "/planetserve-XXXXXX";
         if (::mkdtemp(base.data())) return base;
     }

@@ -7,6 +7,7 @@ namespace planetserve::adapters {
 namespace {
 
 constexpr int schema_version = 1;
+constexpr int busy_timeout = 5000;  // milliseconds that another process may hold the database
 
 constexpr const char* schema =
     "CREATE TABLE IF NOT EXISTS block(one INTEGER PRIMARY KEY CHECK(one = 1), network BLOB NOT NULL, height INTEGER "
@@ -22,7 +23,7 @@ public:
     Statement& operator=(const Statement&) = delete;
 
     Statement& bind(int at, ByteView bytes) {
-        // A null pointer would bind NULL.
+        // With a null pointer SQLite would bind NULL.
         if (bytes.empty())
             sqlite3_bind_zeroblob(statement_, at, 0);
         else
@@ -52,7 +53,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
     int opened = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
     std::unique_ptr<SqliteStore> store(new SqliteStore(raw, file.string()));
     if (opened != SQLITE_OK) return std::unexpected(store->error("open"));
-    sqlite3_busy_timeout(raw, 5000);
+    sqlite3_busy_timeout(raw, busy_timeout);
     const char* mode = durability == Durability::every_block
                            ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                            : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;";

@@ -11,15 +11,15 @@ struct sqlite3;
 namespace planetserve::adapters {
 
 enum class Durability : std::uint8_t {
-    every_block,  // what was saved survives a power cut
-    // Blocks saved last may be gone after a power cut, whole ones: for those who can get them again, as a committee's
-    // engine repeats them. Spares a write-through a block.
+    every_block,  // every saved block survives a power cut
+    // A power cut may lose the blocks saved last, each of them whole. For a store whose owner gets them again: CometBFT
+    // repeats them. It spares a write-through for each block.
     whole_blocks,
 };
 
 class SqliteStore final : public committee::Store {
 public:
-    // Opens or creates the file. Fails for a file of a later version or that is no database, saying what to do.
+    // Opens or creates the file. Fails for a file of a later version or one that is no database, and says what to do.
     static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& file,
                                                      Durability durability = Durability::every_block);
     ~SqliteStore() override;

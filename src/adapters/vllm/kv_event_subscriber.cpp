@@ -14,12 +14,15 @@ namespace asio = boost::asio;
 
 namespace {
 
+// Messages that wait to be read; the publisher drops more of them.
 constexpr int messages_waiting = 1000;
 constexpr int first_pause_ms = 200;
 constexpr int longest_pause_ms = 10'000;
 constexpr int heartbeat_ms = 5'000;
 constexpr int heartbeat_timeout_ms = 15'000;
+// The number of the message that ends a replay.
 constexpr std::uint64_t end_of_replay = 0xffffffffffffffff;
+constexpr std::size_t longest_endpoint = 256;
 
 Time now() {
     return Time(std::chrono::duration_cast<Duration>(asio::steady_timer::clock_type::now().time_since_epoch()));
@@ -34,7 +37,8 @@ std::optional<std::uint64_t> number_of(const zmq::message_t& frame) {
 
 Status check_kv_endpoint(const std::string& endpoint) {
     const bool known = endpoint.starts_with("tcp://") || endpoint.starts_with("ipc://");
-    if (known && endpoint.size() > 6 && endpoint.size() <= 256 && endpoint.find('*') == endpoint.npos) return {};
+    if (known && endpoint.size() > 6 && endpoint.size() <= longest_endpoint && endpoint.find('*') == endpoint.npos)
+        return {};
     return fail(ErrorCode::invalid_argument,
                 "\"" + endpoint + "\" is neither tcp://HOST:PORT nor ipc://PATH, where the engine can be reached");
 }
@@ -46,7 +50,8 @@ public:
         : context_(context),
           options_(std::move(options)),
           handlers_(std::move(handlers)),
-          order_(*this, options_.replay_endpoint.has_value(), options_.replay_deadline),
+          order_(*this, options_.replay_endpoint ? kvevents::Replay::available : kvevents::Replay::unavailable,
+                 options_.replay_deadline),
           timer_(context) {
         try {
             published_ = std::make_shared<ZmqSocket>(context_, zmq_, zmq::socket_type::sub);
@@ -69,7 +74,7 @@ public:
         try {
             published_->socket().connect(options_.endpoint);
         } catch (const zmq::error_t& error) {
-            note(options_.endpoint + ": " + error.what(), true);
+            note(options_.endpoint + ": " + error.what(), KvNote::problem);
         }
     }
 
@@ -77,7 +82,7 @@ public:
         stopped_ = true;
         timer_.cancel();
         if (replay_) replay_->close();
-        // Ends the monitor, too.
+        // This ends the monitor, too.
         published_->close();
         watch_->close();
     }
@@ -107,7 +112,8 @@ private:
     // topic, number, batch
     void on_published(const ZmqSocket::Message& message) {
         auto number = message.size() == 3 ? number_of(message[1]) : std::nullopt;
-        if (!number) return note("a message that is no batch of KV events came from " + options_.endpoint, true);
+        if (!number)
+            return note("a message that is no batch of KV events came from " + options_.endpoint, KvNote::problem);
         order_.on_batch(*number, bytes_of(message[2]), now());
         arm();
     }
@@ -118,10 +124,10 @@ private:
         std::uint16_t event = 0;
         std::memcpy(&event, message[0].data(), sizeof(event));
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
-            note("follows the KV events of " + options_.endpoint, false);
+            note("follows the KV events of " + options_.endpoint, KvNote::over);
             order_.on_connected(now());
         } else if (event == ZMQ_EVENT_DISCONNECTED) {
-            note("lost the connection to " + options_.endpoint + "; what its engine holds is not known", true);
+            note("lost the connection to " + options_.endpoint + "; what its engine holds is unknown", KvNote::problem);
             order_.on_disconnected();
         }
         arm();
@@ -142,7 +148,8 @@ private:
     bool deliver(ByteView batch) override {
         auto decoded = kvevents::decode_kv_events(batch);
         if (!decoded) {
-            note("cannot read a batch of KV events of " + options_.endpoint + ": " + decoded.error().message, true);
+            note("cannot read a batch of KV events of " + options_.endpoint + ": " + decoded.error().message,
+                 KvNote::problem);
             return false;
         }
         unknown_events_ += decoded->unknown;
@@ -150,11 +157,11 @@ private:
         return true;
     }
 
-    void start_over(bool complete) override {
-        if (!stopped_) handlers_.on_unknown(complete);
+    void start_over(kvevents::Knowledge knowledge) override {
+        if (!stopped_) handlers_.on_start_over(knowledge);
     }
 
-    // A socket a request: answers to a former one cannot be taken for answers to this one.
+    // Each request has a socket of its own, so that answers to an earlier one cannot be taken for answers to this one.
     void ask_replay(std::uint64_t from) override {
         if (replay_) replay_->close();
         try {
@@ -167,8 +174,8 @@ private:
             replay_->socket().send(zmq::message_t(), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
             replay_->socket().send(zmq::buffer(number), zmq::send_flags::dontwait);
         } catch (const zmq::error_t& error) {
-            // The deadline ends it.
-            note(*options_.replay_endpoint + ": " + error.what(), true);
+            // The deadline ends this replay.
+            note(*options_.replay_endpoint + ": " + error.what(), KvNote::problem);
         }
     }
 
@@ -183,12 +190,13 @@ private:
         });
     }
 
-    // Said once while it lasts: a publisher that is not understood says the same again and again.
-    void note(const std::string& line, bool problem) {
+    // Told once while it lasts: a publisher that cannot be understood sends the same again and again.
+    void note(const std::string& line, KvNote kind) {
+        const bool problem = kind == KvNote::problem;
         if (problem ? line == problem_ : problem_.empty() && followed_) return;
         followed_ = true;
         problem_ = problem ? line : "";
-        if (!stopped_) handlers_.on_note(line, problem);
+        if (!stopped_) handlers_.on_note(line, kind);
     }
 
     asio::io_context& context_;

@@ -1,9 +1,9 @@
-// Follows an engine's KV events over ZeroMQ: subscribes where vLLM publishes, asks its replay socket for what is
-// missing, and passes on the events in order (event_order.h, kv_event_decoder.h).
+// Follows an engine's KV events over ZeroMQ: subscribes where vLLM publishes, asks its replay socket for batches that
+// are missing, and passes on the events in order (src/kvevents).
 //
-// A lost connection is made anew, at pauses that grow from 0.2 s to 10 s; a peer that says nothing for 15 s counts as
-// lost. Messages are at most kv_batch_limit, and 1,000 wait at most: then the publisher drops them, which is a gap.
-// Everything happens on the thread that runs the io_context, which outlives the subscriber.
+// It connects again after a lost connection, at pauses that grow from 0.2 s to 10 s. A peer that is silent for 15 s
+// counts as lost. A message has at most kv_batch_limit bytes. At most 1,000 messages wait; the publisher drops more,
+// which is a gap. Everything happens on the thread that runs the io_context, which outlives the subscriber.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -21,27 +21,30 @@ namespace planetserve::adapters {
 
 struct KvEventOptions {
     std::string endpoint;                             // tcp://HOST:PORT or ipc://PATH, where the engine publishes
-    std::optional<std::string> replay_endpoint = {};  // where it replays; none: what is missing is lost
-    std::string topic = {};                           // what messages' topics begin with; "" takes all
+    std::optional<std::string> replay_endpoint = {};  // where it replays; none: a missing batch is lost
+    std::string topic = {};                           // messages whose topic begins with this; "" takes all
     Duration replay_deadline = 5s;                    // for the first message of a replay
 };
 
-// Whether an endpoint has the form above.
+// Fails unless the endpoint has the form above.
 Status check_kv_endpoint(const std::string& endpoint);
+
+// What a line for the log is about: a problem, or that the last one is over.
+enum class KvNote : std::uint8_t { problem, over };
 
 struct KvEventHandlers {
     std::function<void(const std::vector<routing::CacheEvent>&)> on_events;
-    // What was told is void. Complete: what is told from now on is all that the engine's cache holds.
-    std::function<void(bool complete)> on_unknown;
-    // A line for the log; a problem, or that it is over.
-    std::function<void(const std::string&, bool problem)> on_note;
+    // All that was told is void. It says whether the events that follow tell all that the engine's cache holds.
+    std::function<void(kvevents::Knowledge)> on_start_over;
+    // A line for the log.
+    std::function<void(const std::string&, KvNote)> on_note;
 };
 
 struct KvEventStatus {
     std::string state;    // "connecting", "replaying", "following"
     std::string problem;  // the last one, while it lasts
     kvevents::EventOrderCounters order;
-    std::uint64_t unknown_events = 0;  // of names that are not known here
+    std::uint64_t unknown_events = 0;  // with names that this version does not know
 };
 
 class KvEventSubscriber {

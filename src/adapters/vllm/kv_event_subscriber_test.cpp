@@ -85,8 +85,12 @@ protected:
                     for (const auto& event : events)
                         told.push_back(std::to_string(std::get<routing::BlocksRemoved>(event).hashes.at(0).value));
                 },
-            .on_unknown = [this](bool complete) { told.push_back(complete ? "empty" : "unknown"); },
-            .on_note = [this](const std::string& line, bool problem) { (problem ? problems : notes).push_back(line); }};
+            .on_start_over =
+                [this](kvevents::Knowledge knowledge) {
+                    told.push_back(knowledge == kvevents::Knowledge::complete ? "empty" : "unknown");
+                },
+            .on_note = [this](const std::string& line,
+                              KvNote note) { (note == KvNote::problem ? problems : notes).push_back(line); }};
         subscriber = std::make_unique<KvEventSubscriber>(
             context,
             KvEventOptions{.endpoint = endpoint, .replay_endpoint = std::move(replay), .replay_deadline = deadline},
