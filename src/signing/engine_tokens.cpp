@@ -11,10 +11,8 @@ using scoring::TokenId;
 
 namespace {
 
-constexpr std::size_t memory_limit = 256 << 20;  // bytes that a parsed reply may take
-// llama-server numbers tokens by 32 bits with a sign.
-constexpr std::uint64_t largest_token = 0x7fffffff;
-constexpr std::size_t longest_complaint = 300;  // characters
+constexpr std::size_t reply_memory_limit = 256 << 20;  // bytes that a parsed reply may take
+constexpr std::size_t longest_complaint = 300;         // characters
 
 Result<std::vector<TokenId>> token_list(const json::value* value) {
     const json::array* list = inference::list_of(value);
@@ -51,7 +49,7 @@ void ask_for_tokens(json::object& request) {
 }
 
 Result<EngineAnswer> read_engine_answer(std::string_view body) {
-    auto parsed = inference::parse_json(body, memory_limit);
+    auto parsed = inference::parse_json(body, reply_memory_limit);
     if (!parsed) return std::unexpected(parsed.error());
     return engine_answer_of(*parsed);
 }
@@ -87,7 +85,7 @@ std::string apply_template_request(const json::array& messages) {
 }
 
 Result<std::string> read_applied_template(std::string_view body) {
-    auto parsed = inference::parse_json(body, memory_limit);
+    auto parsed = inference::parse_json(body, reply_memory_limit);
     if (!parsed) return std::unexpected(parsed.error());
     auto prompt = inference::text_of(find(&*parsed, "prompt"));
     if (!prompt) return fail(ErrorCode::malformed, "the engine applied no template");
@@ -99,7 +97,7 @@ std::string tokenize_request(std::string_view text) {
 }
 
 Result<std::vector<TokenId>> read_tokens(std::string_view body) {
-    auto parsed = inference::parse_json(body, memory_limit);
+    auto parsed = inference::parse_json(body, reply_memory_limit);
     if (!parsed) return std::unexpected(parsed.error());
     return token_list(find(&*parsed, "tokens"));
 }

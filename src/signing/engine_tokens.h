@@ -17,6 +17,7 @@
 namespace planetserve::signing {
 
 inline constexpr std::size_t engine_tokens_limit = 1 << 20;  // tokens of a prompt or an answer
+inline constexpr std::uint64_t largest_token = 0x7fffffff;   // llama-server numbers them by 32 bits with a sign
 
 // The chain of samplers that can be replayed, for llama-server's member "samplers".
 boost::json::array replayed_samplers();

@@ -16,7 +16,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t memory_limit = 128 << 20;  // bytes that a parsed request or reply may take
+constexpr std::size_t json_memory_limit = 128 << 20;  // bytes that a parsed request or reply may take
 constexpr unsigned ok = 200;
 
 // Writes the members behind the request's own, which stay as they are: of two members of one name the last counts.
@@ -165,7 +165,7 @@ private:
         took(bytes.size());
     }
     void finish() override {
-        if (auto reply = inference::parse_json(as_text(reply_), memory_limit); reply && reply->is_object()) {
+        if (auto reply = inference::parse_json(as_text(reply_), json_memory_limit); reply && reply->is_object()) {
             auto answer = engine_answer_of(*reply);
             json::object& members = reply->get_object();
             members.erase("__verbose");
@@ -237,7 +237,7 @@ Result<std::unique_ptr<inference::Exchange>> SigningService::start(inference::Re
     bool chat = request.path == "/v1/chat/completions";
     if ((!chat && request.path != "/v1/completions") || request.body.size() > request_limit)
         return engine_.start(std::move(request), sink);
-    auto body = inference::parse_json(as_text(request.body), memory_limit);
+    auto body = inference::parse_json(as_text(request.body), json_memory_limit);
     // The engine refuses an empty object anyway.
     if (!body || !body->is_object() || body->get_object().empty()) return engine_.start(std::move(request), sink);
     const json::object& members = body->get_object();

@@ -15,8 +15,6 @@ using scoring::TokenId;
 namespace {
 
 constexpr std::size_t event_memory_limit = 16 << 20;  // bytes that a parsed event may take
-// llama-server numbers tokens by 32 bits with a sign.
-constexpr std::uint64_t largest_token = 0x7fffffff;
 
 std::optional<std::string> text_of_bytes(const json::value* value) {
     const json::array* list = inference::list_of(value);

@@ -40,7 +40,7 @@ struct FreeCurl {
     void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
 };
 
-// Hashes what the descriptor holds from the beginning; returns how much that is.
+// Hashes the file from its beginning; returns its size.
 Result<std::uint64_t> hash_all(int descriptor, crypto::Sha256& hash) {
     Bytes buffer(1 << 20);
     std::uint64_t size = 0;
@@ -71,7 +71,7 @@ struct Transfer {
         began = true;
         long code = 0;
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
-        if (had > 0 && code != 206) {  // the whole again, although only the rest was asked for
+        if (had > 0 && code != 206) {  // the whole file again, although only the rest was asked for
             hash.finish();
             had = 0;
             if (::ftruncate(part, 0) != 0 || ::lseek(part, 0, SEEK_SET) < 0) {
@@ -176,7 +176,7 @@ Status transfer(const std::string& url, Transfer& transfer, Duration left, bool&
     if (result == CURLE_OK) return {};
     long code = 0;
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &code);
-    // 416: nothing beyond what we had, which its digest will judge (RFC 9110, section 15.5.17).
+    // 416: the server has nothing beyond the part that we have. Its digest will decide (RFC 9110, section 15.5.17).
     if (code == 416 && transfer.had > 0) return {};
     return describe(result, code, detail, again);
 }
@@ -237,7 +237,7 @@ Status download(const std::string& url, const crypto::Digest& sha256, const fs::
         if (status) {
             if (one.total == 0 || one.had == one.total || !one.began) {
                 if (hash.finish() == sha256) break;
-                // What was kept may have been of another version of the file: once more, from nothing.
+                // The kept part may be of another version of the file: download all of it once more.
                 if (auto emptied = empty(part, hash); !emptied) return std::unexpected(emptied.error());
                 had = 0;
                 if (std::exchange(resumed, false)) continue;

@@ -13,8 +13,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "GGUF is read as it lies");
 
+constexpr std::uint32_t magic_number = 0x46554747;  // "GGUF"
+constexpr std::uint32_t oldest_version = 2;
+constexpr std::uint32_t newest_version = 3;
 constexpr std::uint64_t most_keys = 1 << 16;
-constexpr std::uint64_t longest_key = 1 << 16;
+constexpr std::uint64_t longest_key = 1 << 16;   // bytes
+constexpr std::uint64_t longest_text = 1 << 24;  // bytes
+constexpr std::uint64_t largest_token = 0x7fffffff;
+constexpr std::uint64_t bytes_a_number = 2;  // f16, llama-server's default for its cache
 constexpr std::uint64_t most_layers = 4096;
 constexpr std::uint64_t longest_array = std::uint64_t{1} << 32;
 
@@ -27,7 +33,7 @@ std::uint64_t size_of(std::uint32_t type) {
 
 std::unexpected<Error> broken(const std::string& what) { return fail(ErrorCode::malformed, "no usable GGUF: " + what); }
 
-// Whole numbers and texts of the head, by key; of all else it only finds the end.
+// Reads whole numbers and texts of the head, by key, and skips all other values.
 class Head {
 public:
     explicit Head(const std::filesystem::path& file) : in_(file, std::ios::binary) {}
@@ -39,7 +45,8 @@ public:
         if (!in_) return fail(ErrorCode::io, "the file cannot be opened");
         auto magic = number<std::uint32_t>();
         auto version = number<std::uint32_t>();
-        if (magic != 0x46554747 || version < 2 || version > 3) return broken("not a file of version 2 or 3");
+        if (magic != magic_number || version < oldest_version || version > newest_version)
+            return broken("not a file of version 2 or 3");
         number<std::uint64_t>();  // tensors
         auto keys = number<std::uint64_t>();
         if (keys > most_keys) return broken("too many keys");
@@ -74,7 +81,7 @@ private:
         return value;
     }
     void skip(std::uint64_t bytes) {
-        // A word of the vocabulary lies in the buffer already, which a seek would empty.
+        // Words of the vocabulary are short and already in the buffer, which a seek would empty.
         constexpr std::uint64_t near = 4096;
         if (bytes < near)
             in_.ignore(static_cast<std::streamsize>(bytes));
@@ -99,7 +106,7 @@ private:
     bool read_value(const std::string& key) {
         auto type = number<std::uint32_t>();
         if (type == string) {
-            std::string value = text(std::uint64_t{1} << 24);
+            std::string value = text(longest_text);
             if (key == "general.architecture") architecture_ = value;
         } else if (type != array) {
             if (size_of(type) == 0) return false;
@@ -138,7 +145,8 @@ Result<std::uint64_t> kv_bytes_per_token(const std::filesystem::path& file) {
     if (!layers) return std::unexpected(layers.error());
     if (!heads) return std::unexpected(heads.error());
     if (layers->front() == 0 || layers->front() > most_layers) return broken("the number of layers");
-    // As many as there are heads, unless it says otherwise; one number for all layers, or one for each.
+    // Groups of keys and values: as many as heads unless the file says otherwise. One number for all layers, or one for
+    // each.
     auto groups = head.numbers(prefix + "attention.head_count_kv").value_or(*heads);
     auto length = [&](const std::string& key) -> Result<std::uint64_t> {
         if (auto given = head.numbers(prefix + key)) return given->front();
@@ -157,7 +165,7 @@ Result<std::uint64_t> kv_bytes_per_token(const std::filesystem::path& file) {
     for (std::uint64_t layer = 0; layer < layers->front(); ++layer) {
         std::uint64_t group = groups[std::min<std::size_t>(layer, groups.size() - 1)];
         if (group > most) return broken("the number of heads");
-        bytes += group * (*keys + *values) * 2;
+        bytes += group * (*keys + *values) * bytes_a_number;
     }
     if (bytes == 0) return broken("a model without a KV cache");
     return bytes;
@@ -169,7 +177,7 @@ Result<std::uint32_t> end_token(const std::filesystem::path& file) {
     auto token = head.numbers("tokenizer.ggml.eot_token_id");
     if (!token) token = head.numbers("tokenizer.ggml.eos_token_id");
     if (!token) return std::unexpected(token.error());
-    if (token->front() > 0x7fffffff) return broken("the token that ends a text");
+    if (token->front() > largest_token) return broken("the token that ends a text");
     return static_cast<std::uint32_t>(token->front());
 }
 

@@ -112,7 +112,7 @@ bool HttpConnection::seems_alive() {
     if (closed_ || !socket_.is_open()) return false;
     char byte;
     ssize_t size = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (size > 0) return tls_ != nullptr;  // over TLS perhaps a session ticket
+    if (size > 0) return tls_ != nullptr;  // over TLS it may be a session ticket
     return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 

@@ -1,4 +1,4 @@
-// A connection to a server over a unix socket, TCP or TLS, and the kept ones of one server.
+// A connection to a server over a unix socket, TCP or TLS; and the idle connections to one server.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -14,20 +14,20 @@
 
 namespace planetserve::adapters {
 
-// Handlers are called on the io_context's thread, never before the call that gave them returned, and hold the
-// connection.
+// It calls handlers on the io_context's thread, never before the call that gave them has returned. A pending operation
+// keeps the connection alive.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 public:
     using Handler = std::function<void(boost::system::error_code, std::size_t)>;
 
     HttpConnection(boost::asio::io_context& context, const HttpTarget& target, boost::asio::ssl::context* tls);
 
-    // The handler gets where it failed, as "resolving api.example.org".
+    // The handler gets what failed, as "resolving api.example.org".
     void connect(std::function<void(boost::system::error_code, std::string)> handler);
     void read_some(MutableByteView into, Handler handler);
-    void write(ByteView bytes, Handler handler);  // all of them
+    void write(ByteView bytes, Handler handler);  // all of the bytes
     void close();
-    // False when the server closed it, or spoke out of turn.
+    // False when the server closed the connection, or sent bytes that nobody asked for.
     bool seems_alive();
 
     Time idle_since{};
@@ -52,10 +52,10 @@ class HttpPool {
 public:
     HttpPool(boost::asio::io_context& context, HttpEngineOptions options);
 
-    // One that was kept and seems alive, else none.
+    // An idle connection that seems alive, or null.
     std::shared_ptr<HttpConnection> take_kept();
     std::shared_ptr<HttpConnection> make();
-    // Keeps it for the next request, or closes it when there are enough.
+    // Keeps the connection for the next request, or closes it when there are enough.
     void keep(std::shared_ptr<HttpConnection> connection);
     void close_kept();
 

@@ -16,20 +16,26 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t read_piece = 64 * 1024;
+constexpr std::size_t read_piece = 64 * 1024;      // bytes
+constexpr std::size_t longest_path = 2048;         // characters
+constexpr std::size_t longest_content_type = 256;  // characters
 
-bool printable(std::string_view text, bool spaces) {
-    return std::ranges::all_of(text, [&](char c) { return (c > ' ' && c < 0x7f) || (spaces && c == ' '); });
+enum class Spaces : std::uint8_t { allowed, forbidden };
+
+bool printable(std::string_view text, Spaces spaces) {
+    return std::ranges::all_of(
+        text, [&](char c) { return (c > ' ' && c < 0x7f) || (spaces == Spaces::allowed && c == ' '); });
 }
 
-// What goes into the head must not be able to end a line of it.
+// Checks what goes into the head: it must not be able to end a line of it.
 Status check(const inference::Request& request) {
     if (request.method != "POST" && request.method != "GET" && request.method != "DELETE")
         return fail(ErrorCode::invalid_argument, "the method must be GET, POST or DELETE");
-    if (!request.path.starts_with('/') || request.path.size() > 2048 || !printable(request.path, false))
+    if (!request.path.starts_with('/') || request.path.size() > longest_path ||
+        !printable(request.path, Spaces::forbidden))
         return fail(ErrorCode::invalid_argument,
                     "the path must begin with / and have at most 2,048 printable characters");
-    if (request.content_type.size() > 256 || !printable(request.content_type, true))
+    if (request.content_type.size() > longest_content_type || !printable(request.content_type, Spaces::allowed))
         return fail(ErrorCode::invalid_argument, "the content type must have at most 256 printable characters");
     return {};
 }
@@ -48,7 +54,8 @@ Bytes render(const HttpEngineOptions& options, const inference::Request& request
     return message;
 }
 
-// One request, from start to its last callback. Pending operations hold it; the sink is told nothing after detach().
+// One request, from its start to the last callback. Pending operations keep it alive. After detach() the sink hears
+// nothing.
 class Call : public std::enable_shared_from_this<Call> {
 public:
     Call(std::shared_ptr<HttpPool> pool, Bytes message, inference::ReplySink& sink)
@@ -109,7 +116,8 @@ private:
     void talk(std::shared_ptr<HttpConnection> connection) {
         connection_ = std::move(connection);
         expect(pool_->options.head_deadline, "no reply from the server");
-        // A server may answer, and close, before it has read the whole request: what matters is what can be read.
+        // A server may answer and close before it has read the whole request, so a failed write ends nothing: the reply
+        // does.
         connection_->write(message_,
                            [self = shared_from_this(), on = connection_.get()](error_code error, std::size_t) {
                                if (on == self->connection_.get()) self->written_ = !error;
@@ -187,12 +195,12 @@ private:
 
     std::shared_ptr<HttpPool> pool_;
     const Bytes message_;
-    inference::ReplySink* sink_;  // none once there is nothing more to tell
+    inference::ReplySink* sink_;  // null once there is nothing more to tell
     asio::steady_timer deadline_;
     std::shared_ptr<HttpConnection> connection_;
     ReplyParser parser_;
     Bytes buffer_;
-    std::size_t outstanding_ = 0;  // told to the sink and not consumed
+    std::size_t outstanding_ = 0;  // given to the sink and not consumed
     bool from_kept_ = false;
     bool written_ = false;
     bool head_told_ = false;
@@ -208,7 +216,7 @@ struct CallHandle final : DetachingHandle<inference::Exchange, Call> {
 }  // namespace
 
 HttpEngine::HttpEngine(asio::io_context& context, HttpEngineOptions options) {
-    if (options.bearer_key && (options.bearer_key->empty() || !printable(*options.bearer_key, false)))
+    if (options.bearer_key && (options.bearer_key->empty() || !printable(*options.bearer_key, Spaces::forbidden)))
         throw std::invalid_argument("the server's key is empty or has characters other than printable ones");
     pool_ = std::make_shared<HttpPool>(context, std::move(options));
 }

@@ -1,6 +1,6 @@
-// An OpenAI-compatible server as a Service: llama-server on a unix socket, vLLM on this machine, an API somewhere.
+// An OpenAI-compatible server as a Service: llama-server on a unix socket, vLLM on this machine, an API anywhere.
 //
-// Everything happens on the thread that runs the io_context, which must outlive the engine and its exchanges.
+// Everything happens on the thread that runs the io_context, which outlives the engine and its exchanges.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -20,18 +20,18 @@ struct HttpEngineOptions {
     Duration connect_deadline = 10s;              // name look-up, connection and TLS
     Duration head_deadline = 10min;               // a long prompt, or a place in the server's queue
     Duration body_deadline = 5min;                // between two pieces of the body
-    Duration idle_limit = 30s;                    // a connection unused for longer is not used again
+    Duration idle_limit = 30s;                    // a connection that was idle for longer is closed
     std::size_t connections = 256;                // at once; more requests are refused
     std::size_t idle_connections = 16;            // kept for the next request
 };
 
-// Each read is passed on as it comes. Destroying an exchange closes its connection, by which llama-server and vLLM know
-// to stop. A request is sent a second time only if a kept connection turns out to be dead before a byte of reply.
+// It passes on bytes as they come. Destroying an exchange closes its connection, which tells llama-server and vLLM to
+// stop. It sends a request a second time only if an idle connection proves dead before a byte of the reply came.
 //
-// Errors told to sinks: unavailable (no connection, or it broke), timed_out, malformed (not HTTP).
+// Errors that sinks get: unavailable (no connection, or it broke), timed_out, malformed (not HTTP).
 class HttpEngine final : public inference::Service {
 public:
-    // Throws std::invalid_argument when the key or the authorities cannot be used.
+    // Throws std::invalid_argument when the key or the file of authorities cannot be used.
     HttpEngine(boost::asio::io_context& context, HttpEngineOptions options);
     ~HttpEngine() override;
 

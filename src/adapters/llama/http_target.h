@@ -14,13 +14,13 @@ struct HttpTarget {
     Kind kind = Kind::http;
     std::string host;    // the path of a unix socket, or a host name or address
     std::string port;    // empty for a unix socket
-    std::string prefix;  // what goes before a request's path: "/openai", or nothing
+    std::string prefix;  // goes before a request's path: "/openai", or nothing
 
     // The value of the Host header.
     std::string authority() const;
 
-    // "http://host:port", "https://host/prefix", "unix:PATH" or an absolute PATH. A trailing "/v1", as people write
-    // base URLs, is dropped: the paths of requests begin with it.
+    // Reads "http://host:port", "https://host/prefix", "unix:PATH" or an absolute PATH. Drops "/v1" at the end, which
+    // people write in base URLs: the paths of requests begin with it.
     static Result<HttpTarget> parse(std::string_view text);
 };
 

@@ -20,8 +20,8 @@ struct LlamaServerOptions {
     std::uint32_t threads = 0;                       // 0: all cores
     std::optional<std::uint32_t> http_threads = {};  // the engine's own default where it is not given
     std::uint32_t cache_mib = 256;                   // prompt cache in main memory
-    // On a processor it takes 10 times as long to add a few tokens to a cached prompt, and a third less for a long new
-    // one; on a GPU it is what one wants.
+    // On a processor it makes adding a few tokens to a cached prompt 10 times as slow, and a long new prompt a third
+    // faster. Turn it on for a GPU.
     bool flash_attention = false;
     std::vector<std::string> extra_arguments = {};  // after all others
 };

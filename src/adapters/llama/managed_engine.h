@@ -1,4 +1,4 @@
-// A llama-server of our own: started, watched, restarted when it ends, and gone when this process is.
+// A llama-server of our own: it is started, probed, restarted when it ends, and gone when this process is.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -21,13 +21,12 @@ struct ManagedEngineOptions {
     std::uint32_t context = 4096;      // tokens a slot
     std::uint32_t threads = 0;         // 0: all cores
     std::uint32_t cache_mib = 256;     // prompt cache in main memory
-    // On a processor it takes 10 times as long to add a few tokens to a cached prompt, and a third less for a long new
-    // one; on a GPU it is what one wants.
+    // Off by default: see LlamaServerOptions.
     bool flash_attention = false;
-    // The unix socket it listens on, ending in ".sock". A path too long for a socket is replaced by a private folder in
-    // XDG_RUNTIME_DIR or /tmp.
+    // The unix socket it listens on, ending in ".sock". If the path is too long for a socket, a private folder in
+    // XDG_RUNTIME_DIR or /tmp takes its place.
     std::filesystem::path socket;
-    std::filesystem::path log;  // what it prints; put by as LOG.1 when over 16 MiB at a start
+    std::filesystem::path log;  // its output; renamed to LOG.1 at a start when over 16 MiB
     std::vector<std::string> extra_arguments;
     Duration start_deadline = 10min;  // loading the model
     Duration stop_grace = 5s;         // between SIGTERM and SIGKILL
@@ -43,22 +42,23 @@ struct EngineStatus {
     std::string reason;  // in words, without paths; empty when ready
 };
 
-// Everything happens on the thread that runs the io_context, which must outlive the engine; run() is called on it too.
+// Everything, run() too, happens on the thread that runs the io_context, which outlives the engine.
 class ManagedEngine final : public inference::Service {
 public:
     using StateHandler = std::function<void(const EngineStatus&)>;
 
     // Throws std::invalid_argument when the options cannot work.
     ManagedEngine(boost::asio::io_context& context, ManagedEngineOptions options, StateHandler on_state = {});
-    // Kills it if it still runs; call stop() before and wait for EngineState::stopped to end it in good order.
+    // Kills the engine if it still runs. Call stop() before and wait for EngineState::stopped to end it in good order.
     ~ManagedEngine() override;
 
-    // Starts the program. The handler hears of every change of state, from the io_context.
+    // Starts the program, unless it runs or will be restarted. The handler hears of every change of state, from the
+    // io_context.
     void run();
-    // Ends the program: SIGTERM, and SIGKILL after the grace. Requests under way fail.
+    // Ends the program: SIGTERM, then SIGKILL after the grace. Requests under way fail.
     void stop();
 
-    // unavailable with the reason while the engine is not ready.
+    // Fails with unavailable and the reason while the engine is not ready.
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override;
 
     const EngineStatus& status() const;

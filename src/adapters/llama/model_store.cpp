@@ -26,7 +26,7 @@ bool plain_file_name(const std::string& name) {
     return !name.empty() && !name.starts_with('.') && name.find('/') == name.npos;
 }
 
-// What a stamp says of a file that was checked: changing the file changes this.
+// The stamp of a file that was checked. It changes when the file does.
 std::string stamp_of(const crypto::Digest& sha256, const struct stat& file) {
     return to_hex(sha256) + " " + std::to_string(file.st_size) + " " + std::to_string(file.st_mtim.tv_sec) + "." +
            std::to_string(file.st_mtim.tv_nsec) + "\n";
@@ -36,7 +36,7 @@ fs::path stamp_path(const fs::path& file) {
     return file.parent_path() / ("." + file.filename().string() + ".verified");
 }
 
-// A folder that cannot be written to costs a check at every start.
+// If the folder cannot be written to, every start checks the file again.
 void write_stamp(const fs::path& file, const crypto::Digest& sha256) {
     struct stat now{};
     if (::stat(file.c_str(), &now) == 0) std::ofstream(stamp_path(file), std::ios::trunc) << stamp_of(sha256, now);
@@ -149,7 +149,7 @@ Result<VerifiedModel> ModelStore::from_catalogue(const std::string& name) const 
     return verify(file, found->sha256);
 }
 
-// Named by its digest, so two URLs of one file share it and a name from a URL never becomes a path.
+// The digest names the file, so two URLs of one file share it, and a name from a URL never becomes a path.
 Result<VerifiedModel> ModelStore::from_url(const std::string& url, const crypto::Digest& sha256,
                                            const DownloadProgress& progress) const {
     std::error_code error;

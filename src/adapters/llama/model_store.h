@@ -1,4 +1,4 @@
-// From what a configuration calls a model to a file whose content is what it should be.
+// Finds the model file that a configuration names, and checks its content.
 #pragma once
 
 #include <filesystem>
@@ -22,8 +22,7 @@ struct CatalogueModel {
 
 Result<std::vector<CatalogueModel>> read_catalogue(const std::filesystem::path& file);
 
-// Exactly one of catalogue, file and url. A sha256 (64 hexadecimal digits) is required with a URL and optional with a
-// file.
+// Give exactly one of catalogue, file and url. A URL needs a sha256 (64 hexadecimal digits); a file may have one.
 struct ModelSource {
     std::optional<std::string> catalogue;
     std::optional<std::filesystem::path> file;
@@ -33,21 +32,22 @@ struct ModelSource {
 
 struct VerifiedModel {
     std::filesystem::path file;
-    crypto::Digest sha256{};  // zero when nobody said what it should be
+    crypto::Digest sha256{};  // zero when no digest was given
     std::uint64_t size = 0;
 };
 
-// Blocks while it hashes and downloads. May be used from any one thread at a time.
+// Blocks while it hashes and downloads. Use it from one thread at a time.
 class ModelStore {
 public:
-    // The folder where models are; the catalogue, if there is one.
+    // The folder of models; the catalogue, if there is one.
     ModelStore(std::filesystem::path folder, std::optional<std::filesystem::path> catalogue,
                DownloadOptions options = {});
     // By PLANETSERVE_MODELS and PLANETSERVE_CATALOGUE; the first defaults to planetserve/models in XDG_CACHE_HOME or
     // ~/.cache.
     static ModelStore from_environment();
 
-    // Checks a file's content once and remembers that in ".NAME.verified" beside it, by its size and time of change.
+    // Checks a file's content once. It remembers that in ".NAME.verified" beside the file, with the size and the time
+    // of change.
     Result<VerifiedModel> resolve(const ModelSource& source, const DownloadProgress& progress = {}) const;
 
 private:

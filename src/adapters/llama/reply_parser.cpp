@@ -4,6 +4,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include "base/requires.h"
+
 namespace planetserve::adapters {
 
 namespace http = boost::beast::http;
@@ -13,7 +15,9 @@ using boost::beast::string_view;
 namespace {
 
 constexpr unsigned interim_limit = 8;
-constexpr std::size_t smallest_last_chunk = 5;
+constexpr std::size_t smallest_last_chunk = 5;  // bytes
+constexpr unsigned switching_protocols = 101;
+constexpr unsigned first_final_status = 200;  // those below are interim
 
 bool worth_passing_on(http::field name, string_view text) {
     return name == http::field::content_type || name == http::field::retry_after ||
@@ -63,9 +67,14 @@ ReplyParser::~ReplyParser() = default;
 ReplyParser::ReplyParser(ReplyParser&&) noexcept = default;
 ReplyParser& ReplyParser::operator=(ReplyParser&&) noexcept = default;
 
-bool ReplyParser::head_complete() const { return message_->is_header_done() && message_->head.status >= 200; }
+bool ReplyParser::head_complete() const {
+    return message_->is_header_done() && message_->head.status >= first_final_status;
+}
 bool ReplyParser::complete() const { return head_complete() && message_->is_done(); }
-const inference::ReplyHead& ReplyParser::head() const { return message_->head; }
+const inference::ReplyHead& ReplyParser::head() const {
+    REQUIRES(head_complete());
+    return message_->head;
+}
 Bytes ReplyParser::take_body() { return std::exchange(message_->body, {}); }
 bool ReplyParser::reusable() const { return complete() && message_->keep_alive() && pending_.empty(); }
 
@@ -74,8 +83,8 @@ Status ReplyParser::feed(ByteView bytes) {
     append(pending_, bytes);
     std::size_t used = 0;
     while (used < pending_.size() && !complete()) {
-        // The least that ends a chunked reply is "0\r\n\r\n", and every chunk has more after its beginning. Beast 1.81
-        // asserts five bytes when it looks at a last chunk again, also at one that nothing comes before.
+        // The shortest end of a chunked reply is "0\r\n\r\n", and more bytes follow the beginning of every other chunk.
+        // Beast 1.81 asserts that there are five bytes when it looks at a last chunk again.
         if (head_complete() && message_->chunked() && pending_.size() - used < smallest_last_chunk) break;
         error_code error;
         std::size_t taken = message_->put(boost::asio::buffer(pending_.data() + used, pending_.size() - used), error);
@@ -85,8 +94,8 @@ Status ReplyParser::feed(ByteView bytes) {
             return fail(ErrorCode::malformed,
                         "the server's reply has a head of more than " + std::to_string(reply_head_limit) + " bytes");
         if (error) return fail(ErrorCode::malformed, "the server's reply is not HTTP/1.1: " + error.message());
-        if (message_->is_header_done() && message_->head.status < 200) {
-            if (++interim_ > interim_limit || message_->head.status == 101)
+        if (message_->is_header_done() && message_->head.status < first_final_status) {
+            if (++interim_ > interim_limit || message_->head.status == switching_protocols)
                 return fail(ErrorCode::malformed, "the server sends interim replies without end");
             message_ = std::make_unique<Message>();
         } else if (taken == 0) {

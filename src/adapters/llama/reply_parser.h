@@ -1,4 +1,4 @@
-// An HTTP/1.1 reply taken apart as its bytes come (RFC 9112), without I/O.
+// Parses an HTTP/1.1 reply as its bytes come (RFC 9112). Pure.
 #pragma once
 
 #include <memory>
@@ -8,10 +8,10 @@
 
 namespace planetserve::adapters {
 
-// The largest head, chunk header or trailer accepted from a server.
+// The largest head, chunk header or trailer that is accepted from a server, in bytes.
 inline constexpr std::size_t reply_head_limit = 32 * 1024;
 
-// What one server says in reply to one request. Interim replies (1xx) are passed over.
+// One reply to one request. It skips interim replies (1xx).
 class ReplyParser {
 public:
     ReplyParser();
@@ -19,18 +19,18 @@ public:
     ReplyParser(ReplyParser&&) noexcept;
     ReplyParser& operator=(ReplyParser&&) noexcept;
 
-    // Takes bytes as read. Fails with malformed, after which nothing more may be fed.
+    // Takes bytes in any pieces. After it failed with malformed, nothing more may be fed.
     Status feed(ByteView bytes);
-    // The server closed its side: completes a reply that is delimited so, else fails with unavailable.
+    // The server closed its side: this completes a reply that ends so, and fails with unavailable otherwise.
     Status closed();
 
     // True once any byte came.
     bool started() const { return started_; }
     bool head_complete() const;
     bool complete() const;
-    // Only the headers worth passing on. REQUIRES: head_complete().
+    // With the headers that are worth passing on. Requires: head_complete().
     const inference::ReplyHead& head() const;
-    // Takes what came of the body since the last time.
+    // Takes the part of the body that came since the last call.
     Bytes take_body();
     // True when another request may follow on the connection.
     bool reusable() const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/requires.h"
+
 namespace planetserve::adapters {
 
 std::vector<scoring::Candidate> likeliest(std::span<const float> logits, std::uint32_t top_k) {
@@ -26,6 +28,7 @@ std::vector<scoring::Candidate> likeliest(std::span<const float> logits, std::ui
 }
 
 double log_softmax(std::span<const float> logits, std::uint32_t at) {
+    REQUIRES(at < logits.size());
     float highest = *std::ranges::max_element(logits);
     double sum = 0;
     for (float logit : logits) sum += std::exp(logit - highest);

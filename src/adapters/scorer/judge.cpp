@@ -8,12 +8,12 @@ namespace planetserve::adapters {
 
 namespace {
 
-// Of an answer, beside its own tokens: enough for any profile.
+// Candidates of a position beside the token that was drawn: enough for any profile.
 constexpr std::uint32_t candidates = 128;
-// Nodes whose answers are too short to judge yet.
+// Nodes whose answers are too short to score yet.
 constexpr std::size_t most_pools = 4096;
 
-// Of an answer without a limit, so many tokens from the beginning are scored.
+// Tokens of an answer that are scored, from its beginning: an answer without a limit may have many more.
 constexpr std::size_t most_scored = 256;
 
 std::string in_words(const scoring::Credit& credit, const scoring::Statistics& statistics) {
@@ -33,7 +33,7 @@ struct Judge::Job {
         std::vector<scoring::TokenId> prompt = {};
         std::vector<scoring::Position> positions = {};
         bool failed = false;
-        bool by_steps = false;  // fed token by token
+        Feeding feeding = Feeding::blocks;
 
         // Tokens that no model of this vocabulary draws leave no positions: an answer without a sound end.
         scoring::AnswerScore score() const {
@@ -46,8 +46,8 @@ struct Judge::Job {
 
     std::uint64_t epoch = 0;
     std::vector<Item> items;
-    std::size_t next = 0;  // to be tokenised
-    bool again = false;    // only those that are fed by steps are, now
+    std::size_t next = 0;            // to be tokenised
+    Feeding pass = Feeding::blocks;  // the first pass; the second feeds doubtful answers by steps
     std::string problem;
 };
 
@@ -86,17 +86,17 @@ void Judge::tokenize_next(const std::shared_ptr<Job>& job) {
                                                      item.failed = true;
                                                      job->problem = tokens.error().message;
                                                  }
-                                                 // Not from within the call that tells.
+                                                 // Not from within the callback of tokens_, which this ends.
                                                  boost::asio::post(context_, [this, job] { tokenize_next(job); });
                                              });
 }
 
 void Judge::run_passes(const std::shared_ptr<Job>& job) {
-    // The one before is asked to stop, and waited for.
+    // The assignment asks the pass before to stop, and waits for it.
     worker_ = std::jthread([this, job, models = models_](std::stop_token stop) {
         std::map<std::string, std::vector<Job::Item*>> by_model;
         for (Job::Item& item : job->items)
-            if (!item.failed && item.by_steps == job->again) by_model[item.exhibit.answer.model].push_back(&item);
+            if (!item.failed && item.feeding == job->pass) by_model[item.exhibit.answer.model].push_back(&item);
         for (auto& [name, items] : by_model) {
             // Only this thread, of which there is one at a time, touches them.
             auto& scorer = scorers_[name];
@@ -108,14 +108,13 @@ void Judge::run_passes(const std::shared_ptr<Job>& job) {
                     job->problem = loaded.error().message;
             }
             for (Job::Item* item : items) {
-                // One by one: an answer that cannot be fed, which is its node's doing, must not spoil the others'.
+                // One by one: an answer that cannot be fed is its node's fault, and must not spoil the others'.
                 item->failed = scorer == nullptr;
                 if (item->failed || item->exhibit.answer.tokens.empty()) continue;
                 const auto& tokens = item->exhibit.answer.tokens;
                 const auto end = tokens.begin() + static_cast<std::ptrdiff_t>(std::min(tokens.size(), most_scored));
                 PromptAndAnswer one{item->prompt, {tokens.begin(), end}};
-                auto scored =
-                    scorer->score({&one, 1}, candidates, item->by_steps ? Feeding::steps : Feeding::blocks, stop);
+                auto scored = scorer->score({&one, 1}, candidates, item->feeding, stop);
                 if (stop.stop_requested()) return;
                 if (scored) item->positions = std::move(scored->front());
             }
@@ -137,16 +136,17 @@ bool Judge::leaves_doubts(Job& job) const {
     for (Job::Item& item : job.items) {
         if (item.failed) continue;
         auto credit = scoring::credit_of(pools.at(item.exhibit.answer.node).statistics(), calibration_);
-        item.by_steps = credit.grounds != scoring::Grounds::inconclusive && credit.value < 1;
-        any = any || item.by_steps;
+        if (credit.grounds == scoring::Grounds::inconclusive || credit.value >= 1) continue;
+        item.feeding = Feeding::steps;
+        any = true;
     }
     return any;
 }
 
 void Judge::finish(const std::shared_ptr<Job>& job) {
     if (job != job_) return;
-    if (!job->again && leaves_doubts(*job)) {
-        job->again = true;
+    if (job->pass == Feeding::blocks && leaves_doubts(*job)) {
+        job->pass = Feeding::steps;
         return run_passes(job);
     }
     problem_ = job->problem;

@@ -1,4 +1,4 @@
-// Scores the answers of an epoch by a verifier's own copies of the models (docs/protocols/scoring.md).
+// Scores the answers of an epoch by a verification node's own copies of the models (docs/protocols/scoring.md).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -17,31 +17,31 @@
 
 namespace planetserve::adapters {
 
-// A model that the verifier has.
+// A model that the verification node has.
 struct JudgedModel {
     inference::Service* engine = nullptr;  // applies its template and tokenises; outlives the judge
     LlamaScorerOptions scorer = {};
 };
 
-// Runs on the thread of the io_context, but for the model's passes, which have a thread of their own. A model is loaded
-// when it is first needed and stays.
+// Runs on the thread of the io_context, except the model's passes, which have a thread of their own. It loads a model
+// when it first needs it, and keeps it.
 class Judge {
 public:
     using OnScores = std::function<void(std::uint64_t epoch, std::vector<verification::Score>)>;
 
     Judge(boost::asio::io_context& context, std::map<std::string, JudgedModel> models, scoring::Calibration calibration,
           OnScores on_scores);
-    // Waits for the pass under way to notice.
+    // Waits until the pass under way has stopped.
     ~Judge();
 
-    // Tells on_scores what each node's answers since its last credit are worth together: a credit, or inconclusive
-    // where there are too few tokens, which are kept for the next time, the verifier does not have the model, or its
-    // own engine fails. Work under way for another epoch is dropped.
+    // Tells on_scores the score of each node's answers since its last credit, all together: a credit, or inconclusive.
+    // It is inconclusive when there are too few tokens (they are kept for the next time), when this node does not have
+    // the model, or when its own engine fails. Drops the work under way for another epoch.
     void score(std::uint64_t epoch, std::vector<verification_agent::ChallengeAnswer> exhibits);
 
-    // What was last found of a node, in words, as "credit 1.00 (replay), 142 tokens".
+    // The last finding about each node, in words, as "credit 1.00 (replay), 142 tokens".
     const std::map<NodeId, std::string>& findings() const { return findings_; }
-    // What was wrong with this verifier's own scoring; empty while all is well.
+    // Why this node's own scoring failed the last time; empty when it did not.
     const std::string& problem() const { return problem_; }
 
 private:
@@ -49,8 +49,8 @@ private:
 
     void tokenize_next(const std::shared_ptr<Job>& job);
     void run_passes(const std::shared_ptr<Job>& job);
-    // Whether a node has less than the full credit by what was fed in blocks, whose noise may be why: its answers are
-    // marked to be fed by steps.
+    // Marks answers to be fed by steps: those of nodes that got less than the full credit when fed in blocks, since the
+    // noise of blocks may be the reason. Returns whether there are any.
     bool leaves_doubts(Job& job) const;
     void finish(const std::shared_ptr<Job>& job);
 
@@ -61,7 +61,7 @@ private:
     std::string problem_;
     std::map<NodeId, std::string> findings_;
     std::shared_ptr<Job> job_;
-    std::map<NodeId, scoring::Pool> pools_;  // of nodes without tokens enough so far
+    std::map<NodeId, scoring::Pool> pools_;  // of nodes with too few tokens so far
     std::unique_ptr<PromptTokens> tokens_;
     std::map<std::string, std::shared_ptr<LlamaScorer>> scorers_;
     std::jthread worker_;

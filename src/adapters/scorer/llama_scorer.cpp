@@ -74,7 +74,7 @@ struct Feed {
     std::vector<Position>* into = nullptr;
     std::size_t fed = 0;
 
-    // The last token of an answer is asked about, not fed.
+    // The last token of an answer is not fed: it is only compared.
     std::size_t size() const { return text->prompt.size() + text->answer.size() - 1; }
     bool done() const { return text->answer.empty() || fed == size(); }
     TokenId token() const {
@@ -96,8 +96,8 @@ struct LlamaScorer::Engine {
     std::uint32_t tokens = 0;  // of the vocabulary
     std::uint32_t sequences = 0;
     std::uint32_t asked_at_once = 0;   // positions in a batch
-    std::vector<std::size_t> lengths;  // of sequences that extend() goes on with
-    std::vector<TokenId> suppressed;   // the engine never draws them
+    std::vector<std::size_t> lengths;  // of sequences that extend() continues
+    std::vector<TokenId> suppressed;   // tokens that the engine never draws
     std::stop_token stop;
 
     llama_memory_t memory() const { return library.llama_get_memory(context.get()); }
@@ -151,7 +151,7 @@ struct LlamaScorer::Engine {
         return library.llama_vocab_is_eog(vocabulary, static_cast<llama_token>(number(token)));
     }
 
-    // A batch being put together, and what is asked of it.
+    // A batch that is put together, and the positions whose logits are wanted.
     struct Round {
         struct Asked {
             std::int32_t row;
@@ -177,8 +177,8 @@ struct LlamaScorer::Engine {
         return {};
     }
 
-    // One by one, since a kernel's sums depend on whether it sees one token of a sequence or more, and side by side the
-    // last token of the longest prompt would be alone.
+    // Feeds prompts one by one. A kernel's sums depend on whether it sees one token of a sequence or more, and side by
+    // side the last token of the longest prompt would be alone.
     Status run_prompts(std::vector<Feed>& feeds, std::uint32_t top_k) {
         Round round{Batch(library, engine_block)};
         for (std::size_t i = 0; i < feeds.size(); ++i) {
@@ -192,7 +192,7 @@ struct LlamaScorer::Engine {
         return {};
     }
 
-    // Side by side: of each, an equal part of every batch, `most` tokens at most.
+    // Feeds all side by side: each has an equal part of every batch, at most `most` tokens.
     Status run(std::vector<Feed>& feeds, std::uint32_t most, std::uint32_t top_k) {
         Round round{Batch(library, asked_at_once)};
         while (true) {

@@ -1,9 +1,9 @@
-// A verifier's own copy of a model, on the engine's own kernels (libllama): reads what it would have drawn from at each
-// position of answers that others gave.
+// A verification node's own copy of a model, on the engine's own kernels (libllama). It tells the candidates that the
+// model would have drawn from at each position of an answer that another node gave.
 //
-// Flash attention is off, as at engines that a model node manages. An answer whose tokens such an engine of the same
-// build drew is reproduced bit by bit when it is fed step by step; fed in blocks, which is several times as fast, or at
-// another attention kernel, logits differ a little (docs/protocols/scoring.md).
+// Flash attention is off, as in engines that a model node manages. Fed step by step, this reproduces bit by bit an
+// answer that such an engine of the same build drew. Fed in blocks, which is several times as fast, or with another
+// attention kernel, the logits differ a little (docs/protocols/scoring.md).
 #pragma once
 
 #include <filesystem>
@@ -45,15 +45,15 @@ public:
     LlamaScorer(const LlamaScorer&) = delete;
     LlamaScorer& operator=(const LlamaScorer&) = delete;
 
-    // For each answer, its positions in order, with the top_k likeliest candidates each. As many answers together as
-    // there are sequences. invalid_argument: an empty prompt, a token outside the vocabulary, more tokens
-    // than the context. cancelled: asked to stop.
+    // The positions of each answer in order, with the top_k likeliest candidates at each. It feeds as many answers
+    // together as there are sequences. invalid_argument: an empty prompt, a token outside the vocabulary, or more
+    // tokens than the context has. cancelled: it was asked to stop.
     Result<std::vector<std::vector<scoring::Position>>> score(std::span<const PromptAndAnswer> answers,
                                                               std::uint32_t top_k, Feeding feeding,
                                                               std::stop_token stop = {});
 
-    // Goes on with a sequence, token by token, as an engine that generates does: appends the tokens and returns what
-    // the next would be drawn from. score() forgets all sequences.
+    // Continues a sequence token by token, as an engine that generates does: appends the tokens and returns the
+    // candidates for the next one. score() forgets all sequences.
     Result<std::vector<scoring::Candidate>> extend(std::uint32_t sequence, std::span<const scoring::TokenId> tokens,
                                                    std::uint32_t top_k);
     void forget(std::uint32_t sequence);

@@ -9,11 +9,12 @@ namespace planetserve::adapters {
 
 namespace {
 
-constexpr std::size_t reply_limit = 4 << 20;
+constexpr std::size_t reply_limit = 4 << 20;  // bytes
+constexpr unsigned ok = 200;
 
 }  // namespace
 
-// One question after the other. Ends are dealt with from the io_context, not below the engine's callbacks.
+// Asks one question after the other. Handles each end from the io_context, not inside the engine's callbacks.
 class PromptTokens::Call final : public inference::ReplySink, public std::enable_shared_from_this<Call> {
 public:
     Call(boost::asio::io_context& context, inference::Service& engine, Done done)
@@ -56,14 +57,14 @@ private:
     }
     void later(Status status) {
         boost::asio::post(context_, [self = shared_from_this(), status] {
-            if (self->done_) self->go_on(status);
+            if (self->done_) self->next(status);
         });
     }
-    void go_on(const Status& status) {
+    void next(const Status& status) {
         exchange_.reset();
         if (!status) return end(std::unexpected(status.error()));
         if (over_) return end(fail(ErrorCode::exhausted, "the engine's reply is too large"));
-        if (status_ != 200)
+        if (status_ != ok)
             return end(fail(ErrorCode::unavailable, path_ + ": the engine's status is " + std::to_string(status_)));
         if (path_ != "/apply-template") return end(signing::read_tokens(as_text(reply_)));
         auto text = signing::read_applied_template(as_text(reply_));
@@ -87,7 +88,7 @@ private:
 PromptTokens::PromptTokens(boost::asio::io_context& context, inference::Service& engine, const std::string& messages,
                            Done done)
     : call_(std::make_shared<Call>(context, engine, std::move(done))) {
-    // Not from within the constructor, since the end may come at once.
+    // Not from within the constructor: the end may come at once.
     boost::asio::post(context, [call = call_, messages] { call->apply_template(messages); });
 }
 

@@ -1,4 +1,4 @@
-// The tokens of a chat's prompt, as an engine makes them: its template applied, then its tokeniser.
+// The tokens of a chat's prompt, as an engine makes them: it applies the model's template, then its tokeniser.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -17,7 +17,8 @@ class PromptTokens {
 public:
     using Done = std::function<void(Result<std::vector<scoring::TokenId>>)>;
 
-    // Asks the engine twice and tells from the io_context, unless this is destroyed before. Both outlive this.
+    // Asks the engine twice and calls `done` from the io_context, unless this is destroyed before. The context and the
+    // engine outlive this.
     PromptTokens(boost::asio::io_context& context, inference::Service& engine, const std::string& messages, Done done);
     ~PromptTokens();
 

@@ -15,10 +15,10 @@ using inference::find;
 
 namespace {
 
-constexpr std::size_t memory_limit = 512 << 20;
+constexpr std::size_t memory_limit = 512 << 20;  // bytes that a parsed answer may take
 constexpr std::uint32_t special_weight = 2;
 
-// What of a chat decides its tokens, under the same names in both requests.
+// Members of a chat that decide its tokens. They have the same names in both requests.
 constexpr const char* chat_fields[] = {"model",
                                        "messages",
                                        "tools",
@@ -36,7 +36,7 @@ bool has_only_text(const json::value& message) {
            });
 }
 
-// Code points: of a byte-level vocabulary, as most are, these are the token's bytes.
+// Counts code points. In a byte-level vocabulary, as most are, these are the token's bytes.
 std::uint32_t weight_of(std::string_view text) {
     if (text.size() > 2 && text.starts_with('<') && text.ends_with('>')) return special_weight;
     return static_cast<std::uint32_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));

@@ -8,9 +8,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Between two looks at what else the io_context has to do.
+// Messages that are read before the io_context gets its turn.
 constexpr int messages_at_once = 64;
-// Frames of one message; more are dropped.
+// Frames that are kept of one message; more are dropped.
 constexpr std::size_t frames_limit = 8;
 
 }  // namespace
@@ -28,13 +28,13 @@ void ZmqSocket::receive(Handler handler) {
 
 void ZmqSocket::close() {
     if (std::exchange(closed_, true)) return;
-    // The descriptor is the socket's.
+    // The descriptor belongs to the socket.
     if (descriptor_.is_open()) descriptor_.release();
     socket_.close();
 }
 
-// The descriptor says that something may have happened, and says so once: whether a message is there is the socket's to
-// say, and must be asked until there is none.
+// The descriptor becomes readable once when something may have happened. Only the socket knows whether a message is
+// there, so it is asked until there is none.
 void ZmqSocket::wait() {
     if (closed_) return;
     descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
@@ -60,11 +60,11 @@ void ZmqSocket::drain() {
         for (int taken = 0; !closed_ && !again; again = ++taken == messages_at_once) {
             Message message;
             if (!take(message)) break;
-            // It may close the socket.
+            // The handler may close the socket.
             if (!message.empty()) handler_(message);
         }
     } catch (const zmq::error_t& error) {
-        // A signal; nothing else is told of a socket that is open.
+        // Only a signal interrupts a socket that is open.
         again = error.num() == EINTR;
     }
     if (!again) return wait();

@@ -28,7 +28,7 @@ public:
 
 private:
     void wait();
-    // False where there is none.
+    // Returns false when there is no message.
     bool take(Message& message);
     void drain();
 
