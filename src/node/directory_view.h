@@ -21,9 +21,9 @@ struct ModelNodeInfo {
     std::uint32_t capacity = 1;  // requests at once
     std::uint32_t running = 0;   // by its last word to the directory
     std::uint32_t queued = 0;
-    bool trusted = true;                      // gets requests
-    std::optional<std::uint32_t> reputation;  // in millionths; none where nothing verifies
-    std::string operator_name;
+    bool trusted = true;                                     // gets requests
+    std::optional<std::uint32_t> reputation = std::nullopt;  // in millionths; none where nothing verifies
+    std::string operator_name = {};
 };
 
 struct DirectoryView {
