@@ -13,7 +13,7 @@
 
 #include "bench/loopback_network.h"
 #include "bench/report.h"
-#include "wire/cell.h"
+#include "wire/path_sizes.h"
 
 namespace {
 

@@ -16,7 +16,7 @@
 #include "base/result.h"
 #include "crypto/cipher.h"
 #include "onion/setup.h"
-#include "wire/cell.h"
+#include "wire/path_sizes.h"
 
 namespace planetserve::onion {
 

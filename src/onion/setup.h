@@ -17,7 +17,7 @@
 #include "base/time.h"
 #include "crypto/agreement.h"
 #include "crypto/secret.h"
-#include "wire/cell.h"
+#include "wire/path_sizes.h"
 
 namespace planetserve::onion {
 

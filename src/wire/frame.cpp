@@ -1,7 +1,7 @@
 #include "wire/frame.h"
 
-#include "wire/cell.h"
 #include "wire/goodbye.h"
+#include "wire/path_sizes.h"
 
 namespace planetserve::wire {
 

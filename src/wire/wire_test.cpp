@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "wire/cell.h"
 #include "wire/frame_reader.h"
 #include "wire/goodbye.h"
 #include "wire/hello.h"
+#include "wire/path_sizes.h"
 
 namespace planetserve::wire {
 namespace {

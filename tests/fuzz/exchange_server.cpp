@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "exchange/server.h"
 #include "fuzz_check.h"
-#include "wire/cell.h"
+#include "wire/path_sizes.h"
 
 using namespace planetserve;
 using namespace planetserve::exchange;

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "adapters/scorer/chat_tokens.h"
 #include "adapters/scorer/llama_scorer.h"
-#include "adapters/scorer/prompt_tokens.h"
 #include "scoring/credit.h"
 #include "verification/transaction.h"
 #include "verification_agent/agent_output.h"

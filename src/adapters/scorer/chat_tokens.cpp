@@ -1,4 +1,4 @@
-#include "adapters/scorer/prompt_tokens.h"
+#include "adapters/scorer/chat_tokens.h"
 
 #include <boost/asio/post.hpp>
 
