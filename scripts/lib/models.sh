@@ -1,6 +1,6 @@
-# Models: the catalogue of configs/catalogue.yaml, and getting what it names.
+# Models: the catalogue of configs/catalogue.json, and getting what it names.
 
-PLANETSERVE_CATALOGUE="$ROOT/configs/catalogue.yaml"
+PLANETSERVE_CATALOGUE="$ROOT/configs/catalogue.json"
 PLANETSERVE_MODELS="$CACHE/models"
 export PLANETSERVE_CATALOGUE PLANETSERVE_MODELS
 
@@ -113,7 +113,7 @@ fetch_model() {
             download_model "$name" "$work" "$source"
         fi
         sha256_is "$work/model" "$MODEL_SHA256" ||
-            fail "$name: the file made does not have the checksum in configs/catalogue.yaml ($MODEL_SHA256); it is in $work"
+            fail "$name: the file made does not have the checksum in configs/catalogue.json ($MODEL_SHA256); it is in $work"
         mv "$work/model" "$PLANETSERVE_MODELS/$MODEL_FILE"
         rm -rf "$work"
     fi

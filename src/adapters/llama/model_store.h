@@ -10,7 +10,7 @@
 
 namespace planetserve::adapters {
 
-// A model this installation knows: an entry of configs/catalogue.yaml.
+// A model this installation knows: an entry of configs/catalogue.json.
 struct CatalogueModel {
     std::string name;
     std::string file;  // in the folder of models
