@@ -48,9 +48,7 @@ Result<EngineLibrary> load_library() {
         return fail(ErrorCode::internal, "the engine's library is of another version: " + linker_error());
     PLANETSERVE_ENGINE_FUNCTIONS(PLANETSERVE_FIND)
 #undef PLANETSERVE_FIND
-    // ggml chooses the kernels for this processor among those in a folder: llama-server's folder, bin.
-    fs::path engine = file->parent_path().parent_path();
-    library.ggml_backend_load_all_from_path((engine / "bin").c_str());
+    library.kernels = file->parent_path().parent_path() / "bin";
     return library;
 }
 

@@ -39,9 +39,12 @@ struct EngineLibrary {
 #define PLANETSERVE_MEMBER(name) decltype(&::name) name = nullptr;
     PLANETSERVE_ENGINE_FUNCTIONS(PLANETSERVE_MEMBER)
 #undef PLANETSERVE_MEMBER
+    // The folder with ggml's kernels, the one where llama-server finds its own; for ggml_backend_load_all_from_path.
+    // Empty where the kernels are linked in.
+    std::filesystem::path kernels = {};
 };
 
-// Loads the library and its kernels from the first of these folders that has it: $PLANETSERVE_ENGINE, and the folder of
+// Loads the library from the first of these folders that has it: $PLANETSERVE_ENGINE, and the folder of
 // the engine that this program was built with. Loads it once; later calls return the same, from any thread. Statically
 // linked libraries need no folder.
 //

@@ -34,6 +34,8 @@ void start_backend(const EngineLibrary& library) {
     static std::once_flag once;
     std::call_once(once, [&library] {
         library.llama_log_set(listen, nullptr);
+        // ggml loads the kernels that fit this processor best.
+        if (!library.kernels.empty()) library.ggml_backend_load_all_from_path(library.kernels.c_str());
         library.llama_backend_init();
     });
 }
