@@ -141,7 +141,7 @@ check_formatting() {
 }
 
 # Words that are right here though codespell knows better: names, abbreviations, and mistakes that tests make on purpose.
-SPELLING_KNOWN=crate,fo,hel,inflight,nd,pahts,promt,te
+SPELLING_KNOWN=crate,fo,hel,hieght,inflight,nd,nmae,pahts,promt,te
 
 check_spelling() {
     (cd "$ROOT" && git ls-files -z ':!tests/fuzz/corpus' ':!*.lock' ':!*package-lock.json' ':!*.svg' |
