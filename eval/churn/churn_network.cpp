@@ -198,7 +198,8 @@ private:
     void note_broken(const NodeId& lost) {
         for (std::size_t i = 0; i < askers_.size(); ++i)
             for (const auto& path : askers_[i].host->node.asker().pool().status()) {
-                if (path.state != "up" || std::ranges::find(path.relays, lost) == path.relays.end()) continue;
+                if (path.state != onion::PathState::up || std::ranges::find(path.relays, lost) == path.relays.end())
+                    continue;
                 if (is_broken(i, path.number)) continue;
                 if (broken_.empty()) clock_.after(watching, [this] { watch_broken(); });
                 broken_.push_back({i, path.number, clock_.now()});
@@ -215,8 +216,9 @@ private:
                 one.noticed = true;
                 result_.noticed.push_back(clock_.now() - one.since);
             }
-            auto whole = std::ranges::count_if(
-                status, [&](const auto& path) { return path.state == "up" && !is_broken(one.asker, path.number); });
+            auto whole = std::ranges::count_if(status, [&](const auto& path) {
+                return path.state == onion::PathState::up && !is_broken(one.asker, path.number);
+            });
             one.over = one.noticed && (!shape_.repair || static_cast<std::size_t>(whole) >= shape_.threshold.n);
             if (one.over && shape_.repair) result_.repaired.push_back(clock_.now() - one.since);
         }
@@ -225,7 +227,8 @@ private:
     }
     std::size_t whole_paths(const Asker& asker) const {
         std::size_t up = 0;
-        for (const auto& path : asker.host->node.asker().pool().status()) up += path.state == "up" ? 1 : 0;
+        for (const auto& path : asker.host->node.asker().pool().status())
+            up += path.state == onion::PathState::up ? 1 : 0;
         return up;
     }
 

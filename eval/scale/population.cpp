@@ -96,7 +96,8 @@ public:
         for (auto& reply : replies_) note(reply.get());
         cost.answered = answered_;
         for (const auto& user : users_) {
-            for (const auto& path : user->node.asker().pool().status()) cost.paths_up += path.state == "up" ? 1 : 0;
+            for (const auto& path : user->node.asker().pool().status())
+                cost.paths_up += path.state == onion::PathState::up ? 1 : 0;
             cost.relayed_paths_most = std::max(cost.relayed_paths_most, user->node.relay().relay().paths());
         }
         return cost;

@@ -99,7 +99,7 @@ struct WideOverlay::Nodes {
         clock.run_until_true([&] { return up(pool) >= shape.paths; }, path_deadline);
         UserSample sample;
         for (const auto& path : pool.status()) {
-            if (path.state != "up") continue;
+            if (path.state != onion::PathState::up) continue;
             if (static_cast<std::size_t>(path.number) > shape.paths) ++sample.failed_paths;
             PathSample& added = sample.paths.emplace_back(PathSample{path.setup_time, {}});
             NodeId before = user.id;
@@ -133,7 +133,7 @@ struct WideOverlay::Nodes {
 
     static std::size_t up(const onion::PathPool& pool) {
         std::size_t count = 0;
-        for (const auto& path : pool.status()) count += path.state == "up" ? 1 : 0;
+        for (const auto& path : pool.status()) count += path.state == onion::PathState::up ? 1 : 0;
         return count;
     }
 

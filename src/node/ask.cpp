@@ -327,7 +327,7 @@ void Asker::Ask::end_attempt() {
         if (!lanes_[lane].stream) continue;
         auto [path, stream] = *lanes_[lane].stream;
         drop_lane(lane);
-        asker_.pool_.close_stream(path, stream, asker_.clock_.now());
+        asker_.pool_.close_stream(path, stream);
     }
     leave_target();
 }
@@ -354,7 +354,7 @@ void Asker::Ask::on_corrupt_lane(std::size_t lane) {
     ++asker_.counters_.corrupt_lanes;
     if (!lanes_[lane].stream) return;
     onion::PathNumber path = lanes_[lane].stream->first;
-    asker_.pool_.distrust(path, asker_.clock_.now(), asker_.clock_.unix_now());
+    asker_.pool_.distrust(path, asker_.clock_.read());
 }
 
 void Asker::Ask::on_timer() {

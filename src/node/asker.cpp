@@ -30,13 +30,13 @@ Asker::~Asker() {
 
 void Asker::update_directory(DirectoryView view) {
     directory_ = std::move(view);
-    pool_.update_relays(directory_.relays, clock_.now(), clock_.unix_now());
+    pool_.update_relays(directory_.relays, clock_.read());
 }
 
 Status Asker::ready() const {
     if (directory_.models.empty()) return fail(ErrorCode::unavailable, "the directory lists no model node yet");
     std::size_t up = 0;
-    for (const auto& path : pool_.status()) up += path.state == "up" ? 1 : 0;
+    for (const auto& path : pool_.status()) up += path.state == onion::PathState::up ? 1 : 0;
     if (up >= options_.threshold.n) return {};
     std::string problem = pool_.last_problem();
     return fail(ErrorCode::unavailable, std::to_string(up) + " of " + std::to_string(options_.threshold.n) +
@@ -78,7 +78,7 @@ void Asker::retire(AskNumber number) {
 
 void Asker::on_timer() {
     retired_.clear();
-    pool_.on_timer(clock_.now(), clock_.unix_now());
+    pool_.on_timer(clock_.read());
     std::vector<AskNumber> due;
     Time now = clock_.now();
     for (const auto& [number, ask] : asks_)

@@ -234,7 +234,7 @@ TEST_F(Overlay, APathThatHadToShareRelaysIsReplacedWhenThereAreOthersAgain) {
         std::set<NodeId> relays;
         std::size_t up = 0, all = 0;
         for (const auto& path : paths()) {
-            if (path.state != "up") continue;
+            if (path.state != onion::PathState::up) continue;
             ++up;
             all += path.relays.size();
             relays.insert(path.relays.begin(), path.relays.end());

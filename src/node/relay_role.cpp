@@ -5,10 +5,10 @@ namespace planetserve::node {
 bool RelayRole::on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) {
     switch (type) {
         case wire::FrameType::path_setup:
-            relay_.on_setup(from, payload, clock_.now(), clock_.unix_now());
+            relay_.on_setup(from, payload, clock_.read());
             return true;
         case wire::FrameType::path_cell:
-            relay_.on_cell(from, payload, clock_.now());
+            relay_.on_cell(from, payload);
             return true;
         case wire::FrameType::path_destroy:
             relay_.on_destroy(from, payload);

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/requires.h"
+
 namespace planetserve::onion {
 
 std::string_view to_string(CloseReason reason) {
@@ -18,33 +20,37 @@ std::string_view to_string(CloseReason reason) {
     return "unknown reason";
 }
 
-void write_inner(CellBody& body, Command command, bool first, StreamId stream, std::initializer_list<ByteView> parts) {
+void write_inner(CellBody& body, const CellHead& head, std::initializer_list<ByteView> parts) {
     std::size_t at = inner_header_size;
+    for (ByteView part : parts) at += part.size();
+    REQUIRES(at <= inner_size);
+    at = inner_header_size;
     for (ByteView part : parts) {
         if (!part.empty()) std::memcpy(body.data() + at, part.data(), part.size());
         at += part.size();
     }
     std::memset(body.data() + at, 0, body.size() - at);
     MutableByteView view(body);
-    view[0] = static_cast<std::uint8_t>(command);
-    view[1] = first ? 1 : 0;
+    view[0] = static_cast<std::uint8_t>(head.command);
+    view[1] = static_cast<std::uint8_t>(head.part);
     store_big_endian(view.subspan(2), static_cast<std::uint16_t>(at - inner_header_size));
-    store_big_endian(view.subspan(4), stream);
+    store_big_endian(view.subspan(4), head.stream);
 }
 
 Result<InnerCell> read_inner(ByteView body) {
+    REQUIRES(body.size() == wire::cell_size);
     InnerCell cell;
     ByteReader reader(body.first(inner_size));
     std::uint8_t command = reader.u8();
     std::uint8_t flags = reader.u8();
     std::uint16_t size = reader.u16();
-    cell.stream = reader.u32();
+    cell.head.stream = reader.u32();
     if (command < static_cast<std::uint8_t>(Command::confirm) || command > static_cast<std::uint8_t>(Command::retarget))
         return fail(ErrorCode::malformed, "cell with unknown command " + std::to_string(command));
     if (flags > 1) return fail(ErrorCode::malformed, "cell with unknown flags");
     if (size > cell_payload_size) return fail(ErrorCode::malformed, "cell whose payload does not fit it");
-    cell.command = static_cast<Command>(command);
-    cell.first = flags == 1;
+    cell.head.command = static_cast<Command>(command);
+    cell.head.part = static_cast<ClovePart>(flags);
     cell.payload = reader.bytes(size);
     return cell;
 }
@@ -62,7 +68,7 @@ bool open_cell(const crypto::SymmetricKey& key, std::uint64_t counter, MutableBy
 
 Result<std::optional<Bytes>> CloveAssembly::add(const InnerCell& cell) {
     ByteReader reader(cell.payload);
-    if (cell.first) {
+    if (cell.head.part == ClovePart::first) {
         if (expected_ != 0) return fail(ErrorCode::malformed, "a clove began before the one before it was complete");
         std::size_t size = reader.u32();
         if (!reader.ok() || size == 0 || size > wire::maximum_clove_size)

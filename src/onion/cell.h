@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/requires.h"
 #include "base/result.h"
 #include "crypto/cipher.h"
 #include "onion/setup.h"
@@ -45,20 +46,28 @@ inline constexpr std::size_t inner_size = wire::cell_size - crypto::tag_size;
 // command (1), flags (1), payload size (2), stream (4)
 inline constexpr std::size_t inner_header_size = 8;
 inline constexpr std::size_t cell_payload_size = inner_size - inner_header_size;
+inline constexpr std::size_t probe_size = 8;
 inline constexpr std::size_t open_payload_size = NodeId::size + ReplyHandle::size;
 
-struct InnerCell {
+// Which part of a clove a data cell carries; `further` for all other commands.
+enum class ClovePart : std::uint8_t { further = 0, first = 1 };
+
+struct CellHead {
     Command command{};
-    bool first = false;  // data: the first part of a clove
-    StreamId stream = 0;
+    StreamId stream = 0;  // 0 where the command is of the whole path
+    ClovePart part = ClovePart::further;
+};
+
+struct InnerCell {
+    CellHead head;
     ByteView payload;
 };
 
 using CellBody = std::array<std::uint8_t, wire::cell_size>;
 
-// Writes the cell in the clear, padded with zeros. REQUIRES: the parts fit cell_payload_size.
-void write_inner(CellBody& body, Command command, bool first, StreamId stream, std::initializer_list<ByteView> parts);
-// REQUIRES: body.size() == wire::cell_size, already opened. The payload is a view into it.
+// Writes the cell in the clear, padded with zeros. Requires: the parts fit cell_payload_size.
+void write_inner(CellBody& body, const CellHead& head, std::initializer_list<ByteView> parts);
+// Requires: body.size() == wire::cell_size, already opened. The payload is a view into it.
 Result<InnerCell> read_inner(ByteView body);
 
 // The innermost layer, between the user and the proxy.
@@ -73,7 +82,11 @@ public:
     static constexpr std::uint32_t batch = 64;
 
     bool may_send() const { return available_ > 0; }
-    void on_sent() { --available_; }
+    // Requires: may_send().
+    void on_sent() {
+        REQUIRES(available_ > 0);
+        --available_;
+    }
     // False when the peer grants more than a window in all, which no honest peer does.
     [[nodiscard]] bool on_credit(std::uint32_t cells) {
         if (cells > initial - available_) return false;
@@ -108,16 +121,17 @@ private:
     std::size_t expected_ = 0;
 };
 
-// Calls emit(first, part...) for each data cell that a clove takes.
+// Calls emit(ClovePart, size, bytes) for each data cell that a clove takes: the cell's payload is the size, which is
+// empty but in the first, then the bytes.
 template <typename Emit>
 void cut_clove(ByteView clove, Emit&& emit) {
     std::array<std::uint8_t, 4> size{};
     store_big_endian(MutableByteView(size), static_cast<std::uint32_t>(clove.size()));
     std::size_t taken = std::min(clove.size(), cell_payload_size - size.size());
-    emit(true, ByteView(size), clove.first(taken));
+    emit(ClovePart::first, ByteView(size), clove.first(taken));
     for (clove = clove.subspan(taken); !clove.empty(); clove = clove.subspan(taken)) {
         taken = std::min(clove.size(), cell_payload_size);
-        emit(false, ByteView{}, clove.first(taken));
+        emit(ClovePart::further, ByteView{}, clove.first(taken));
     }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "onion/cell.h"
+#include "onion/path_cipher.h"
 #include "onion/relay.h"
 #include "onion/setup.h"
 #include "wire/frame.h"
@@ -56,7 +57,7 @@ public:
             std::count_if(queue_.begin(), queue_.end(), [&](const QueuedCell& cell) { return cell.stream == stream; }));
     }
 
-    // Opens a stream to a model node whose replies come under the handle. REQUIRES: state() == up.
+    // Opens a stream to a model node whose replies come under the handle. Requires: state() == up.
     StreamId open_stream(const NodeId& model, const ReplyHandle& handle);
     // Queues a clove; false when the stream is not open. Cells go out as the flow window allows.
     bool send_clove(StreamId stream, ByteView clove);
@@ -73,18 +74,28 @@ public:
     void destroy(DestroyReason reason);
 
 private:
-    ClientPath(std::vector<SetupHop> hops, PathTiming timing, Time now, wire::FrameSender& sender)
-        : hops_(std::move(hops)), timing_(timing), sender_(sender), built_at_(now), heard_at_(now) {}
+    ClientPath(std::vector<SetupHop> hops, std::vector<HopKeys> keys, PathTiming timing, Time now,
+               wire::FrameSender& sender, Random& random)
+        : hops_(std::move(hops)),
+          timing_(timing),
+          sender_(sender),
+          id_(random.id<PathId>()),
+          cipher_(std::move(keys)),
+          built_at_(now),
+          heard_at_(now) {}
 
     struct QueuedCell {
         StreamId stream = 0;
-        bool first = false;
+        ClovePart part = ClovePart::further;
         Bytes payload;
     };
 
-    bool send_cell(Command command, bool first, StreamId stream, std::initializer_list<ByteView> parts);
+    // Whether the relays are told that the path is down.
+    enum class Tell { relays, nobody };
+
+    bool send_cell(const CellHead& head, std::initializer_list<ByteView> parts);
     void send_queue();
-    void go_down(DestroyReason reason, bool tell, std::vector<PathEvent>& events);
+    void go_down(DestroyReason reason, Tell tell, std::vector<PathEvent>& events);
     void on_inner(const InnerCell& cell, Time now, std::vector<PathEvent>& events);
     void on_data(const InnerCell& cell, std::vector<PathEvent>& events);
 
@@ -92,7 +103,7 @@ private:
     PathTiming timing_;
     wire::FrameSender& sender_;
     PathId id_;
-    std::vector<HopKeys> keys_;
+    PathCipher cipher_;
     State state_ = State::building;
     bool was_up_ = false;
     Time built_at_;
@@ -100,8 +111,6 @@ private:
     std::optional<Time> probed_at_;
     Duration setup_time_{};
     Duration round_trip_{};
-    std::uint64_t forward_count_ = 0;
-    std::uint64_t backward_count_ = 0;
     FlowWindow forward_;
     FlowWindow backward_;
     std::unordered_map<StreamId, CloveAssembly> streams_;

@@ -3,237 +3,187 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/requires.h"
+
 namespace planetserve::onion {
 
 namespace {
 
-// Relays of a path that failed in the building are avoided this long.
-constexpr Duration avoid_failed = 30s;
-constexpr std::size_t maximum_failed = 4096;
-// A path that shares relays with another is replaced when the list has offered enough of them for this long: a list
+// A path that shares relays with another is replaced when the list has offered enough of them for this long. A list
 // that grows from a handful, as at a network's start, has grown further by then.
 constexpr Duration settling = 1s;
-// Where none was found that shares fewer, this long passes until the next attempt, or until the next list.
+// Where no path was found that shares fewer, the next attempt waits this long, or for the next list.
 constexpr Duration improve_again = 30s;
 
-std::set<NodeId> still_failed(std::map<NodeId, Time>& failed, Time now) {
-    std::erase_if(failed, [&](const auto& item) { return item.second <= now; });
-    std::set<NodeId> ids;
-    for (const auto& [id, until] : failed) ids.insert(id);
-    return ids;
+DestroyReason known_reason(std::uint8_t code) {
+    return static_cast<DestroyReason>(std::min(code, static_cast<std::uint8_t>(DestroyReason::protocol)));
 }
 
 }  // namespace
 
+std::string_view to_string(PathState state) {
+    switch (state) {
+        case PathState::building:
+            return "building";
+        case PathState::up:
+            return "up";
+        case PathState::draining:
+            return "draining";
+    }
+    return "unknown";
+}
+
 PathPool::PathPool(const NodeId& self, PoolOptions options, wire::FrameSender& sender, Random& random,
                    PoolEvents& events)
-    : self_(self),
-      options_(options),
+    : options_(options),
       sender_(sender),
       random_(random),
       events_(events),
-      entries_(options.entries),
+      choice_(self, options.length, options.entries, random),
       retry_delay_(options.retry_after) {}
 
-void PathPool::update_relays(RelayList relays, Time now, UnixTime unix_now) {
+void PathPool::update_relays(RelayList relays, const Now& now) {
     next_timer_.reset();
-    relays_ = std::move(relays);
-    if (entries_.update(relays_, self_, unix_now, random_)) entries_changed_ = true;
-    retry_at_ = now;
-    if (improve_at_) improve_at_ = std::min(*improve_at_, now + settling);
-    maintain(now, unix_now);
+    choice_.update(std::move(relays), now.unix);
+    retry_at_ = now.time;
+    if (improve_at_) improve_at_ = std::min(*improve_at_, now.time + settling);
+    maintain(now);
 }
 
 bool PathPool::owns(const NodeId& from, ByteView payload) const {
-    auto number = number_of(payload.first(std::min(payload.size(), PathId::size)));
-    return number && paths_.at(*number).path->first_hop() == from;
+    auto number = paths_.number_of(payload.first(std::min(payload.size(), PathId::size)));
+    return number && paths_.find(*number)->path->first_hop() == from;
 }
 
-std::optional<PathNumber> PathPool::number_of(ByteView path_id) const {
-    for (const auto& [id, number] : by_id_)
-        if (std::ranges::equal(id.bytes(), path_id)) return number;
-    return std::nullopt;
-}
-
-void PathPool::on_cell(const NodeId&, MutableByteView payload, Time now, UnixTime unix_now) {
+void PathPool::on_cell(MutableByteView payload, const Now& now) {
     if (payload.size() != PathId::size + wire::cell_size) return;
-    auto found = number_of(payload.first(PathId::size));
-    if (!found) return;
+    auto number = paths_.number_of(payload.first(PathId::size));
+    if (!number) return;
     next_timer_.reset();
-    const PathNumber number = *found;
-    handle(number, paths_.at(number).path->on_cell(payload.subspan(PathId::size), now), now, unix_now);
+    handle(*number, paths_.find(*number)->path->on_cell(payload.subspan(PathId::size), now.time), now);
 }
 
-void PathPool::on_destroy(const NodeId&, ByteView payload, Time now, UnixTime unix_now) {
+void PathPool::on_destroy(ByteView payload, const Now& now) {
     if (payload.size() != PathId::size + 1) return;
-    auto found = number_of(payload.first(PathId::size));
-    if (!found) return;
+    auto number = paths_.number_of(payload.first(PathId::size));
+    if (!number) return;
     next_timer_.reset();
-    const PathNumber number = *found;
-    auto reason = static_cast<DestroyReason>(
-        std::min<std::uint8_t>(payload.back(), static_cast<std::uint8_t>(DestroyReason::protocol)));
-    handle(number, paths_.at(number).path->on_destroy(reason), now, unix_now);
+    handle(*number, paths_.find(*number)->path->on_destroy(known_reason(payload.back())), now);
 }
 
-void PathPool::on_link_down(const NodeId& peer, Time now, UnixTime unix_now) {
+void PathPool::on_link_down(const NodeId& peer, const Now& now) {
     next_timer_.reset();
     std::vector<PathNumber> lost;
     for (const auto& [number, entry] : paths_)
         if (entry.path->first_hop() == peer) lost.push_back(number);
-    if (!lost.empty()) entries_.on_failure(peer, now);
-    for (PathNumber number : lost) {
-        auto entry = paths_.find(number);
-        if (entry != paths_.end())
-            handle(number, entry->second.path->on_destroy(DestroyReason::link_lost), now, unix_now);
-    }
+    if (!lost.empty()) choice_.on_entry_failed(peer, now.time);
+    for (PathNumber number : lost)
+        if (PooledPath* entry = paths_.find(number))
+            handle(number, entry->path->on_destroy(DestroyReason::link_lost), now);
 }
 
-void PathPool::on_timer(Time now, UnixTime unix_now) {
+void PathPool::on_timer(const Now& now) {
     next_timer_.reset();
     std::vector<PathNumber> due;
     for (const auto& [number, entry] : paths_)
-        if (entry.path->next_timer() <= now || entry.expires <= now) due.push_back(number);
+        if (entry.path->next_timer() <= now.time || entry.expires <= now.time) due.push_back(number);
     for (PathNumber number : due) {
-        auto entry = paths_.find(number);
-        if (entry == paths_.end()) continue;
-        if (entry->second.expires <= now) {
-            entry->second.path->destroy(DestroyReason::expired);
-            path_down(number, DestroyReason::expired, now);
+        PooledPath* entry = paths_.find(number);
+        if (entry == nullptr) continue;
+        if (entry->expires <= now.time) {
+            entry->path->destroy(DestroyReason::expired);
+            path_down(number, DestroyReason::expired, now.time);
         } else {
-            handle(number, entry->second.path->on_timer(now), now, unix_now);
+            handle(number, entry->path->on_timer(now.time), now);
         }
     }
-    maintain(now, unix_now);
+    maintain(now);
 }
 
 Time PathPool::find_next_timer() const {
     Time next = Time::max();
-    std::size_t fresh = 0;
-    Time rotation = Time::max();
-    for (const auto& [number, entry] : paths_) {
-        next = std::min({next, entry.path->next_timer(), entry.expires});
-        if (!entry.draining) {
-            ++fresh;
-            rotation = std::min(rotation, entry.rotate_at);
-        }
-    }
-    if (!may_build()) return next;
-    if (fresh < options_.paths && !relays_.empty()) next = std::min(next, retry_at_);
+    for (const auto& [number, entry] : paths_) next = std::min({next, entry.path->next_timer(), entry.expires});
+    if (!may_build() || choice_.empty()) return next;
+    const std::size_t serving = paths_.serving();
+    if (serving < options_.paths) return std::min(next, retry_at_);
     // One path over the number means that a replacement is already being built.
-    if (fresh == options_.paths && !relays_.empty())
-        next = std::min(next, std::max(std::min(rotation, improve_at_.value_or(Time::max())), retry_at_));
-    return next;
+    if (serving > options_.paths) return next;
+    auto rotates = paths_.next_to_rotate();
+    Time rotation = rotates == paths_.end() ? Time::max() : rotates->second.rotate_at;
+    return std::min(next, std::max(std::min(rotation, improve_at_.value_or(Time::max())), retry_at_));
 }
 
-std::size_t PathPool::count_serving() const {
-    return static_cast<std::size_t>(
-        std::count_if(paths_.begin(), paths_.end(), [](const auto& item) { return !item.second.draining; }));
-}
-
-void PathPool::maintain(Time now, UnixTime unix_now) {
-    if (now < retry_at_ || relays_.empty() || !may_build()) return;
-    while (count_serving() < options_.paths)
-        if (!build_one(std::nullopt, now, unix_now)) return;
+void PathPool::maintain(const Now& now) {
+    if (now.time < retry_at_ || choice_.empty() || !may_build()) return;
+    while (paths_.serving() < options_.paths)
+        if (!build_one(std::nullopt, now)) return;
     // One path over the number means that a replacement is being built.
-    if (count_serving() == options_.paths) {
-        auto first = paths_.end();
-        for (auto entry = paths_.begin(); entry != paths_.end(); ++entry)
-            if (!entry->second.draining && (first == paths_.end() || entry->second.rotate_at < first->second.rotate_at))
-                first = entry;
-        if (first->second.rotate_at <= now)
-            build_one(first->first, now, unix_now);
-        else if (improve_at_ && *improve_at_ <= now)
-            improve(now, unix_now);
-    }
-    if (count_serving() == options_.paths) schedule_improvement(now, settling);
+    if (paths_.serving() > options_.paths) return;
+    if (auto first = paths_.next_to_rotate(); first != paths_.end() && first->second.rotate_at <= now.time)
+        build_one(first->first, now);
+    else if (improve_at_ && *improve_at_ <= now.time)
+        improve(now);
+    if (paths_.serving() == options_.paths) schedule_improvement(now.time, settling);
 }
 
 void PathPool::schedule_improvement(Time now, Duration wait) {
-    if (improve_at_ || others() < options_.paths * options_.length) return;
-    bool shared = std::any_of(paths_.begin(), paths_.end(),
-                              [&](const auto& item) { return !item.second.draining && shared_relays(item.first) > 0; });
-    if (shared) improve_at_ = now + wait;
+    if (improve_at_ || choice_.others() < options_.paths * options_.length) return;
+    if (paths_.any_shares_relays()) improve_at_ = now + wait;
 }
 
-void PathPool::improve(Time now, UnixTime unix_now) {
+void PathPool::improve(const Now& now) {
     improve_at_.reset();
     std::vector<std::pair<std::size_t, PathNumber>> sharing;
     for (const auto& [number, entry] : paths_)
-        if (!entry.draining && entry.path->state() == ClientPath::State::up)
-            if (std::size_t shared = shared_relays(number); shared > 0) sharing.emplace_back(shared, number);
+        if (entry.is_up())
+            if (std::size_t shared = paths_.shared_relays(number); shared > 0) sharing.emplace_back(shared, number);
     std::ranges::sort(sharing, std::greater{});
     for (auto [shared, number] : sharing) {
-        auto selection = select(number, now);
+        auto selection = select(number, now.time);
         if (!selection) break;
-        auto busy = relays_in_use(number);
+        auto busy = paths_.relays_in_use(number);
         auto still = std::ranges::count_if(selection->hops, [&](const SetupHop& hop) { return busy.contains(hop.id); });
         // Each replacement shares fewer relays than the path it replaces, so this ends.
         if (static_cast<std::size_t>(still) >= shared) continue;
-        begin_path(std::move(*selection), number, now, unix_now);
+        begin_path(std::move(*selection), number, now);
         return;
     }
-    if (!sharing.empty()) improve_at_ = now + improve_again;
-}
-
-std::set<NodeId> PathPool::relays_in_use(std::optional<PathNumber> except) const {
-    std::set<NodeId> busy;
-    for (const auto& [number, entry] : paths_)
-        if (!entry.draining && number != except)
-            for (const SetupHop& hop : entry.path->hops()) busy.insert(hop.id);
-    return busy;
-}
-
-std::size_t PathPool::shared_relays(PathNumber path) const {
-    auto found = paths_.find(path);
-    if (found == paths_.end()) return 0;
-    std::size_t shared = 0;
-    for (const SetupHop& hop : found->second.path->hops())
-        shared += std::any_of(paths_.begin(), paths_.end(), [&](const auto& item) {
-            const auto& [number, other] = item;
-            if (number == path || other.draining || other.replaces == path || found->second.replaces == number)
-                return false;
-            return std::ranges::find(other.path->hops(), hop.id, &SetupHop::id) != other.path->hops().end();
-        });
-    return shared;
+    if (!sharing.empty()) improve_at_ = now.time + improve_again;
 }
 
 Result<Selection> PathPool::select(std::optional<PathNumber> replaces, Time now) {
-    auto failed = still_failed(failed_until_, now);
-    auto usable = entries_.usable(now);
-    auto selection = select_path(relays_, self_, usable, relays_in_use(std::nullopt), failed, options_.length, random_);
+    auto selection = choice_.select(paths_.relays_in_use(std::nullopt), now);
     // Relays of a path that goes are better than those of one that stays.
     if (replaces && selection && selection->shares_relays)
-        selection = select_path(relays_, self_, usable, relays_in_use(replaces), failed, options_.length, random_);
+        selection = choice_.select(paths_.relays_in_use(replaces), now);
     return selection;
 }
 
-bool PathPool::build_one(std::optional<PathNumber> replaces, Time now, UnixTime unix_now) {
-    auto selection = select(replaces, now);
+bool PathPool::build_one(std::optional<PathNumber> replaces, const Now& now) {
+    auto selection = select(replaces, now.time);
     if (!selection) {
         last_problem_ = selection.error().message;
-        note_failure(now);
+        note_failure(now.time);
         return false;
     }
-    return begin_path(std::move(*selection), replaces, now, unix_now);
+    return begin_path(std::move(*selection), replaces, now);
 }
 
-bool PathPool::begin_path(Selection selection, std::optional<PathNumber> replaces, Time now, UnixTime unix_now) {
+bool PathPool::begin_path(Selection selection, std::optional<PathNumber> replaces, const Now& now) {
     NodeId first = selection.hops.front().id;
-    auto path = ClientPath::build(std::move(selection.hops), unix_now + options_.lifetime, options_.timing, now,
+    auto path = ClientPath::build(std::move(selection.hops), now.unix + options_.lifetime, options_.timing, now.time,
                                   sender_, random_);
     if (!path) {
         last_problem_ = "entry relay " + first.brief() + ": " + path.error().message;
-        entries_.on_failure(first, now);
-        note_failure(now);
+        choice_.on_entry_failed(first, now.time);
+        note_failure(now.time);
         return false;
     }
     auto slack = std::chrono::duration_cast<Duration>(options_.rotate_before);
     Duration early =
         slack + Duration(static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(slack.count()) + 1)));
-    Time expires = now + std::chrono::duration_cast<Duration>(options_.lifetime);
-    PathNumber number{next_number_++};
-    by_id_.emplace_back((*path)->id(), number);
-    paths_.emplace(number, Entry{std::move(*path), expires - early, expires, replaces});
+    Time expires = now.time + std::chrono::duration_cast<Duration>(options_.lifetime);
+    paths_.add({std::move(*path), expires - early, expires, replaces});
     return true;
 }
 
@@ -242,16 +192,11 @@ void PathPool::note_failure(Time now) {
     retry_delay_ = std::min(retry_delay_ * 2, options_.retry_at_most);
 }
 
-void PathPool::handle(PathNumber number, std::vector<PathEvent> events, Time now, UnixTime unix_now) {
+void PathPool::handle(PathNumber number, std::vector<PathEvent> events, const Now& now) {
     for (PathEvent& event : events) {
         switch (event.kind) {
             case PathEvent::Kind::up:
-                entries_.on_success(paths_.at(number).path->first_hop());
-                ++came_up_;
-                retry_delay_ = options_.retry_after;
-                last_problem_.clear();
-                retire_for(number, now);
-                events_.on_path_up(number);
+                on_up(number, now.time);
                 break;
             case PathEvent::Kind::clove:
                 events_.on_clove(number, event.stream, std::move(event.clove));
@@ -260,21 +205,30 @@ void PathPool::handle(PathNumber number, std::vector<PathEvent> events, Time now
                 events_.on_stream_closed(number, event.stream, event.close_reason);
                 break;
             case PathEvent::Kind::down:
-                path_down(number, event.down_reason, now);
-                maintain(now, unix_now);
+                path_down(number, event.down_reason, now.time);
+                maintain(now);
                 return;
         }
         if (!paths_.contains(number)) return;
     }
 }
 
+void PathPool::on_up(PathNumber number, Time now) {
+    choice_.on_entry_worked(paths_.find(number)->path->first_hop());
+    ++came_up_;
+    retry_delay_ = options_.retry_after;
+    last_problem_.clear();
+    retire_for(number, now);
+    events_.on_path_up(number);
+}
+
 void PathPool::retire_for(PathNumber fresh, Time now) {
-    auto replaces = std::exchange(paths_.at(fresh).replaces, std::nullopt);
-    auto old = replaces ? paths_.find(*replaces) : paths_.end();
-    if (old == paths_.end() || old->second.draining || count_serving() <= options_.paths) return;
-    old->second.draining = true;
-    if (old->second.path->open_streams() == 0) {
-        old->second.path->destroy(DestroyReason::finished);
+    auto replaces = std::exchange(paths_.find(fresh)->replaces, std::nullopt);
+    PooledPath* old = replaces ? paths_.find(*replaces) : nullptr;
+    if (old == nullptr || old->draining || paths_.serving() <= options_.paths) return;
+    old->draining = true;
+    if (old->path->open_streams() == 0) {
+        old->path->destroy(DestroyReason::finished);
         path_down(*replaces, DestroyReason::finished, now);
     }
     // The list has settled already; the next path that shares relays need not wait.
@@ -284,89 +238,85 @@ void PathPool::retire_for(PathNumber fresh, Time now) {
 void PathPool::path_down(PathNumber number, DestroyReason reason, Time now) {
     auto node = paths_.extract(number);
     if (node.empty()) return;
-    const ClientPath& path = *node.mapped().path;
-    std::erase_if(by_id_, [&](const auto& item) { return item.second == number; });
     bool failed = reason != DestroyReason::finished && reason != DestroyReason::expired;
-    if (failed) {
-        bool was_up = path.was_up();
-        last_problem_ =
-            std::string(was_up ? "a path broke: " : "a path could not be built: ") + std::string(to_string(reason));
-        // It is not known which relay is to blame, so all but the entry are avoided for a while; the entry only when it
-        // could not even build the path in time.
-        for (const SetupHop& hop : path.hops())
-            if (failed_until_.size() < maximum_failed && hop.id != path.first_hop())
-                failed_until_[hop.id] = now + avoid_failed;
-        if (!was_up && reason == DestroyReason::timed_out) entries_.on_failure(path.first_hop(), now);
-        if (!was_up) note_failure(now);
-    }
+    if (failed) on_path_failed(*node.mapped().path, reason, now);
     events_.on_path_down(number, reason);
+}
+
+void PathPool::on_path_failed(const ClientPath& path, DestroyReason reason, Time now) {
+    bool was_up = path.was_up();
+    last_problem_ =
+        std::string(was_up ? "a path broke: " : "a path could not be built: ") + std::string(to_string(reason));
+    choice_.on_path_failed(path.hops(), now);
+    if (was_up) return;
+    // The entry relay is to blame when it could not even build the path in time.
+    if (reason == DestroyReason::timed_out) choice_.on_entry_failed(path.first_hop(), now);
+    note_failure(now);
 }
 
 std::vector<PathNumber> PathPool::usable() {
     std::vector<PathNumber> numbers;
     for (const auto& [number, entry] : paths_)
-        if (!entry.draining && entry.path->state() == ClientPath::State::up) numbers.push_back(number);
+        if (entry.is_up()) numbers.push_back(number);
     random_.shuffle(numbers);
     return numbers;
 }
 
 const ClientPath* PathPool::find(PathNumber path) const {
-    auto found = paths_.find(path);
-    return found == paths_.end() ? nullptr : found->second.path.get();
+    const PooledPath* found = paths_.find(path);
+    return found == nullptr ? nullptr : found->path.get();
 }
 
-bool PathPool::shares_relays(PathNumber path) const { return shared_relays(path) > 0; }
+bool PathPool::shares_relays(PathNumber path) const { return paths_.shared_relays(path) > 0; }
 
 StreamId PathPool::open_stream(PathNumber path, const NodeId& model, const ReplyHandle& handle) {
+    PooledPath* found = paths_.find(path);
+    REQUIRES(found != nullptr);
     next_timer_.reset();
-    return paths_.at(path).path->open_stream(model, handle);
+    return found->path->open_stream(model, handle);
 }
 
 bool PathPool::send_clove(PathNumber path, StreamId stream, ByteView clove) {
-    auto found = paths_.find(path);
-    return found != paths_.end() && found->second.path->send_clove(stream, clove);
+    PooledPath* found = paths_.find(path);
+    return found != nullptr && found->path->send_clove(stream, clove);
 }
 
 void PathPool::retarget_stream(PathNumber path, StreamId stream, const NodeId& model) {
-    auto found = paths_.find(path);
-    if (found != paths_.end()) found->second.path->retarget_stream(stream, model);
+    if (PooledPath* found = paths_.find(path)) found->path->retarget_stream(stream, model);
 }
 
-void PathPool::close_stream(PathNumber number, StreamId stream, Time) {
-    auto found = paths_.find(number);
-    if (found == paths_.end()) return;
+void PathPool::close_stream(PathNumber number, StreamId stream) {
+    PooledPath* found = paths_.find(number);
+    if (found == nullptr) return;
     next_timer_.reset();
-    Entry& entry = found->second;
-    entry.path->close_stream(stream);
+    found->path->close_stream(stream);
     // A draining path goes at the next timer, since events must not come from within this call.
-    if (entry.draining && entry.path->open_streams() == 0) entry.expires = Time{};
+    if (found->draining && found->path->open_streams() == 0) found->expires = Time{};
 }
 
-void PathPool::distrust(PathNumber number, Time now, UnixTime unix_now) {
-    auto found = paths_.find(number);
-    if (found == paths_.end()) return;
+void PathPool::distrust(PathNumber number, const Now& now) {
+    PooledPath* found = paths_.find(number);
+    if (found == nullptr) return;
     next_timer_.reset();
-    found->second.path->destroy(DestroyReason::protocol);
-    path_down(number, DestroyReason::protocol, now);
-    maintain(now, unix_now);
+    found->path->destroy(DestroyReason::protocol);
+    path_down(number, DestroyReason::protocol, now.time);
+    maintain(now);
 }
 
 void PathPool::shut_down() {
     next_timer_.reset();
     for (auto& [number, entry] : paths_) entry.path->destroy(DestroyReason::finished);
     paths_.clear();
-    by_id_.clear();
 }
 
 std::vector<PathStatus> PathPool::status() const {
     std::vector<PathStatus> all;
     for (const auto& [number, entry] : paths_) {
+        PathState state = entry.draining ? PathState::draining : entry.is_up() ? PathState::up : PathState::building;
         PathStatus status{number,
-                          entry.draining                                 ? "draining"
-                          : entry.path->state() == ClientPath::State::up ? "up"
-                                                                         : "building",
+                          state,
                           {},
-                          !entry.draining && shared_relays(number) > 0,
+                          !entry.draining && paths_.shared_relays(number) > 0,
                           entry.path->setup_time(),
                           entry.path->round_trip(),
                           entry.path->open_streams()};

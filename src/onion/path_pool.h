@@ -5,19 +5,16 @@
 // PoolEvents, never from within open_stream, send_clove or close_stream. Not thread-safe.
 #pragma once
 
-#include <map>
-#include <memory>
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
-#include "onion/client_path.h"
-#include "onion/entry_relays.h"
-#include "onion/path_selection.h"
+#include "onion/path_set.h"
+#include "onion/relay_choice.h"
 
 namespace planetserve::onion {
-
-// Numbers the paths a user built; never reused.
-enum class PathNumber : std::uint64_t {};
 
 class PoolEvents {
 public:
@@ -37,15 +34,18 @@ struct PoolOptions {
     std::chrono::milliseconds rotate_before = std::chrono::minutes(2);
     Duration retry_after = 200ms;  // after a failed attempt; doubles up to retry_at_most
     Duration retry_at_most = 10s;
-    // Off, in experiments alone: once `paths` of them have come up no further one is built, whatever breaks or expires.
+    // Off in experiments only: once `paths` of them have come up no further one is built, whatever breaks or expires.
     bool repair = true;
     PathTiming timing;
     EntryRelayOptions entries;
 };
 
+enum class PathState { building, up, draining };
+std::string_view to_string(PathState state);
+
 struct PathStatus {
     PathNumber number{};
-    std::string state;  // building, up, draining
+    PathState state{};
     std::vector<NodeId> relays;
     bool shares_relays = false;
     Duration setup_time{};
@@ -58,17 +58,18 @@ public:
     PathPool(const NodeId& self, PoolOptions options, wire::FrameSender& sender, Random& random, PoolEvents& events);
 
     // The relays of the directory; this node, if it is among them, takes no part. Call it with every new list.
-    void update_relays(RelayList relays, Time now, UnixTime unix_now);
-    EntryRelays& entry_relays() { return entries_; }
+    void update_relays(RelayList relays, const Now& now);
+    EntryRelays& entry_relays() { return choice_.entries(); }
     // True once after the set of entry relays changed and should be written to disk.
-    bool take_entries_changed() { return std::exchange(entries_changed_, false); }
+    bool take_entries_changed() { return choice_.take_entries_changed(); }
 
     // True when the frame belongs to a path this node built; otherwise it is the relay's.
     bool owns(const NodeId& from, ByteView payload) const;
-    void on_cell(const NodeId& from, MutableByteView payload, Time now, UnixTime unix_now);
-    void on_destroy(const NodeId& from, ByteView payload, Time now, UnixTime unix_now);
-    void on_link_down(const NodeId& peer, Time now, UnixTime unix_now);
-    void on_timer(Time now, UnixTime unix_now);
+    // Requires, as on_destroy: owns() is true of the frame.
+    void on_cell(MutableByteView payload, const Now& now);
+    void on_destroy(ByteView payload, const Now& now);
+    void on_link_down(const NodeId& peer, const Now& now);
+    void on_timer(const Now& now);
     Time next_timer() const {
         if (!next_timer_) next_timer_ = find_next_timer();
         return *next_timer_;
@@ -79,12 +80,13 @@ public:
     const ClientPath* find(PathNumber path) const;
     // With another of the paths that take streams.
     bool shares_relays(PathNumber path) const;
+    // Requires: the path is up.
     StreamId open_stream(PathNumber path, const NodeId& model, const ReplyHandle& handle);
     bool send_clove(PathNumber path, StreamId stream, ByteView clove);
     void retarget_stream(PathNumber path, StreamId stream, const NodeId& model);
-    void close_stream(PathNumber path, StreamId stream, Time now);
+    void close_stream(PathNumber path, StreamId stream);
     // The owner found a path's cloves corrupt: it is torn down and replaced.
-    void distrust(PathNumber path, Time now, UnixTime unix_now);
+    void distrust(PathNumber path, const Now& now);
     // Ends all paths, telling the relays.
     void shut_down();
 
@@ -93,56 +95,36 @@ public:
     const std::string& last_problem() const { return last_problem_; }
 
 private:
-    struct Entry {
-        std::unique_ptr<ClientPath> path;
-        Time rotate_at;
-        Time expires;
-        std::optional<PathNumber> replaces;  // the path to be retired once this one is up
-        bool draining = false;               // replaced; goes when its streams have ended
-    };
-
     Time find_next_timer() const;
-    void maintain(Time now, UnixTime unix_now);
+    void maintain(const Now& now);
     // A further path, or one in another's place. False when that failed.
-    bool build_one(std::optional<PathNumber> replaces, Time now, UnixTime unix_now);
+    bool build_one(std::optional<PathNumber> replaces, const Now& now);
     Result<Selection> select(std::optional<PathNumber> replaces, Time now);
-    bool begin_path(Selection selection, std::optional<PathNumber> replaces, Time now, UnixTime unix_now);
+    bool begin_path(Selection selection, std::optional<PathNumber> replaces, const Now& now);
     // Replaces the path that shares most relays with others, where another would share fewer.
-    void improve(Time now, UnixTime unix_now);
+    void improve(const Now& now);
     void schedule_improvement(Time now, Duration wait);
-    void handle(PathNumber number, std::vector<PathEvent> events, Time now, UnixTime unix_now);
+    void handle(PathNumber number, std::vector<PathEvent> events, const Now& now);
+    void on_up(PathNumber number, Time now);
     void path_down(PathNumber number, DestroyReason reason, Time now);
+    void on_path_failed(const ClientPath& path, DestroyReason reason, Time now);
     // Starts draining the path that the new one replaces, now that it is up.
     void retire_for(PathNumber fresh, Time now);
-    // Relays of the paths that take streams, but for one that is being replaced.
-    std::set<NodeId> relays_in_use(std::optional<PathNumber> except) const;
-    // How many of the path's relays others of this user's paths use.
-    std::size_t shared_relays(PathNumber path) const;
     void note_failure(Time now);
-    std::size_t count_serving() const;
-    std::optional<PathNumber> number_of(ByteView path_id) const;
     // False when fewer paths than wanted are to stay so.
     bool may_build() const { return options_.repair || came_up_ < options_.paths; }
-    // Relays in the list besides this node.
-    std::size_t others() const { return relays_.size() - (relays_.contains(self_) ? 1 : 0); }
 
-    NodeId self_;
     PoolOptions options_;
     wire::FrameSender& sender_;
     Random& random_;
     PoolEvents& events_;
-    EntryRelays entries_;
-    bool entries_changed_ = false;
-    RelayList relays_;
-    std::map<PathNumber, Entry> paths_;
-    std::vector<std::pair<PathId, PathNumber>> by_id_;  // a handful: looked through for every frame of others' paths
+    RelayChoice choice_;
+    PathSet paths_;
     // Asked for after every frame; forgotten by whatever may change it.
     mutable std::optional<Time> next_timer_;
-    std::map<NodeId, Time> failed_until_;
     Time retry_at_{};
     Duration retry_delay_{};
     std::optional<Time> improve_at_;  // set while paths share relays and the list offers others
-    std::uint64_t next_number_ = 1;
     std::size_t came_up_ = 0;
     std::string last_problem_;
 };

@@ -28,10 +28,10 @@ public:
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
         switch (type) {
             case wire::FrameType::path_setup:
-                relay.on_setup(from, payload, clock_.now(), clock_.unix_now());
+                relay.on_setup(from, payload, clock_.read());
                 break;
             case wire::FrameType::path_cell:
-                relay.on_cell(from, payload, clock_.now());
+                relay.on_cell(from, payload);
                 break;
             case wire::FrameType::path_destroy:
                 relay.on_destroy(from, payload);
@@ -68,12 +68,12 @@ public:
         network.attach(id, *this);
     }
 
-    void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
-        if (type == wire::FrameType::path_cell) pool.on_cell(from, payload, clock_.now(), clock_.unix_now());
-        if (type == wire::FrameType::path_destroy) pool.on_destroy(from, payload, clock_.now(), clock_.unix_now());
+    void on_frame(const NodeId&, wire::FrameType type, MutableByteView payload) override {
+        if (type == wire::FrameType::path_cell) pool.on_cell(payload, clock_.read());
+        if (type == wire::FrameType::path_destroy) pool.on_destroy(payload, clock_.read());
     }
-    void on_link_down(const NodeId& peer) override { pool.on_link_down(peer, clock_.now(), clock_.unix_now()); }
-    void on_timer() override { pool.on_timer(clock_.now(), clock_.unix_now()); }
+    void on_link_down(const NodeId& peer) override { pool.on_link_down(peer, clock_.read()); }
+    void on_timer() override { pool.on_timer(clock_.read()); }
     Time next_timer() const override { return pool.next_timer(); }
 
     void on_path_up(PathNumber) override { up_at.push_back(clock_.now()); }
@@ -139,7 +139,7 @@ protected:
     void update_directory() {
         std::vector<RelayInfo> list;
         for (auto& relay : relays_) list.push_back({relay->id, relay->key.public_key(), ""});
-        user_->pool.update_relays(std::move(list), clock_.now(), clock_.unix_now());
+        user_->pool.update_relays(std::move(list), clock_.read());
         network_.rearm(user_->id);
     }
     RelayHost& host(const NodeId& id) {
@@ -149,7 +149,7 @@ protected:
     }
     std::vector<PathStatus> up() {
         auto all = user_->pool.status();
-        std::erase_if(all, [](const PathStatus& path) { return path.state != "up"; });
+        std::erase_if(all, [](const PathStatus& path) { return path.state != PathState::up; });
         return all;
     }
 
@@ -268,7 +268,7 @@ TEST_F(Paths, ClovesOfEverySizeGoThereAndBack) {
     clock_.run_for(1s);
     EXPECT_EQ(echo.seen, sent);
     EXPECT_EQ(user_->cloves, sent);
-    user_->pool.close_stream(path, stream, clock_.now());
+    user_->pool.close_stream(path, stream);
     clock_.run_for(1s);
     EXPECT_EQ(echo.replies_closed, 1);
     EXPECT_TRUE(user_->down.empty());
@@ -332,7 +332,7 @@ TEST_F(Paths, AProxyClosesStreamsInTheOrderTheyWereOpened) {
     clock_.run_for(1s);
     std::ranges::sort(opened);
     EXPECT_EQ(user_->closed_streams, opened);
-    user_->pool.distrust(paths.front().number, clock_.now(), clock_.unix_now());
+    user_->pool.distrust(paths.front().number, clock_.read());
     clock_.run_for(1s);
     EXPECT_EQ(told.closed_handles, handles);
 }
@@ -369,7 +369,7 @@ TEST_F(Paths, WithoutRepairWhatBreaksStaysBroken) {
 TEST_F(Paths, AnEmptyListLeavesTheTimerQuietWhenARotationIsDue) {
     make(60);
     clock_.run_for(1s);
-    user_->pool.update_relays({}, clock_.now(), clock_.unix_now());
+    user_->pool.update_relays({}, clock_.read());
     network_.rearm(user_->id);
     auto before = clock_.events_run();
     EXPECT_FALSE(clock_.run_until_true([&] { return clock_.events_run() > before + 100'000; }, 15min));
@@ -403,7 +403,7 @@ TEST_F(Paths, ARelayRefusesReplaysStrangersAndOverload) {
     auto offer = [&](const SetupPacket& packet) {
         Bytes payload = to_bytes(random_.id<PathId>().bytes());
         append(payload, packet);
-        relay.relay.on_setup(peer, payload, clock_.now(), clock_.unix_now());
+        relay.relay.on_setup(peer, payload, clock_.read());
         return relay.relay.paths();
     };
     auto first = build_setup(hops, minutes, random_).value().packet;
@@ -428,7 +428,7 @@ protected:
         Bytes payload = to_bytes(random_.id<PathId>().bytes());
         append(payload, packet);
         auto before = relay.relay.counters().setups_accepted;
-        relay.relay.on_setup(from, payload, clock_.now(), clock_.unix_now());
+        relay.relay.on_setup(from, payload, clock_.read());
         last_id_ = to_bytes(ByteView(payload).first(PathId::size));
         return relay.relay.counters().setups_accepted > before;
     }
@@ -521,7 +521,7 @@ TEST(RelayAdmission, AgreesWithOneThatKeepsEverything) {
         auto of_peer = std::count_if(kept.begin(), kept.end(), [&](const Kept& one) { return one.peer == peer; });
         bool expected = kept.size() < limits.maximum_remembered &&
                         static_cast<std::size_t>(of_peer) < limits.maximum_remembered_per_peer && tokens[peer] >= 1;
-        ASSERT_EQ(admission.admit(peer, now, unix_now).has_value(), expected) << "step " << step;
+        ASSERT_EQ(admission.admit(peer, {now, unix_now}).has_value(), expected) << "step " << step;
         ++(expected ? admitted_count : refused_count);
         if (!expected) continue;
         tokens[peer] -= 1;
@@ -537,7 +537,7 @@ TEST(RelayAdmission, AgreesWithOneThatKeepsEverything) {
     EXPECT_GT(refused_count, 100u);
     now += 1h;
     unix_now = unix_now + 1h;
-    ASSERT_TRUE(admission.admit(peers[0], now, unix_now));
+    ASSERT_TRUE(admission.admit(peers[0], {now, unix_now}));
     EXPECT_EQ(admission.remembered(), 0u);
     EXPECT_EQ(admission.neighbours(), 1u) << "the others are forgotten";
 }
@@ -612,7 +612,7 @@ TEST_F(GrowingList, WhereOneOperatorHasMostOfItIsNotTriedForEver) {
     user_ = std::make_unique<UserHost>(clock_, network_, random_, PoolOptions{});
     std::vector<RelayInfo> list;
     for (auto& relay : relays_) list.push_back({relay->id, relay->key.public_key(), list.size() < 5 ? "" : "one"});
-    user_->pool.update_relays(std::move(list), clock_.now(), clock_.unix_now());
+    user_->pool.update_relays(std::move(list), clock_.read());
     network_.rearm(user_->id);
     auto before = clock_.events_run();
     EXPECT_FALSE(clock_.run_until_true([&] { return clock_.events_run() > before + 20'000; }, 5min));

@@ -21,11 +21,11 @@ void Proxy::on_path_down(EndpointId id) {
     }
 }
 
-void Proxy::on_path_cell(EndpointId id, const InnerCell& cell, Time) {
+void Proxy::on_path_cell(EndpointId id, const InnerCell& cell) {
     auto found = paths_.find(id);
     if (found == paths_.end()) return;
     Path& path = found->second;
-    switch (cell.command) {
+    switch (cell.head.command) {
         case Command::open:
             on_open(id, path, cell);
             return;
@@ -36,7 +36,7 @@ void Proxy::on_path_cell(EndpointId id, const InnerCell& cell, Time) {
             on_retarget(id, path, cell);
             return;
         case Command::close:
-            close_stream(id, path, cell.stream, CloseReason::finished, false, true);
+            close_stream(id, path, cell.head.stream, CloseReason::finished, Tell::model);
             return;
         case Command::credit: {
             ByteReader reader(cell.payload);
@@ -46,8 +46,8 @@ void Proxy::on_path_cell(EndpointId id, const InnerCell& cell, Time) {
             return;
         }
         case Command::probe:
-            relay_.send_backward(id, Command::probe_echo, false, 0,
-                                 {cell.payload.first(std::min<std::size_t>(cell.payload.size(), 8))});
+            relay_.send_backward(id, {Command::probe_echo},
+                                 {cell.payload.first(std::min(cell.payload.size(), probe_size))});
             return;
         case Command::confirm:
         case Command::probe_echo:
@@ -60,17 +60,18 @@ void Proxy::on_open(EndpointId id, Path& path, const InnerCell& cell) {
     ByteReader reader(cell.payload);
     auto model = NodeId::from(reader.bytes(NodeId::size));
     auto handle = ReplyHandle::from(reader.bytes(ReplyHandle::size));
-    if (!model || !handle || !reader.finished() || path.streams.contains(cell.stream) || by_handle_.contains(*handle)) {
+    if (!model || !handle || !reader.finished() || path.streams.contains(cell.head.stream) ||
+        by_handle_.contains(*handle)) {
         relay_.close_path(id, DestroyReason::protocol);
         return;
     }
     if (path.streams.size() >= limits_.maximum_streams_per_path || by_handle_.size() >= limits_.maximum_streams) {
         std::array<std::uint8_t, 1> reason{static_cast<std::uint8_t>(CloseReason::overloaded)};
-        relay_.send_backward(id, Command::close, false, cell.stream, {reason});
+        relay_.send_backward(id, {Command::close, cell.head.stream}, {reason});
         return;
     }
-    path.streams.emplace(cell.stream, Stream{*model, *handle, {}});
-    by_handle_.emplace(*handle, StreamKey{id, cell.stream});
+    path.streams.emplace(cell.head.stream, Stream{*model, *handle, {}});
+    by_handle_.emplace(*handle, StreamKey{id, cell.head.stream});
 }
 
 void Proxy::on_retarget(EndpointId id, Path& path, const InnerCell& cell) {
@@ -80,7 +81,7 @@ void Proxy::on_retarget(EndpointId id, Path& path, const InnerCell& cell) {
         return;
     }
     // A stream that this proxy closed while the cell was under way is nobody's fault.
-    if (auto stream = path.streams.find(cell.stream); stream != path.streams.end()) stream->second.model = *model;
+    if (auto stream = path.streams.find(cell.head.stream); stream != path.streams.end()) stream->second.model = *model;
 }
 
 void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell) {
@@ -88,7 +89,7 @@ void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell) {
         relay_.close_path(id, DestroyReason::protocol);
         return;
     }
-    auto found = path.streams.find(cell.stream);
+    auto found = path.streams.find(cell.head.stream);
     if (found == path.streams.end()) {  // closed while the cell was under way
         give_credit(id, path, NodeId{});
         return;
@@ -105,7 +106,7 @@ void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell) {
         if (!sent) {
             auto reason =
                 sent.error().code == ErrorCode::exhausted ? CloseReason::overloaded : CloseReason::unreachable;
-            close_stream(id, path, cell.stream, reason, true, false);
+            close_stream(id, path, cell.head.stream, reason, Tell::user);
             // Closing may have lost the path.
             if (!paths_.contains(id)) return;
         }
@@ -127,7 +128,7 @@ void Proxy::grant(EndpointId id, Path& path) {
     if (credit == 0) return;
     std::array<std::uint8_t, 4> cells{};
     store_big_endian(MutableByteView(cells), credit);
-    relay_.send_backward(id, Command::credit, false, 0, {cells});
+    relay_.send_backward(id, {Command::credit}, {cells});
 }
 
 void Proxy::on_drained(const NodeId& peer) {
@@ -155,13 +156,13 @@ void Proxy::on_clove_reply(const NodeId& from, ByteView payload) {
     auto [id, stream] = key->second;
     Path& path = paths_.at(id);
     if (path.queue.size() >= limits_.maximum_queued_cells || queued_cells_ >= limits_.maximum_queued_cells_in_all) {
-        close_stream(id, path, stream, CloseReason::overloaded, true, true);
+        close_stream(id, path, stream, CloseReason::overloaded, Tell::both);
         return;
     }
-    cut_clove(clove, [&](bool first, ByteView size, ByteView part) {
+    cut_clove(clove, [&](ClovePart part, ByteView size, ByteView bytes) {
         Bytes cell = to_bytes(size);
-        append(cell, part);
-        path.queue.push_back({stream, first, std::move(cell)});
+        append(cell, bytes);
+        path.queue.push_back({stream, part, std::move(cell)});
         ++queued_cells_;
     });
     send_queue(id, path);
@@ -173,7 +174,7 @@ void Proxy::send_queue(EndpointId id, Path& path) {
         path.queue.pop_front();
         --queued_cells_;
         path.backward.on_sent();
-        if (!relay_.send_backward(id, Command::data, cell.first, cell.stream, {cell.payload}))
+        if (!relay_.send_backward(id, {Command::data, cell.stream, cell.part}, {cell.payload}))
             return;  // the path is gone
     }
 }
@@ -187,12 +188,11 @@ void Proxy::on_link_down(const NodeId& peer) {
     for (const StreamKey& key : lost) {
         auto path = paths_.find(key.path);
         if (path != paths_.end())
-            close_stream(key.path, path->second, key.stream, CloseReason::unreachable, true, false);
+            close_stream(key.path, path->second, key.stream, CloseReason::unreachable, Tell::user);
     }
 }
 
-void Proxy::close_stream(EndpointId id, Path& path, StreamId number, CloseReason reason, bool tell_user,
-                         bool tell_model) {
+void Proxy::close_stream(EndpointId id, Path& path, StreamId number, CloseReason reason, Tell tell) {
     auto node = path.streams.extract(number);
     if (node.empty()) return;
     const Stream& stream = node.mapped();
@@ -201,10 +201,10 @@ void Proxy::close_stream(EndpointId id, Path& path, StreamId number, CloseReason
     // the user.
     if (reason != CloseReason::finished)
         queued_cells_ -= std::erase_if(path.queue, [&](const QueuedCell& cell) { return cell.stream == number; });
-    if (tell_model) (void)sender_.send(stream.model, wire::FrameType::reply_closed, {stream.handle.bytes()});
-    if (tell_user) {
+    if (tell != Tell::user) (void)sender_.send(stream.model, wire::FrameType::reply_closed, {stream.handle.bytes()});
+    if (tell != Tell::model) {
         std::array<std::uint8_t, 1> code{static_cast<std::uint8_t>(reason)};
-        relay_.send_backward(id, Command::close, false, number, {code});
+        relay_.send_backward(id, {Command::close, number}, {code});
     }
 }
 

@@ -1,7 +1,7 @@
 // The proxy: the last hop of a path, which carries cloves between the path and model nodes (docs/protocols/paths.md).
 //
-// The user opens a stream on the path for each request: a model node to reach, and a handle of its choosing under which
-// any model node that was told it may answer. The proxy sees whole cloves, sealed and dispersed, and nothing else.
+// The user opens a stream on the path for each request. It names a model node, and a random handle: any model node
+// that was told the handle may answer under it. The proxy sees whole cloves, sealed and dispersed, and nothing else.
 // Bounds: streams a path and in all, one clove in assembly a stream, cells queued a path. Not thread-safe.
 #pragma once
 
@@ -17,11 +17,11 @@ namespace planetserve::onion {
 struct ProxyLimits {
     std::size_t maximum_streams_per_path = 64;
     std::size_t maximum_streams = 4096;
-    // Cells waiting for credit on one path; beyond it the stream that adds more is closed.
+    // Cells waiting for credit on one path. A stream that adds more is closed: its user does not read.
     std::size_t maximum_queued_cells = 1024;
     // The same over all paths: 45 MB.
     std::size_t maximum_queued_cells_in_all = 32768;
-    // Cloves are not taken further from a path while this much waits for the model node's link.
+    // Bytes. While more waits for a model node's link, a path gets no credit for cells to that node.
     std::size_t link_high_water = 1 << 20;
 };
 
@@ -30,7 +30,7 @@ public:
     Proxy(Relay& relay, ProxyLimits limits, wire::FrameSender& sender);
 
     void on_path_up(EndpointId path) override;
-    void on_path_cell(EndpointId path, const InnerCell& cell, Time now) override;
+    void on_path_cell(EndpointId path, const InnerCell& cell) override;
     void on_path_down(EndpointId path) override;
 
     // A clove from a model node: reply handle, then the clove.
@@ -49,7 +49,7 @@ private:
     };
     struct QueuedCell {
         StreamId stream = 0;
-        bool first = false;
+        ClovePart part = ClovePart::further;
         Bytes payload;
     };
     struct Path {
@@ -65,6 +65,9 @@ private:
         auto operator<=>(const StreamKey&) const = default;
     };
 
+    // Who is told of a stream's end: the user, that it is over and why; the model node, that nobody listens.
+    enum class Tell { user, model, both };
+
     void on_open(EndpointId id, Path& path, const InnerCell& cell);
     void on_data(EndpointId id, Path& path, const InnerCell& cell);
     void on_retarget(EndpointId id, Path& path, const InnerCell& cell);
@@ -72,8 +75,7 @@ private:
     void give_credit(EndpointId id, Path& path, const NodeId& model);
     void grant(EndpointId id, Path& path);
     void send_queue(EndpointId id, Path& path);
-    // Ends a stream, telling the user why and the model node that nobody listens.
-    void close_stream(EndpointId id, Path& path, StreamId stream, CloseReason reason, bool tell_user, bool tell_model);
+    void close_stream(EndpointId id, Path& path, StreamId stream, CloseReason reason, Tell tell);
 
     Relay& relay_;
     ProxyLimits limits_;

@@ -64,7 +64,7 @@ Relay::Path& Relay::keep(Path path) {
     return paths_[slot] = std::move(path);
 }
 
-void Relay::on_setup(const NodeId& from, ByteView payload, Time now, UnixTime unix_now) {
+void Relay::on_setup(const NodeId& from, ByteView payload, const Now& now) {
     ByteReader reader(payload);
     auto id = PathId::from(reader.bytes(PathId::size));
     if (!id) return;
@@ -73,7 +73,7 @@ void Relay::on_setup(const NodeId& from, ByteView payload, Time now, UnixTime un
         ++counters_.setups_refused;  // the path of that id goes on; the sender broke the protocol
         return;
     }
-    if (auto accepted = accept_setup(previous, reader.rest(), now, unix_now); accepted) {
+    if (auto accepted = accept_setup(previous, reader.rest(), now); accepted) {
         ++counters_.setups_accepted;
     } else {
         ++counters_.setups_refused;
@@ -82,25 +82,25 @@ void Relay::on_setup(const NodeId& from, ByteView payload, Time now, UnixTime un
     }
 }
 
-Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, UnixTime unix_now) {
+Status Relay::accept_setup(const Side& previous, ByteView packet, const Now& now) {
     // Bounds before public-key work.
     auto built = built_by_peer_.find(previous.peer);
     if (paths() >= limits_.maximum_paths ||
         (built != built_by_peer_.end() && built->second >= limits_.maximum_paths_per_peer))
         return fail(ErrorCode::exhausted, "no room for another path");
-    if (auto admitted = admission_.admit(previous.peer, now, unix_now); !admitted) return admitted;
+    if (auto admitted = admission_.admit(previous.peer, now); !admitted) return admitted;
     auto setup = peel_setup(packet, self_, onion_key_);
     if (!setup) return std::unexpected(setup.error());
     if (!setup->last && (setup->next == self_ || setup->next == previous.peer))
         return fail(ErrorCode::invalid_argument, "a path that turns back");
     if (setup->last && endpoint_ == nullptr) return fail(ErrorCode::permission_denied, "this node is not a proxy");
-    auto lifetime = std::chrono::minutes(setup->expiry + 1) - std::chrono::milliseconds(unix_now.milliseconds);
+    auto lifetime = std::chrono::minutes(setup->expiry + 1) - std::chrono::milliseconds(now.unix.milliseconds);
     if (lifetime <= 0ms || lifetime > limits_.maximum_lifetime + 2min)
         return fail(ErrorCode::invalid_argument, "a path that expired, or would live too long");
     if (!admission_.remember(previous.peer, setup->expiry, setup->replay_tag))
         return fail(ErrorCode::already_exists, "a replayed set-up");
 
-    Path fresh{0, previous, {}, setup->last, setup->keys, 0, 0, now + lifetime};
+    Path fresh{0, previous, {}, setup->last, setup->keys, 0, 0, now.time + lifetime};
     if (!fresh.last) {
         fresh.next = Side{setup->next, random_.id<PathId>()};
         auto sent = sender_.send(fresh.next.peer, wire::FrameType::path_setup, {fresh.next.id.bytes(), setup->packet});
@@ -110,12 +110,12 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, Time now, Unix
     if (path.last) {
         EndpointId endpoint{path.number};
         endpoint_->on_path_up(endpoint);
-        send_backward(endpoint, Command::confirm, false, 0, {});
+        send_backward(endpoint, {Command::confirm}, {});
     }
     return {};
 }
 
-void Relay::on_cell(const NodeId& from, MutableByteView payload, Time now) {
+void Relay::on_cell(const NodeId& from, MutableByteView payload) {
     if (payload.size() != PathId::size + wire::cell_size) return;
     Side side{from, PathId::from(payload.first(PathId::size)).value()};
     Path* found = find(side);
@@ -126,34 +126,34 @@ void Relay::on_cell(const NodeId& from, MutableByteView payload, Time now) {
     Path& path = *found;
     MutableByteView body = payload.subspan(PathId::size);
     if (side == path.previous) {
-        forward_cell(path, body, now);
+        forward_cell(path, body);
         return;
     }
     crypto::stream_xor(path.keys.backward, path.backward_count++, body);
     ++counters_.cells_relayed;
     auto sent = sender_.send(path.previous.peer, wire::FrameType::path_cell, {path.previous.id.bytes(), body});
-    if (!sent) remove(path.number, DestroyReason::full, true, true);
+    if (!sent) remove(path.number, DestroyReason::full, Tell::both);
 }
 
-void Relay::forward_cell(Path& path, MutableByteView body, Time now) {
+void Relay::forward_cell(Path& path, MutableByteView body) {
     if (!path.last) {
         crypto::stream_xor(path.keys.forward, path.forward_count++, body);
         ++counters_.cells_relayed;
         auto sent = sender_.send(path.next.peer, wire::FrameType::path_cell, {path.next.id.bytes(), body});
-        if (!sent) remove(path.number, DestroyReason::full, true, true);
+        if (!sent) remove(path.number, DestroyReason::full, Tell::both);
         return;
     }
     if (!open_cell(path.keys.forward, path.forward_count++, body)) {
         ++counters_.cells_refused;
-        remove(path.number, DestroyReason::protocol, true, false);
+        remove(path.number, DestroyReason::protocol, Tell::previous);
         return;
     }
     auto cell = read_inner(body);
     if (!cell) {
-        remove(path.number, DestroyReason::protocol, true, false);
+        remove(path.number, DestroyReason::protocol, Tell::previous);
         return;
     }
-    endpoint_->on_path_cell(EndpointId{path.number}, *cell, now);
+    endpoint_->on_path_cell(EndpointId{path.number}, *cell);
 }
 
 void Relay::on_destroy(const NodeId& from, ByteView payload) {
@@ -166,7 +166,7 @@ void Relay::on_destroy(const NodeId& from, ByteView payload) {
     if (path == nullptr) return;
     bool from_previous = path->previous == side;
     auto known = std::min(reason, static_cast<std::uint8_t>(DestroyReason::protocol));
-    remove(path->number, static_cast<DestroyReason>(known), !from_previous, from_previous);
+    remove(path->number, static_cast<DestroyReason>(known), from_previous ? Tell::next : Tell::previous);
 }
 
 void Relay::on_link_down(const NodeId& peer) {
@@ -179,7 +179,7 @@ void Relay::on_link_down(const NodeId& peer) {
         const Path* path = find(number);
         if (path == nullptr) continue;
         bool previous_lost = path->previous.peer == peer;
-        remove(number, DestroyReason::link_lost, !previous_lost, previous_lost);
+        remove(number, DestroyReason::link_lost, previous_lost ? Tell::next : Tell::previous);
     }
 }
 
@@ -195,24 +195,23 @@ void Relay::on_timer(Time now) {
             next_expiry_ = std::min(next_expiry_, path.expires);
     }
     std::ranges::sort(expired);
-    for (auto [expires, number] : expired) remove(number, DestroyReason::expired, true, true);
+    for (auto [expires, number] : expired) remove(number, DestroyReason::expired, Tell::both);
 }
 
-bool Relay::send_backward(EndpointId endpoint, Command command, bool first, StreamId stream,
-                          std::initializer_list<ByteView> parts) {
+bool Relay::send_backward(EndpointId endpoint, const CellHead& head, std::initializer_list<ByteView> parts) {
     Path* found = find(static_cast<PathNumber>(endpoint));
     if (found == nullptr) return false;
     Path& path = *found;
     CellBody body;
-    write_inner(body, command, first, stream, parts);
+    write_inner(body, head, parts);
     seal_cell(path.keys.backward, path.backward_count++, body);
     if (sender_.send(path.previous.peer, wire::FrameType::path_cell, {path.previous.id.bytes(), body})) return true;
-    remove(path.number, DestroyReason::full, true, false);
+    remove(path.number, DestroyReason::full, Tell::previous);
     return false;
 }
 
 void Relay::close_path(EndpointId path, DestroyReason reason) {
-    remove(static_cast<PathNumber>(path), reason, true, false);
+    remove(static_cast<PathNumber>(path), reason, Tell::previous);
 }
 
 void Relay::send_destroy(const Side& to, DestroyReason reason) {
@@ -221,7 +220,7 @@ void Relay::send_destroy(const Side& to, DestroyReason reason) {
     (void)sender_.send(to.peer, wire::FrameType::path_destroy, {to.id.bytes(), code});
 }
 
-void Relay::remove(PathNumber number, DestroyReason reason, bool tell_previous, bool tell_next) {
+void Relay::remove(PathNumber number, DestroyReason reason, Tell tell) {
     Path* found = find(number);
     if (found == nullptr) return;
     const Path path = std::exchange(*found, Path{});
@@ -231,8 +230,8 @@ void Relay::remove(PathNumber number, DestroyReason reason, bool tell_previous, 
     if (!path.last) by_side_.erase(hash(path.next), slot);
     auto built = built_by_peer_.find(path.previous.peer);
     if (built != built_by_peer_.end() && --built->second == 0) built_by_peer_.erase(built);
-    if (tell_previous) send_destroy(path.previous, reason);
-    if (tell_next && !path.last) send_destroy(path.next, reason);
+    if (tell != Tell::next) send_destroy(path.previous, reason);
+    if (tell != Tell::previous && !path.last) send_destroy(path.next, reason);
     if (path.last && endpoint_ != nullptr) endpoint_->on_path_down(EndpointId{number});
 }
 

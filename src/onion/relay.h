@@ -46,7 +46,7 @@ class PathEndpoint {
 public:
     virtual ~PathEndpoint() = default;
     virtual void on_path_up(EndpointId path) = 0;
-    virtual void on_path_cell(EndpointId path, const InnerCell& cell, Time now) = 0;
+    virtual void on_path_cell(EndpointId path, const InnerCell& cell) = 0;
     virtual void on_path_down(EndpointId path) = 0;
 };
 
@@ -73,8 +73,8 @@ public:
     void set_endpoint(PathEndpoint& endpoint) { endpoint_ = &endpoint; }
 
     // Frames from a neighbour. The payload of a cell is changed in place.
-    void on_setup(const NodeId& from, ByteView payload, Time now, UnixTime unix_now);
-    void on_cell(const NodeId& from, MutableByteView payload, Time now);
+    void on_setup(const NodeId& from, ByteView payload, const Now& now);
+    void on_cell(const NodeId& from, MutableByteView payload);
     void on_destroy(const NodeId& from, ByteView payload);
     void on_link_down(const NodeId& peer);
     void on_timer(Time now);
@@ -82,8 +82,7 @@ public:
     Time next_timer() const { return next_expiry_; }
 
     // For the endpoint: sends a cell towards the path's builder, or ends the path. False when the path is gone.
-    bool send_backward(EndpointId path, Command command, bool first, StreamId stream,
-                       std::initializer_list<ByteView> parts);
+    bool send_backward(EndpointId path, const CellHead& head, std::initializer_list<ByteView> parts);
     void close_path(EndpointId path, DestroyReason reason);
 
     std::size_t paths() const { return paths_.size() - free_.size(); }
@@ -111,16 +110,18 @@ private:
         Time expires;
     };
 
+    // The sides of a path that are told of its end.
+    enum class Tell { previous, next, both };
+
     static std::size_t hash(const Side& side) { return IdHash{}(side.peer) ^ (IdHash{}(side.id) << 1); }
     // Null when there is none; either is valid until a path is made.
     Path* find(const Side& side);
     Path* find(PathNumber number);
     Path& keep(Path path);
-    Status accept_setup(const Side& previous, ByteView packet, Time now, UnixTime unix_now);
+    Status accept_setup(const Side& previous, ByteView packet, const Now& now);
     void send_destroy(const Side& to, DestroyReason reason);
-    void forward_cell(Path& path, MutableByteView body, Time now);
-    // Removes the path and tells the sides asked.
-    void remove(PathNumber number, DestroyReason reason, bool tell_previous, bool tell_next);
+    void forward_cell(Path& path, MutableByteView body);
+    void remove(PathNumber number, DestroyReason reason, Tell tell);
 
     NodeId self_;
     crypto::AgreementKey onion_key_;

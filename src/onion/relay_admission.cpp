@@ -4,20 +4,20 @@
 
 namespace planetserve::onion {
 
-Status RelayAdmission::admit(const NodeId& from, Time now, UnixTime unix_now) {
-    prune(now, expiry_minutes(unix_now));
+Status RelayAdmission::admit(const NodeId& from, const Now& now) {
+    prune(now.time, expiry_minutes(now.unix));
     if (remembered_ >= limits_.maximum_remembered) return fail(ErrorCode::exhausted, "too many set-ups remembered");
     auto found = neighbours_.find(from);
     if (found == neighbours_.end()) {
         // A neighbour is forgotten within a minute or so, so this many come only where identities are made in bulk.
         if (neighbours_.size() >= limits_.maximum_remembered) return fail(ErrorCode::exhausted, "too many neighbours");
-        found = neighbours_.emplace(from, Neighbour{0, limits_.burst, now}).first;
+        found = neighbours_.emplace(from, Neighbour{0, limits_.burst, now.time}).first;
     }
     Neighbour& neighbour = found->second;
     if (neighbour.remembered >= limits_.maximum_remembered_per_peer)
         return fail(ErrorCode::exhausted, "as many set-ups as one neighbour may have remembered");
-    neighbour.tokens = tokens_at(neighbour, now);
-    neighbour.counted_at = now;
+    neighbour.tokens = tokens_at(neighbour, now.time);
+    neighbour.counted_at = now.time;
     if (neighbour.tokens < 1) return fail(ErrorCode::exhausted, "more set-ups than one neighbour may send");
     neighbour.tokens -= 1;
     return {};

@@ -33,7 +33,7 @@ public:
 
     // Before the set-up is opened: forgets what expired, then counts one set-up of the neighbour. Fails with
     // `exhausted` when a bound is reached.
-    Status admit(const NodeId& from, Time now, UnixTime unix_now);
+    Status admit(const NodeId& from, const Now& now);
     // After it was opened: false when it was seen before.
     [[nodiscard]] bool remember(const NodeId& from, ExpiryMinutes expiry, const ReplayTag& tag);
 

@@ -16,7 +16,7 @@ json::array paths_of(const node::UserNode& node) {
         json::array relays;
         for (const NodeId& relay : path.relays) relays.push_back(json::value(relay.hex()));
         paths.push_back(json::object{{"number", static_cast<std::uint64_t>(path.number)},
-                                     {"state", path.state},
+                                     {"state", to_string(path.state)},
                                      {"relays", std::move(relays)},
                                      {"shares_relays", path.shares_relays},
                                      {"setup_ms", to_seconds(path.setup_time) * 1000},

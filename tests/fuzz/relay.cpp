@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 path.keys = built->keys[0];
                 Bytes payload = to_bytes(path.id.bytes());
                 append(payload, built->packet);
-                relay.on_setup(path.peer, payload, now, unix_now);
+                relay.on_setup(path.peer, payload, {now, unix_now});
                 paths.push_back(path);
                 break;
             }
@@ -87,7 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                          expiry_minutes(unix_now) + 1, random);
                 Bytes payload = to_bytes(random.id<PathId>().bytes());
                 append(payload, built->packet);
-                relay.on_setup(peer(), payload, now, unix_now);
+                relay.on_setup(peer(), payload, {now, unix_now});
                 break;
             }
             case 2:
@@ -100,26 +100,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 model.value[0] = 7;
                 auto handle = random.id<ReplyHandle>();
                 if (command == static_cast<std::uint8_t>(Command::open)) {
-                    write_inner(body, Command::open, false, input.u8() % 6, {model.bytes(), handle.bytes()});
+                    write_inner(body, {Command::open, input.u8() % 6u}, {model.bytes(), handle.bytes()});
                     handles.push_back(handle);
                 } else if (command >= 1 && command <= 8) {
                     ByteView bytes = input.bytes(std::min<std::size_t>(input.remaining(), input.u8()));
-                    write_inner(body, static_cast<Command>(command), input.u8() % 2 == 0, input.u8() % 6, {bytes});
+                    // In this order: the corpus was made with it.
+                    auto part = input.u8() % 2 == 0 ? ClovePart::first : ClovePart::further;
+                    StreamId stream = input.u8() % 6u;
+                    write_inner(body, {static_cast<Command>(command), stream, part}, {bytes});
                 } else {
                     body_from_input(body);
                 }
                 seal_cell(path.keys.forward, path.sent++, body);
                 Bytes payload = to_bytes(path.id.bytes());
                 append(payload, body);
-                relay.on_cell(path.peer, payload, now);
+                relay.on_cell(path.peer, payload);
                 break;
             }
             case 4: {  // raw frames
                 Bytes payload = to_bytes(input.bytes(std::min<std::size_t>(input.remaining(), input.u8())));
                 NodeId from = peer();
-                relay.on_setup(from, payload, now, unix_now);
+                relay.on_setup(from, payload, {now, unix_now});
                 relay.on_destroy(from, payload);
-                relay.on_cell(from, payload, now);
+                relay.on_cell(from, payload);
                 proxy.on_clove_reply(from, payload);
                 break;
             }
