@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/requires.h"
+
 namespace planetserve::simulator {
 
 std::vector<BlockId> block_ids(ByteView prompt, std::size_t block_bytes) {
@@ -32,7 +34,11 @@ std::size_t BlockCache::match(std::span<const BlockId> blocks) const {
 
 bool BlockCache::admit(std::span<const BlockId> matched, std::size_t own) {
     std::size_t newly_pinned = 0;
-    for (BlockId id : matched) newly_pinned += blocks_.at(id).pins == 0 ? 1 : 0;
+    for (BlockId id : matched) {
+        auto found = blocks_.find(id);
+        REQUIRES(found != blocks_.end());
+        newly_pinned += found->second.pins == 0 ? 1 : 0;
+    }
     if (in_use() + newly_pinned + own > capacity_) return false;
     for (BlockId id : matched) {
         Block& block = blocks_.at(id);
@@ -49,12 +55,14 @@ bool BlockCache::admit(std::span<const BlockId> matched, std::size_t own) {
 bool BlockCache::publish(BlockId id) {
     auto [found, added] = blocks_.try_emplace(id);
     if (!added) return false;
+    REQUIRES(own_ > 0);
     found->second.pins = 1;
     --own_;
     return true;
 }
 
 void BlockCache::release(std::span<const BlockId> pinned, std::size_t own) {
+    REQUIRES(own <= own_);
     own_ -= own;
     for (std::size_t i = pinned.size(); i > 0; --i) {
         Block& block = blocks_.at(pinned[i - 1]);

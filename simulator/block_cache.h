@@ -1,9 +1,9 @@
 // The KV cache of a modelled engine: blocks of a fixed number of tokens, each named by a hash of everything up to its
 // end, so that equal names mean equal prefixes (vLLM's automatic prefix caching).
 //
-// A block is pinned while a running request uses it, and kept afterwards until its place is needed: the least recently
-// used goes first, of one request the deepest. Blocks that are not full, or that another request computed at the same
-// time, are a request's own: they count, and are given back at its end. Not thread-safe.
+// A running request pins the blocks it uses. Afterwards they are kept until their place is needed: the least recently
+// used is evicted first, of one request the deepest. A block that is not full, or that another request computed at the
+// same time, is its request's own: it takes a place, and is given back at the request's end. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ namespace planetserve::simulator {
 
 using BlockId = std::uint64_t;
 
-// The names of the whole blocks of a prompt. 64-bit names of prefixes: two of a million differ but for one chance in
-// 10^7.
+// The names of the whole blocks of a prompt: 64-bit hashes of prefixes. That two of a million prefixes have one name
+// has a chance of 1 in 10^7.
 std::vector<BlockId> block_ids(ByteView prompt, std::size_t block_bytes);
 
 class BlockCache {
@@ -28,13 +28,13 @@ public:
 
     // How many leading blocks are held.
     std::size_t match(std::span<const BlockId> blocks) const;
-    // Pins the matched blocks and sets so many others aside, giving up what is not pinned where there is no room.
-    // False, and nothing changed, when even that does not make room. REQUIRES: the matched ones are held.
+    // Pins the matched blocks and sets `own` others aside; evicts blocks that are not pinned where there is no room.
+    // False, and nothing changed, when even that does not make room. Requires: the matched ones are held.
     bool admit(std::span<const BlockId> matched, std::size_t own);
-    // One of a request's own blocks is computed and full. True: it is now a pinned one that others can match. False:
-    // there is one already, and this stays the request's own.
+    // One of a request's own blocks is computed and full. True: it is now pinned, and others can match it. False: there
+    // is one of that name already, and this stays the request's own. Requires: a request has own blocks.
     bool publish(BlockId block);
-    // A request ends.
+    // A request ends: gives back what it pinned and its own. Requires: it had them.
     void release(std::span<const BlockId> pinned, std::size_t own);
 
     std::size_t capacity() const { return capacity_; }

@@ -1,4 +1,4 @@
-// One model node of a simulated group: a member (but for arms without members) and an engine. Used by
+// One model node of a simulated group: a member (except in arms without members) and an engine. Used by
 // routing_cluster.cpp alone.
 #pragma once
 
@@ -24,7 +24,7 @@ private:
     SeededRandom own_;
 };
 
-// Which prefixes requests stand for that are at a node and not done yet, and which were ever there.
+// The prefixes of the requests that are at a node and not done yet, and all that were ever there.
 class Presence {
 public:
     void arrive(const std::vector<BlockId>& blocks, std::size_t prompt_blocks);
@@ -37,7 +37,7 @@ private:
     std::unordered_set<BlockId> ever_;
 };
 
-// What a node asks of the cluster around it.
+// The cluster, as a node uses it.
 class ClusterPart {
 public:
     virtual ~ClusterPart() = default;
@@ -51,7 +51,7 @@ struct ClusterNode final : routing::MemberOutput, EngineOutput {
         std::size_t prompt_blocks = 0;
         std::vector<BlockId> blocks;
         Time submitted;
-        // What the member said of it.
+        // The member's answer about it.
         routing::Member::Started started{};
     };
 
@@ -65,9 +65,10 @@ struct ClusterNode final : routing::MemberOutput, EngineOutput {
         cluster.finished(place, number, usage);
     }
 
-    // What a real node can say: it sees when requests begin and when their first token comes, not the engine's steps.
+    // As a real node reports it: a node sees when requests begin and when their first token comes, not the engine's
+    // steps.
     routing::LoadReport load() const;
-    // How much of a prompt its cache holds, or will by what runs and waits there.
+    // How much of a prompt its cache holds, or will hold once the requests there are done.
     std::uint32_t held_tokens(std::span<const BlockId> blocks, std::uint32_t prompt_tokens) const;
     // The engine's queue changed; for its average over time.
     void count_queue(Time now);
@@ -84,7 +85,7 @@ struct ClusterNode final : routing::MemberOutput, EngineOutput {
     std::uint64_t queued_tokens = 0;
     std::unordered_map<std::uint64_t, Running> running;
     Presence presence;
-    // On their way to it.
+    // Requests on their way to it.
     std::size_t coming_requests = 0;
     std::uint64_t coming_tokens = 0;
     std::size_t requests = 0;

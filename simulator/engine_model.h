@@ -7,17 +7,18 @@
 //     (1 + batch_cost * (decoding - 1)) / decode_tokens_per_second    where any request decodes
 //     + prompt tokens of the step / prefill_tokens_per_second
 //
-// A request is admitted, first come first served, when fewer than maximum_running run and its blocks fit. Of its prompt
-// what the cache holds at that moment is not computed again, but for the last token. A block can be matched from the
-// end of the step in which it became full, of the prompt or of the answer.
+// A request is admitted, first come first served, when fewer than maximum_running run and its blocks fit. The part of
+// its prompt that the cache holds at that moment is not computed again, except the last token. A block of the prompt or
+// the answer can be matched from the end of the step in which it became full.
 //
 // Assumptions that matter:
 // - Prefill costs the same at every position: attention's growth with the prompt's length is left out.
 // - Prompt and decode work of one step add up; engines overlap some of it.
-// - A request's blocks, those of its answer too, are set aside at its admission, so none is ever preempted. Engines do
-//   not know the answer's length and preempt instead.
+// - A request's blocks, those of its answer too, are set aside at its admission, so none is ever preempted. Real
+// engines
+//   do not know the answer's length and preempt instead.
 // - Tokens are not lost or speculated, and each answer has the length that the workload says.
-// The presets' rates are assumptions too, within what is published for such machines; smollm2_core() is measured.
+// The presets' rates are assumptions too, within published figures for such machines; smollm2_core() is measured.
 #pragma once
 
 #include <deque>
@@ -31,9 +32,9 @@ namespace planetserve::simulator {
 
 struct EngineParameters {
     double prefill_tokens_per_second = 5000;
-    // Of one request alone.
+    // Of a request that runs alone.
     double decode_tokens_per_second = 60;
-    // What one more decoding request adds to a step's time, as a share of the step of one.
+    // One more decoding request adds this share of a single request's step to the step's time.
     double batch_cost = 0.02;
     std::size_t maximum_running = 32;
     std::size_t step_tokens = 1024;
@@ -72,7 +73,7 @@ struct EngineRequest {
     std::vector<BlockId> blocks;
 };
 
-// As engines report it with an answer.
+// As engines report them with an answer.
 struct EngineUsage {
     std::uint32_t prompt_tokens = 0;
     std::uint32_t cached_tokens = 0;
@@ -87,7 +88,7 @@ public:
 
 class EngineModel {
 public:
-    // The queue and the output outlive the engine, and the engine outlives what it scheduled.
+    // The queue and the output outlive the engine. The engine outlives the events that it scheduled.
     EngineModel(EventQueue& events, EngineParameters parameters, EngineOutput& output);
 
     // Refused when it would never fit the cache.
@@ -98,11 +99,11 @@ public:
     std::size_t running() const { return running_.size(); }
     std::size_t waiting() const { return waiting_.size(); }
     std::size_t queued() const { return running() + waiting(); }
-    // Of all that run or wait, as of the last step: prompt tokens not computed yet, of those that wait all.
+    // Prompt tokens not computed yet, as of the last step: of requests that run, and all of those that wait.
     std::uint64_t queued_tokens() const;
     const BlockCache& cache() const { return cache_; }
     const EngineParameters& parameters() const { return parameters_; }
-    // Time in which it computed.
+    // The time that it computed.
     Duration busy() const { return busy_; }
     std::uint64_t computed_prompt_tokens() const { return computed_prompt_tokens_; }
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "base/requires.h"
+
 namespace planetserve::simulator {
 
 namespace {
 
 constexpr std::size_t cache_line = 64;
-// Events ahead of the one that runs: far enough for memory to come, near enough for it not to go again.
+// Events ahead of the one that runs: far enough for the memory to arrive, near enough that it is not evicted again.
 constexpr std::size_t event_ahead = 6;
 constexpr std::size_t memory_ahead = 2;
 
@@ -65,6 +67,7 @@ bool EventQueue::advance(Time time) {
 }
 
 void EventQueue::step() {
+    REQUIRES(done_ < sorted_.size() || !late_.empty());
     const bool from_sorted = late_.empty() || (done_ < sorted_.size() && sorted_[done_] < late_.top());
     const Entry entry = from_sorted ? sorted_[done_] : late_.top();
     if (from_sorted) {

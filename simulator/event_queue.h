@@ -1,9 +1,9 @@
 // Virtual time: events run in order of their time, those of one time in the order they were scheduled.
 //
-// A calendar queue (Brown, 1988): what is due within a quarter of a second lies in buckets of a millisecond, each
-// sorted when its turn comes; what is due later, in a heap. In a network of thousands of nodes most events are frames,
-// due within a tenth of a second, and each touches memory that was not used for long. As the next ones are known, what
-// they touch is fetched while those before them run.
+// A calendar queue (Brown, 1988): events due within a quarter of a second are in buckets of a millisecond, each sorted
+// when its turn comes; later events are in a heap. In a network of thousands of nodes most events are frames, due
+// within a tenth of a second, and each touches memory that was not used for long. The next events are known, so the
+// memory they touch is prefetched while those before them run.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ namespace planetserve::simulator {
 
 class EventQueue final : public Clock {
 public:
-    // What now() is before anything has run.
+    // now() before the first event.
     static constexpr Time beginning{1000s};
 
     // Memory that an event is going to use: a hint, which need not be true.
@@ -37,7 +37,7 @@ public:
     void at(Time time, std::function<void()> run, Memory first = {}, Memory second = {});
     void after(Duration delay, std::function<void()> run) { at(now_ + delay, std::move(run)); }
 
-    // Runs what is due up to and including the time, which is then now.
+    // Runs the events up to and including the time, which is then now().
     void run_until(Time time) {
         while (due(time)) step();
         now_ = time;
@@ -83,7 +83,7 @@ private:
     bool due(Time time);
     // Makes the next bucket with anything in it the current one; false when all are later than the time.
     bool advance(Time time);
-    // The next event. REQUIRES: due().
+    // Runs the next event. Requires: due().
     void step();
     void fetch_ahead() const;
 
@@ -92,8 +92,8 @@ private:
     std::uint64_t next_ = 0;
     std::uint64_t run_ = 0;
 
-    // Each event is in one place: of the current bucket and before, those that were there when its turn came, sorted
-    // and from done_ on still to run, and those that came since; those of the buckets after it; those after them.
+    // Each event is in one place: sorted_ has those of the current bucket that were in it when its turn came (from
+    // done_ on they are still to run), late_ those of it or earlier that came since, buckets_ and far_ the later ones.
     Bucket current_ = bucket_of(beginning);
     std::vector<Entry> sorted_;
     std::size_t done_ = 0;

@@ -57,7 +57,7 @@ std::optional<Fault::Kind> kind_of(std::string_view verb) {
     return std::nullopt;
 }
 
-// What is wrong with it, in words.
+// An error that says what is wrong.
 Result<Fault> parse_line(const std::string& line) {
     auto wrong = [](const std::string& what) { return fail(ErrorCode::malformed, what); };
     std::istringstream words(line);

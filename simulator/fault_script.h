@@ -2,14 +2,14 @@
 //
 //     # a line a fault; nodes by number, as the list that the script is scheduled with has them
 //     10s    crash 3,5-7                    the processes die: links are reset
-//     10s    vanish 3                       the machine falls silent: nobody is told
+//     10s    vanish 3                       the machine falls silent, unannounced
 //     10s    separate 0-9 for 30s           these and all others do not reach each other
 //     12.5s  slow 4 by 200ms for 20s        all that they send takes so much longer
 //     12s    corrupt 4 every 7 for 20s      one bit of every seventh frame that they send is changed
 //     12s    drop 4 every 7                 every seventh is lost; without `for` it stays so
 //
-// Times count from where the script is scheduled: a number and `ms`, `s` or `min`. Whoever crashed or vanished stays
-// away until its owner attaches it again.
+// Times count from where the script is scheduled: a number and `ms`, `s` or `min`. A node that crashed or vanished
+// stays away until its owner attaches it again.
 #pragma once
 
 #include <string>

@@ -2,10 +2,10 @@
 // interference.
 //
 // A link between two nodes exists from the first frame either sends. Frames of one direction arrive in order, as over
-// TCP. What ends a link, and when each end learns of it, is as with the nodes' own links (docs/protocols/links.md):
-//   a process that dies (kill): its neighbours, one delay later; whoever dials it, one delay later
-//   a machine that falls silent (vanish), or is cut off (separate): its neighbours, after `silence`; whoever dials it,
-//   after `dial_deadline`
+// TCP. Links end, and nodes learn of it, as with the nodes' own links (docs/protocols/links.md):
+//   a process that dies (kill): its neighbours learn one delay later; a node that dials it, one delay later
+//   a machine that falls silent (vanish), or is cut off (separate): its neighbours learn after `silence`; a node that
+//   dials it, after `dial_deadline`
 // Frames to either are lost; those that were under way over a link that ended do not arrive. Across a separation, links
 // that were up hold frames back, until it ends or they are lost.
 #pragma once

@@ -10,7 +10,7 @@ namespace planetserve::simulator {
 template <typename Node>
 class NodeHost : public Host {
 public:
-    // What comes after the id is what the node is made from.
+    // The arguments after the id make the node.
     template <typename... Arguments>
     NodeHost(Network& network, const NodeId& own_id, Arguments&&... arguments)
         : id(own_id), node(std::forward<Arguments>(arguments)...) {

@@ -1,9 +1,9 @@
 // A group of model nodes in virtual time: each is a routing::Member, the class that real nodes run, before an
 // EngineModel. Messages between members and forwarded requests take the network's delay; nothing is lost.
 //
-// A request comes in at a node that is drawn evenly, as users draw their entry nodes; one that goes on with a
-// conversation comes in where the one before it was served (session affinity). There Member::place() decides. The way
-// from the user to the entry node and back is left out: it is the same for every arm.
+// A request enters at a node that is drawn evenly, as users draw their entry nodes; one that continues a conversation
+// enters where the one before it was served (session affinity). There Member::place() decides. The way from the user to
+// the entry node and back is left out: it is the same for every arm.
 #pragma once
 
 #include <functional>
@@ -25,10 +25,9 @@ enum class Arm : std::uint8_t {
     hr_tree_load_balancing,
     // The options as they are.
     ours,
-    // decide() with the options' parameters over what is true at this moment: what each engine's cache holds or is
-    // about
-    // to hold, and each node's load, requests on their way included. The same rule with perfect knowledge, for
-    // reference.
+    // decide() with the options' parameters and perfect knowledge, for reference: it knows what each engine's cache
+    // holds
+    // or is about to hold, and each node's load with the requests on their way.
     oracle,
 };
 std::string_view to_string(Arm arm);
@@ -58,12 +57,12 @@ struct RequestOutcome {
     std::uint32_t prompt_tokens = 0;
     // As the engine reported.
     std::uint32_t cached_tokens = 0;
-    // When it was placed: what the entry node thought that the chosen node held, what that node did hold or was about
-    // to compute, and whether it had ever held that much, so that a wrong claim is merely old.
+    // At placement: the prefix that the chosen node held in the entry node's view; that it did hold or was about to
+    // compute; and whether it had ever held that much, so that a wrong claim is merely old.
     std::uint32_t claimed_tokens = 0;
     std::uint32_t held_tokens = 0;
     bool ever_held = true;
-    // The most that any node was thought to hold then, and the most that one did hold.
+    // The longest prefix that any node held then, in the entry node's view and in truth.
     std::uint32_t best_claimed_tokens = 0;
     std::uint32_t best_held_tokens = 0;
     std::size_t node = 0;

@@ -56,14 +56,14 @@ TokenEngine::Running TokenEngine::read(const inference::Request& request, infere
     return running;
 }
 
-std::string TokenEngine::event(std::uint64_t number, const std::string& text, bool last) const {
+std::string TokenEngine::event(std::uint64_t number, const std::string& text, Event kind) const {
     boost::json::object choice{{"index", 0}, {"delta", boost::json::object()}, {"finish_reason", nullptr}};
     if (!text.empty()) choice["delta"] = boost::json::object{{"content", text}};
-    if (last) choice["finish_reason"] = "length";
+    if (kind == Event::last) choice["finish_reason"] = "length";
     boost::json::value all = boost::json::object{{"choices", boost::json::array{choice}},
                                                  {"id", "chatcmpl-" + std::to_string(number)},
                                                  {"created", events_.unix_now().milliseconds / 1000}};
-    return "data: " + inference::compact(all) + "\n\n" + (last ? "data: [DONE]\n\n" : "");
+    return "data: " + inference::compact(all) + "\n\n" + (kind == Event::last ? "data: [DONE]\n\n" : "");
 }
 
 void TokenEngine::step(std::uint64_t number) {
@@ -76,7 +76,8 @@ void TokenEngine::step(std::uint64_t number) {
     bool last = place + 1 >= running.tokens;
     bool first = std::exchange(running.opened, true) == false;
     if (running.chat)
-        text = event(number, (first ? running.again : "") + text, false) + (last ? event(number, "", true) : "");
+        text = event(number, (first ? running.again : "") + text, Event::text) +
+               (last ? event(number, "", Event::last) : "");
     if (first) sink->on_head({200, {{"content-type", running.chat ? "text/event-stream" : "text/plain"}}});
     sink->on_body(as_bytes(text));
     if (last)

@@ -2,7 +2,7 @@
 // body and its place, so that the same request gets the same answer on every node.
 //
 // Asked for /v1/chat/completions, it streams the events of that API: `max_tokens` pieces, or `tokens`, each a function
-// of the first message and its place. Told to go on with a final message, it gives that again and goes on behind it,
+// of the first message and its place. Asked to continue a final message, it repeats that and continues it,
 // as llama-server does.
 #pragma once
 
@@ -54,14 +54,16 @@ private:
         inference::ReplySink* sink;
         std::size_t tokens = 0;
         bool chat = false;
-        std::string again{};  // the message that it goes on with
+        std::string again{};  // the message that it continues
         std::size_t produced = 0;
         bool opened = false;
     };
 
     Running read(const inference::Request& request, inference::ReplySink& sink) const;
     void step(std::uint64_t number);
-    std::string event(std::uint64_t number, const std::string& text, bool last) const;
+    // The last event of a stream has the finish reason.
+    enum class Event { text, last };
+    std::string event(std::uint64_t number, const std::string& text, Event kind) const;
 
     EventQueue& events_;
     TokenEngineOptions options_;

@@ -1,4 +1,4 @@
-// Requests for experiments on routing: when each comes, what its prompt is, and how long the answer gets.
+// Requests for experiments on routing: the time, the prompt and the answer's length of each.
 //
 // A prompt's canonical serialisation is a sequence of parts, each a number of bytes that follow from a seed alone: so
 // equal seeds mean equal text, and a workload of gigabytes of prompts takes a few megabytes. A token is 4 bytes
@@ -27,11 +27,11 @@ struct WorkloadRequest {
     std::vector<PromptPart> prompt{};
     std::uint32_t prompt_tokens = 0;
     std::uint32_t output_tokens = 1;
-    // The request whose conversation this one goes on with: an earlier one of the same workload.
+    // The request whose conversation this one continues: an earlier one of the same workload.
     std::optional<std::size_t> follows{};
 
     Bytes prompt_bytes() const;
-    // The prompt and an answer that nobody else gets.
+    // The prompt, and an answer that no other request gets.
     Bytes with_answer(std::size_t number) const;
 };
 

@@ -97,7 +97,7 @@ private:
     bool ok_ = true;
 };
 
-// Writes a big-endian integer in place; used by fixed-size formats. REQUIRES: out.size() >= sizeof(T).
+// Writes a big-endian integer in place; used by fixed-size formats. Requires: out.size() >= sizeof(T).
 template <typename T>
 void store_big_endian(MutableByteView out, T value) {
     for (std::size_t i = 0; i < sizeof(T); ++i)

@@ -1,5 +1,5 @@
-// Strong types for identifiers. A NodeId is a node's long-term Ed25519 public key: to know whom one means is to be able
-// to check that one reached them.
+// Strong types for identifiers. A NodeId is a node's long-term Ed25519 public key: who knows the id of a node can check
+// that it reached that node.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ struct FixedBytes {
     // The first 8 hex digits, for people.
     std::string brief() const { return hex().substr(0, 8); }
 
-    // REQUIRES nothing: empty unless exactly N bytes are given.
+    // Empty unless exactly N bytes are given.
     static std::optional<FixedBytes> from(ByteView bytes) {
         if (bytes.size() != N) return std::nullopt;
         FixedBytes id;
@@ -46,7 +46,7 @@ using PathId = FixedBytes<struct PathIdTag, 8>;
 using ReplyHandle = FixedBytes<struct ReplyHandleTag, 16>;
 // Groups the cloves of one dispersed message.
 using MessageId = FixedBytes<struct MessageIdTag, 16>;
-// The asker's name for a request, the same over its retries, so that it runs once.
+// The user's name for a request. Retries keep it, so that the request runs once.
 using IdempotencyId = FixedBytes<struct IdempotencyIdTag, 16>;
 
 // Hashes with a per-process secret, since peers choose many ids and could aim them at one bucket.

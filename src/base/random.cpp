@@ -3,9 +3,12 @@
 #include <bit>
 #include <cstring>
 
+#include "base/requires.h"
+
 namespace planetserve {
 
 std::uint64_t Random::below(std::uint64_t bound) {
+    REQUIRES(bound > 0);
     std::uint64_t threshold = (0 - bound) % bound;
     for (;;) {
         std::uint64_t value = next();

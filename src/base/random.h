@@ -22,7 +22,7 @@ public:
         fill(bytes);
         return load_big_endian<std::uint64_t>(bytes);
     }
-    // Uniform in [0, bound), without modulo bias. REQUIRES: bound > 0.
+    // Uniform in [0, bound), without modulo bias. Requires: bound > 0.
     std::uint64_t below(std::uint64_t bound);
     // Uniform in [0, 1).
     double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }

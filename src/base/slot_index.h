@@ -26,7 +26,7 @@ public:
         return std::nullopt;
     }
 
-    // REQUIRES: no slot is in it under the same key, and slot is not the largest number of its type.
+    // Requires: no slot is in it under the same key, and slot is not the largest number of its type.
     void insert(std::uint64_t hash, Slot slot) {
         // At most three quarters are taken, so that the way to an empty place stays short.
         if ((size_ + 1) * 4 > entries_.size() * 3) grow();

@@ -1,16 +1,22 @@
 #include "inference/admission.h"
 
 #include <algorithm>
-#include <stdexcept>
+
+#include "base/requires.h"
 
 namespace planetserve::inference {
 
-Admission::Admission(AdmissionLimits limits) : limits_(limits) {
-    if (limits_.capacity == 0) throw std::invalid_argument("a capacity of no requests");
-}
+namespace {
+
+constexpr std::chrono::seconds shortest_retry{1};
+constexpr std::chrono::seconds longest_retry{120};
+
+}  // namespace
+
+Admission::Admission(AdmissionLimits limits) : limits_(limits) { REQUIRES(limits_.capacity > 0); }
 
 Admission::Answer Admission::ask(Time now) {
-    // Those who wait come first, even when a place has just become free.
+    // Requests that wait come first, even when a place has just become free.
     if (queue_.empty() && running_.size() < limits_.capacity) {
         running_.emplace(++last_, now);
         return {Decision::start, last_};
@@ -52,7 +58,7 @@ std::vector<Admission::Ticket> Admission::expired(Time now) {
 std::chrono::seconds Admission::retry_after() const {
     Duration each = average_.value_or(limits_.first_estimate);
     Duration all = each * static_cast<std::int64_t>(queue_.size() + 1) / static_cast<std::int64_t>(limits_.capacity);
-    return std::clamp(std::chrono::ceil<std::chrono::seconds>(all), std::chrono::seconds(1), std::chrono::seconds(120));
+    return std::clamp(std::chrono::ceil<std::chrono::seconds>(all), shortest_retry, longest_retry);
 }
 
 }  // namespace planetserve::inference

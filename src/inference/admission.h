@@ -1,5 +1,5 @@
-// Who may start: at most so many requests at once, a bounded queue for the rest, first come first served. Pure: told
-// the time, does nothing itself.
+// Which requests may start: at most so many at once, a bounded queue for the rest, first come first served. Pure: its
+// owner hands in the time, and starts and refuses requests as it says.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace planetserve::inference {
 struct AdmissionLimits {
     std::size_t capacity = 4;      // requests at once
     std::size_t queue = 32;        // requests that wait
-    Duration longest_wait = 120s;  // in the queue
-    Duration first_estimate = 2s;  // of how long a request is served, before any was
+    Duration longest_wait = 120s;  // in the queue; clients give up after a few minutes
+    Duration first_estimate = 2s;  // of the time that a request is served, before the first was
 };
 
 class Admission {
@@ -28,24 +28,25 @@ public:
         Ticket ticket;  // of one that may start or wait
     };
 
-    // REQUIRES: limits.capacity > 0.
+    // Requires: limits.capacity > 0.
     explicit Admission(AdmissionLimits limits);
 
     Answer ask(Time now);
-    // A running request was served to its end, which counts for the average; or was given up or failed, which does not.
+    // A running request was served to its end, which counts for the average; or was cancelled or failed, which does
+    // not.
     void finished(Ticket ticket, Time now);
-    void abandoned(Ticket ticket);  // also of one that waits
-    // The next that waited and may start now. Call until there is none whenever a request went or came.
+    void abandoned(Ticket ticket);  // running or waiting
+    // The next waiting request that may start now. After each request that ended or came, call it until there is none.
     std::optional<Ticket> next(Time now);
-    // Those who waited for longer than they may; they are forgotten.
+    // Takes the requests out of the queue that waited too long.
     std::vector<Ticket> expired(Time now);
 
-    // How long one refused now had better wait: until the queue, as it is, should have been served. 1 to 120 s.
+    // When a request that is refused now should be tried again: once the queue as it is should be served. 1 to 120 s.
     std::chrono::seconds retry_after() const;
 
     std::size_t running() const { return running_.size(); }
     std::size_t queued() const { return queue_.size(); }
-    // A moving average, 7/8 old and 1/8 new, of the time from start to end; nothing before the first end.
+    // A moving average, 7/8 old and 1/8 new, of the time from start to end; empty before the first end.
     std::optional<Duration> average_service() const { return average_; }
 
 private:

@@ -65,7 +65,7 @@ void AnswerReader::take_response_event(const json::value& event) {
     if (type == "response.output_text.delta") {
         add_text(find(&event, "delta"));
     } else if (type == "response.output_item.done") {
-        // What a message says came in pieces before.
+        // The text of a message has come in pieces before.
         const auto* item = find(&event, "item");
         if (item != nullptr && text_of(find(item, "type")) != "message") take_output_item(*item);
     } else if (type == "response.completed" || type == "response.incomplete") {

@@ -1,8 +1,8 @@
-// Reads along in the reply to a request for an answer: what the model said, so that it can be added to the canonical
-// prompt, and what the engine says of its work.
+// Reads the reply to a request as it passes: the model's answer, which extends the canonical prompt, and the engine's
+// figures.
 //
 // Takes the replies of the four APIs (prompt.h), streamed or not. Of several answers it reads the first. Pure; never
-// throws, whatever the bytes; the same for any split of them.
+// throws, whatever the bytes; any split of the bytes gives the same result.
 #pragma once
 
 #include <boost/json/fwd.hpp>
@@ -19,11 +19,11 @@
 
 namespace planetserve::inference {
 
-// Tokens, as the engine counts them; what it does not say is absent. llama-server says them at a reply's end, and in
+// Tokens, as the engine counts them; empty where it does not say. llama-server gives them at a reply's end, and in
 // streams of /v1/chat/completions only if asked to ("stream_options").
 struct AnswerUsage {
     std::optional<std::uint64_t> prompt_tokens;  // of the whole prompt, cached or not
-    std::optional<std::uint64_t> cached_tokens;  // of those, what the KV cache held
+    std::optional<std::uint64_t> cached_tokens;  // of those, the ones that the KV cache held
     std::optional<std::uint64_t> completion_tokens;
 
     bool operator==(const AnswerUsage&) const = default;
@@ -44,16 +44,16 @@ struct AnswerTimings {
 struct Answer {
     std::string text;  // UTF-8. May begin with the assistant's message that the prompt ended with
     std::vector<ToolCall> tool_calls;
-    // The model reasoned before its answer. Its cache holds that in between, and most clients do not give it back: then
-    // the next request shares the prompt, and not the answer.
+    // The model reasoned before its answer. Its cache holds the reasoning in between, and most clients do not send it
+    // back: then the next request shares the prompt, but not the answer.
     bool reasoned = false;
     // As the API names it: "stop", "length", "tool_calls", "end_turn", "completed", ...; at most 64 bytes.
     std::string finish_reason;
-    bool complete = false;  // the reply's own end was seen
+    bool complete = false;  // the reply has come to the end that its API defines
     AnswerUsage usage;
     AnswerTimings timings;
 
-    // From either of the above.
+    // From usage or timings.
     std::optional<std::uint64_t> prompt_tokens() const;
     std::optional<std::uint64_t> cached_tokens() const;
 
@@ -69,16 +69,16 @@ public:
 
     explicit AnswerReader(Api api) : api_(api) {}
 
-    // A reply that is not 200 is not read. Without a head, nothing is.
+    // Reads only replies of status 200, and nothing before the head.
     void on_head(const ReplyHead& head);
     void feed(ByteView bytes);
-    // The reply came to its end; what is not streamed is read now.
+    // The reply came to its end. A reply that is not streamed is read now.
     void end();
 
-    // What there is so far.
+    // As far as it was read.
     const Answer& answer() const { return answer_; }
-    // Reading stopped before the end: over a limit, not of the API's form, or an error of the engine. Until then the
-    // answer is right.
+    // Reading stopped before the end: over a limit, not of the API's form, or an error of the engine. The answer is
+    // right up to there.
     bool truncated() const { return state_ == State::truncated; }
 
 private:

@@ -13,25 +13,25 @@ namespace planetserve::inference {
 
 inline constexpr std::size_t json_depth_limit = 128;
 
-// Reads one value of valid UTF-8; its numbers may lose what a double does. Small texts can stand for large values, so
-// the memory that reading takes, and the value, are bounded in bytes. malformed: no JSON, or deeper than the limit;
+// Reads one value of valid UTF-8; its numbers are as exact as a double. A small text can make a large value, so the
+// memory of reading and of the value is bounded, in bytes. Fails with malformed: no JSON, or deeper than the limit;
 // exhausted: more memory than that. Never throws.
 Result<boost::json::value> parse_json(std::string_view text, std::size_t memory_limit);
 
-// A member of an object; nothing where the value is absent or no object, or has no such member.
+// A member of an object; null where the value is null or no object, or has no such member.
 const boost::json::value* find(const boost::json::value* value, std::string_view key);
-// The text of a string; nothing for all else.
+// The text of a string; empty for anything else.
 std::optional<std::string_view> text_of(const boost::json::value* value);
-// The elements of an array; null for all else.
+// The elements of an array; null for anything else.
 const boost::json::array* list_of(const boost::json::value* value);
-// A whole number from 0 to 2^48, the most that is believed of a count.
+// A whole number from 0 to 2^48. A larger count is not believed.
 std::optional<std::uint64_t> count_of(const boost::json::value* value);
 std::optional<double> number_of(const boost::json::value* value);
 bool is_true(const boost::json::value* value);
 // Neither absent nor null.
 bool is_given(const boost::json::value* value);
 
-// Without white space, members as they came.
+// As text without white space, with its members in their order.
 std::string compact(const boost::json::value& value);
 
 }  // namespace planetserve::inference

@@ -28,7 +28,7 @@ bool wants_several(const json::value& request) {
 
 Status spend(json::object& request, std::size_t pieces) {
     for (const char* name : {"max_tokens", "max_completion_tokens", "n_predict"}) {
-        // -1 and the like stand for no limit.
+        // -1 and the like mean no limit.
         auto limit = count_of(request.if_contains(name));
         if (!limit) continue;
         if (*limit <= pieces) return fail(ErrorCode::exhausted, "all tokens asked for were given");
@@ -72,7 +72,7 @@ Status add_to_prompt(json::object& request, std::string_view said) {
 
 Result<Bytes> continuation(std::string_view path, ByteView body, std::string_view said, std::size_t pieces) {
     auto api = api_of(path);
-    if (api != Api::chat && api != Api::completions) return cannot("answers of this path cannot be gone on with");
+    if (api != Api::chat && api != Api::completions) return cannot("answers of this path cannot be resumed");
     auto request = parse_json(as_text(body), body_memory_limit);
     if (!request) return std::unexpected(request.error());
     if (!request->is_object()) return cannot("the request is no JSON object");

@@ -28,7 +28,7 @@ class ConversationWriter {
 public:
     ConversationWriter(const json::value& body, PromptWriter& writer) : body_(body), writer_(writer) {}
 
-    // The system's text stands beside the messages, or is one of them.
+    // `system` is null where the system's text is one of the messages.
     Status chat(const json::value* system) {
         const auto* messages = list_of(find(&body_, "messages"));
         if (messages == nullptr) return unusable_item("'messages' is no list");
@@ -91,7 +91,7 @@ private:
         writer_.text(compact(parameters != nullptr ? *parameters : *described));
     }
 
-    // A message, or what else the list of the responses' API may have.
+    // A message, or another item of /v1/responses.
     Status item(const json::value& value) {
         if (!value.is_object()) return unusable_item("a message is no object");
         std::string_view type = text_or_nothing(find(&value, "type"));
@@ -124,7 +124,7 @@ private:
     void message(std::string_view role, const json::value* content, const json::array* calls) {
         const auto* parts = list_of(content);
         auto is_result = [](const json::value& part) { return text_or_nothing(find(&part, "type")) == "tool_result"; };
-        // Anthropic's form has what tools gave among a user's parts; it becomes messages, after what the user says.
+        // Anthropic's form has the results of tools among a user's parts. They become messages after the user's own.
         bool only_results = parts != nullptr && !parts->empty() && std::ranges::all_of(*parts, is_result);
         if (!only_results) {
             begin_message(role);

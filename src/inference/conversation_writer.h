@@ -8,12 +8,12 @@
 
 namespace planetserve::inference {
 
-// Both fail with invalid_argument, as canonical_prompt says (prompt.h).
+// Both fail with invalid_argument, as canonical_prompt does (prompt.h).
 //
-// Of /v1/chat/completions and /v1/messages: settings, tools and "messages". The system's text is the first of these, or
-// stands beside them and is given (Anthropic); else null.
+// For /v1/chat/completions and /v1/messages: settings, tools and "messages". `system` is the system's text where the
+// API has it beside the messages (Anthropic); null where it is the first of them.
 Status write_chat(const boost::json::value& body, const boost::json::value* system, PromptWriter& writer);
-// Of /v1/responses: "instructions" and "input".
+// For /v1/responses: "instructions" and "input".
 Status write_responses(const boost::json::value& body, PromptWriter& writer);
 
 }  // namespace planetserve::inference

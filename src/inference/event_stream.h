@@ -13,11 +13,11 @@ namespace planetserve::inference {
 // By its content type.
 bool is_event_stream(const ReplyHead& head);
 
-// An event of this data, which has no line ends.
+// Appends an event with this data. Requires: the data has no line ends.
 void write_event(std::string_view data, Bytes& out);
 
-// Gives the data of each event: its "data:" lines, joined by line ends. Comments and other fields are passed over, as
-// is an event that no empty line ends.
+// Gives the data of each event: its "data:" lines, joined by line ends. Skips comments, other fields, and an event that
+// no empty line ends.
 class EventStream {
 public:
     // One line, or the data of one event, unless another limit is given.

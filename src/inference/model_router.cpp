@@ -4,21 +4,14 @@
 #include <map>
 #include <stdexcept>
 
+#include "base/detaching_handle.h"
+
 namespace planetserve::inference {
 
 namespace {
 
-class RoutedCall;
-
-struct Engine {
-    std::string model;
-    Service* service;
-    Admission admission;
-    std::map<Admission::Ticket, std::weak_ptr<RoutedCall>> waiting;
-    std::uint64_t served = 0;
-    std::uint64_t refused = 0;
-    bool pumping = false;
-};
+// Of a client's text in an error, in characters.
+constexpr std::size_t maximum_quoted = 128;
 
 constexpr std::string_view overloaded_body =
     R"({"error":{"message":"The model is serving as many requests as it can. Try again later.","type":"server_error",)"
@@ -26,45 +19,33 @@ constexpr std::string_view overloaded_body =
 
 }  // namespace
 
-class RouterState : public std::enable_shared_from_this<RouterState> {
-public:
-    RouterState(ModelRouter::Defer run_later, const Clock& the_clock) : defer(std::move(run_later)), clock(the_clock) {}
-
-    Engine* find(std::string_view model) {
-        for (auto& engine : engines)
-            if (engine->model == model) return engine.get();
-        return nullptr;
-    }
-    // Lets those who wait start, later: never inside a call of theirs or of a sink.
-    void pump_later(Engine& engine);
-    void pump(Engine& engine);
-    void turn_away_expired();
-
-    ModelRouter::Defer defer;
-    const Clock& clock;
-    std::vector<std::unique_ptr<Engine>> engines;
-    bool closed = false;
+struct ModelRouter::Engine {
+    std::string model;
+    Service* service;
+    Admission admission;
+    std::map<Admission::Ticket, std::weak_ptr<Call>> waiting{};
+    std::uint64_t served = 0;
+    std::uint64_t refused = 0;
+    bool pumping = false;  // pump() is to be called
 };
 
-namespace {
-
-// One request, between the asker's sink and an engine's exchange.
-class RoutedCall final : public ReplySink, public std::enable_shared_from_this<RoutedCall> {
+// One request, between its sink and an engine's exchange. It may outlive the router; then it has no engine either.
+class ModelRouter::Call final : public ReplySink, public std::enable_shared_from_this<Call> {
 public:
-    RoutedCall(std::shared_ptr<RouterState> router, Engine& engine, Request request, ReplySink& sink)
-        : router_(std::move(router)), engine_(engine), request_(std::move(request)), sink_(&sink) {}
+    Call(ModelRouter& router, Engine& engine, Request request, ReplySink& sink)
+        : router_(router),
+          router_life_(router.lifetime_.watch()),
+          engine_(engine),
+          request_(std::move(request)),
+          sink_(&sink) {}
 
     void holds(Admission::Ticket ticket) { ticket_ = ticket; }
 
     // Has a place: begins at the engine.
     Status begin() {
-        if (router_->closed) {
-            leave(false);
-            return fail(ErrorCode::unavailable, "this node is stopping");
-        }
         auto exchange = engine_.service->start(std::move(request_), *this);
         if (!exchange) {
-            leave(false);
+            leave(Outcome::abandoned);
             return std::unexpected(exchange.error());
         }
         exchange_ = std::move(*exchange);
@@ -73,7 +54,7 @@ public:
 
     // Waited, and has a place now.
     void begin_late() {
-        if (!sink_) return leave(false);
+        if (!sink_) return leave(Outcome::abandoned);
         if (Status begun = begin(); !begun && sink_) std::exchange(sink_, nullptr)->on_error(begun.error());
     }
 
@@ -81,7 +62,7 @@ public:
     void refuse() {
         ticket_.reset();
         ++engine_.refused;
-        router_->defer([self = shared_from_this(), seconds = engine_.admission.retry_after().count()] {
+        router_.defer_([self = shared_from_this(), seconds = engine_.admission.retry_after().count()] {
             self->tell_overloaded(seconds);
         });
     }
@@ -89,7 +70,7 @@ public:
     void detach() {
         sink_ = nullptr;
         exchange_.reset();
-        leave(false);
+        leave(Outcome::abandoned);
     }
 
     void consumed(std::size_t bytes) {
@@ -97,6 +78,8 @@ public:
     }
 
 private:
+    enum class Outcome { served, abandoned };
+
     void tell_overloaded(std::int64_t seconds) {
         if (!sink_) return;
         sink_->on_head({503, {{"content-type", "application/json"}, {"retry-after", std::to_string(seconds)}}});
@@ -113,63 +96,66 @@ private:
     void on_end() override {
         auto self = shared_from_this();
         exchange_.reset();
-        leave(true);
+        leave(Outcome::served);
         if (sink_) std::exchange(sink_, nullptr)->on_end();
     }
     void on_error(const Error& error) override {
         auto self = shared_from_this();
         Error copy = error;  // it may be the exchange's
         exchange_.reset();
-        leave(false);
+        leave(Outcome::abandoned);
         if (sink_) std::exchange(sink_, nullptr)->on_error(copy);
     }
 
     // Gives the place, or the place in the queue, back.
-    void leave(bool served) {
-        if (!ticket_) return;
+    void leave(Outcome outcome) {
+        if (!ticket_ || router_life_.gone()) return;
         engine_.waiting.erase(*ticket_);
-        if (served) {
-            engine_.admission.finished(*ticket_, router_->clock.now());
+        if (outcome == Outcome::served) {
+            engine_.admission.finished(*ticket_, router_.clock_.now());
             ++engine_.served;
         } else {
             engine_.admission.abandoned(*ticket_);
         }
         ticket_.reset();
-        if (!router_->closed) router_->pump_later(engine_);
+        router_.pump_later(engine_);
     }
 
-    std::shared_ptr<RouterState> router_;
+    ModelRouter& router_;
+    Lifetime::Watch router_life_;
     Engine& engine_;
     Request request_;
-    ReplySink* sink_;  // none once there is nothing more to tell
+    ReplySink* sink_;  // null once there is nothing more to tell
     std::optional<Admission::Ticket> ticket_;
     std::unique_ptr<Exchange> exchange_;
 };
 
-class RoutedExchange final : public Exchange {
+class ModelRouter::Handle final : public DetachingHandle<Exchange, Call> {
 public:
-    explicit RoutedExchange(std::shared_ptr<RoutedCall> call) : call_(std::move(call)) {}
-    ~RoutedExchange() override { call_->detach(); }
-    void consumed(std::size_t bytes) override { call_->consumed(bytes); }
-
-private:
-    std::shared_ptr<RoutedCall> call_;
+    using DetachingHandle::DetachingHandle;
+    void consumed(std::size_t bytes) override { call().consumed(bytes); }
 };
 
-}  // namespace
+ModelRouter::ModelRouter(Defer defer, const Clock& clock) : defer_(std::move(defer)), clock_(clock) {}
+ModelRouter::~ModelRouter() = default;
 
-void RouterState::pump_later(Engine& engine) {
+ModelRouter::Engine* ModelRouter::find(std::string_view model) {
+    for (auto& engine : engines_)
+        if (engine->model == model) return engine.get();
+    return nullptr;
+}
+
+void ModelRouter::pump_later(Engine& engine) {
     if (engine.admission.queued() == 0 || std::exchange(engine.pumping, true)) return;
-    defer([weak = weak_from_this(), &engine] {
-        auto self = weak.lock();
-        if (!self) return;
+    defer_([this, owner = lifetime_.watch(), &engine] {
+        if (owner.gone()) return;
         engine.pumping = false;
-        if (!self->closed) self->pump(engine);
+        pump(engine);
     });
 }
 
-void RouterState::pump(Engine& engine) {
-    while (auto ticket = engine.admission.next(clock.now())) {
+void ModelRouter::pump(Engine& engine) {
+    while (auto ticket = engine.admission.next(clock_.now())) {
         auto node = engine.waiting.extract(*ticket);
         auto call = node ? node.mapped().lock() : nullptr;
         if (call)
@@ -179,34 +165,22 @@ void RouterState::pump(Engine& engine) {
     }
 }
 
-void RouterState::turn_away_expired() {
-    for (auto& engine : engines) {
-        for (Admission::Ticket ticket : engine->admission.expired(clock.now())) {
-            auto node = engine->waiting.extract(ticket);
-            if (auto call = node ? node.mapped().lock() : nullptr) call->refuse();
-        }
-    }
-}
-
-ModelRouter::ModelRouter(Defer defer, const Clock& clock)
-    : state_(std::make_shared<RouterState>(std::move(defer), clock)) {}
-ModelRouter::~ModelRouter() { state_->closed = true; }
-
 void ModelRouter::add(std::string model, Service& engine, AdmissionLimits limits) {
-    if (state_->find(model)) throw std::invalid_argument("two models are named " + model);
-    state_->engines.push_back(std::make_unique<Engine>(std::move(model), &engine, Admission(limits)));
+    if (find(model)) throw std::invalid_argument("two models are named " + model);
+    engines_.push_back(std::make_unique<Engine>(std::move(model), &engine, Admission(limits)));
 }
 
 Result<std::unique_ptr<Exchange>> ModelRouter::start(Request request, ReplySink& sink) {
-    Engine* engine = state_->find(request.model);
+    Engine* engine = find(request.model);
     if (!engine) {
         std::string names;
         for (const std::string& name : models()) names += (names.empty() ? "" : ", ") + name;
-        return fail(ErrorCode::not_found, "this node does not serve the model \"" + request.model.substr(0, 128) +
-                                              "\"; " + (names.empty() ? "it serves none" : "it serves: " + names));
+        return fail(ErrorCode::not_found, "this node does not serve the model \"" +
+                                              request.model.substr(0, maximum_quoted) + "\"; " +
+                                              (names.empty() ? "it serves none" : "it serves: " + names));
     }
-    Admission::Answer answer = engine->admission.ask(state_->clock.now());
-    auto call = std::make_shared<RoutedCall>(state_, *engine, std::move(request), sink);
+    Admission::Answer answer = engine->admission.ask(clock_.now());
+    auto call = std::make_shared<Call>(*this, *engine, std::move(request), sink);
     switch (answer.decision) {
         case Admission::Decision::start: {
             call->holds(answer.ticket);
@@ -216,22 +190,29 @@ Result<std::unique_ptr<Exchange>> ModelRouter::start(Request request, ReplySink&
         case Admission::Decision::wait:
             call->holds(answer.ticket);
             engine->waiting.emplace(answer.ticket, call);
-            state_->pump_later(*engine);
+            pump_later(*engine);
             break;
         case Admission::Decision::refuse:
             call->refuse();
             break;
     }
-    return std::make_unique<RoutedExchange>(std::move(call));
+    return std::make_unique<Handle>(std::move(call));
 }
 
-void ModelRouter::on_timer() { state_->turn_away_expired(); }
+void ModelRouter::on_timer() {
+    for (auto& engine : engines_) {
+        for (Admission::Ticket ticket : engine->admission.expired(clock_.now())) {
+            auto node = engine->waiting.extract(ticket);
+            if (auto call = node ? node.mapped().lock() : nullptr) call->refuse();
+        }
+    }
+}
 
 RouterStats ModelRouter::stats() const {
     RouterStats stats;
     Duration weighted{};
     std::uint64_t weights = 0;
-    for (const auto& engine : state_->engines) {
+    for (const auto& engine : engines_) {
         LoadStats one{engine->admission.running(), engine->admission.queued(), engine->admission.average_service(),
                       engine->served, engine->refused};
         stats.all.running += one.running;
@@ -250,7 +231,7 @@ RouterStats ModelRouter::stats() const {
 
 std::vector<std::string> ModelRouter::models() const {
     std::vector<std::string> names;
-    for (const auto& engine : state_->engines) names.push_back(engine->model);
+    for (const auto& engine : engines_) names.push_back(engine->model);
     return names;
 }
 

@@ -5,8 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/time.h"
 #include "inference/admission.h"
 #include "inference/service.h"
@@ -16,9 +18,9 @@ namespace planetserve::inference {
 struct LoadStats {
     std::size_t running = 0;
     std::size_t queued = 0;
-    std::optional<Duration> average_service;  // nothing before the first reply; in all: weighted by replies
+    std::optional<Duration> average_service;  // empty before the first reply; over all engines weighted by replies
     std::uint64_t served = 0;                 // replies that came to their end
-    std::uint64_t refused = 0;                // for want of a place
+    std::uint64_t refused = 0;                // because there was no place
 };
 
 struct RouterStats {
@@ -27,15 +29,17 @@ struct RouterStats {
 };
 
 // One thread, as for every Service. When all places and the queue are taken, a request is accepted and answered with
-// status 503, Retry-After and an error in OpenAI's form, as is one that waited for too long; so the asker's client sees
-// what it would see from a busy server.
+// status 503, Retry-After and an error in OpenAI's form. So is a request that waited too long. The user's client sees
+// what a busy server would say.
 class ModelRouter final : public Service {
 public:
     // Runs a function soon, on the same thread, not before it returned: asio::post, or the simulator's.
     using Defer = std::function<void(std::function<void()>)>;
 
     ModelRouter(Defer defer, const Clock& clock);
-    ~ModelRouter() override;  // those that wait then hear nothing more; no engine may end before an exchange of it
+    // Calls that wait hear nothing more. Calls that began go on until their engine ends them; an engine outlives its
+    // calls.
+    ~ModelRouter() override;
 
     // The engine outlives the router. Throws std::invalid_argument for a name there is already.
     void add(std::string model, Service& engine, AdmissionLimits limits);
@@ -43,14 +47,26 @@ public:
     // not_found names the models there are; else what the engine says.
     Result<std::unique_ptr<Exchange>> start(Request request, ReplySink& sink) override;
 
-    // Turns away those who waited too long. To be called about once a second.
+    // Refuses calls that waited too long. Call it about once a second.
     void on_timer();
 
     RouterStats stats() const;
     std::vector<std::string> models() const;
 
 private:
-    std::shared_ptr<class RouterState> state_;
+    struct Engine;
+    class Call;
+    class Handle;
+
+    Engine* find(std::string_view model);
+    // Lets calls that wait start, later: never inside one of them or of a sink.
+    void pump_later(Engine& engine);
+    void pump(Engine& engine);
+
+    Defer defer_;
+    const Clock& clock_;
+    std::vector<std::unique_ptr<Engine>> engines_;
+    Lifetime lifetime_;
 };
 
 }  // namespace planetserve::inference

@@ -1,4 +1,4 @@
-// A prompt as the engine's tokens, where the engine tells.
+// A prompt as the engine's tokens, where the engine can tell them.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,18 @@ namespace planetserve::inference {
 
 struct PromptTokens {
     std::vector<std::uint32_t> ids;
-    // About how much of the canonical prompt each stands for, in any unit. As many as ids, or none: all the same.
+    // The share of the canonical prompt of each token, about, in any unit. As many as ids; none: all alike.
     std::vector<std::uint32_t> weights;
 };
 
 class Tokenizer {
 public:
-    // Nothing where the engine does not say.
+    // Empty where the engine does not say.
     using Handler = std::function<void(std::optional<PromptTokens>)>;
 
     virtual ~Tokenizer() = default;
-    // Of a POST that the engine is to answer. The handler is called once, later, never from inside this call; or not at
-    // all where the tokenizer is destroyed.
+    // The tokens of a POST that the engine is to answer. The handler is called once, later, never from inside this
+    // call; it is not called when the tokenizer is destroyed before.
     virtual void tokenize(std::string_view path, ByteView body, Handler handler) = 0;
 };
 

@@ -65,7 +65,7 @@ void PromptWriter::call(std::string_view name, std::string_view arguments) {
     text(name);
     mark(Mark::arguments);
     if (arguments.find_first_not_of(" \t\r\n") == arguments.npos) return text("{}");
-    // Clients parse arguments and write them anew: what stands for the same has to be the same.
+    // Clients parse arguments and write them again, so equal values must give equal text.
     auto parsed = parse_json(arguments, arguments_memory_limit);
     text(parsed ? compact(*parsed) : arguments);
 }

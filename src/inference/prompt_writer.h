@@ -1,4 +1,5 @@
-// Writes the canonical serialisation's elements. Texts are UTF-8, which has no byte 255: so no text can hold a mark.
+// Writes the elements of the canonical serialisation. Texts are UTF-8, which has no byte 255, so no text can hold a
+// mark.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -27,20 +28,20 @@ inline constexpr std::uint8_t mark_byte = 0xff;
 
 class PromptWriter {
 public:
-    // What would make the string longer than the limit is not written.
+    // Writes nothing that would make the string longer than the limit.
     explicit PromptWriter(Bytes& out, std::size_t limit = std::numeric_limits<std::size_t>::max())
         : out_(out), limit_(limit) {}
     bool full() const { return full_; }
 
     void mark(Mark mark);
-    // Bytes 255, which UTF-8 has none of, are left out.
+    // Leaves out bytes 255, which valid UTF-8 does not have.
     void text(std::string_view text);
     void token(std::uint32_t id);
     void begin_message(std::string_view role);
-    // Arguments that are JSON are written without white space; none are an empty object.
+    // Arguments that are JSON are written without white space, and empty ones as an empty object.
     void call(std::string_view name, std::string_view arguments);
-    // Anything whose tokens nobody but the engine knows. Marks of what a server may cache are no part of it: they move
-    // as a conversation grows.
+    // Anything whose tokens only the engine knows. Leaves out marks of what a server may cache: they move as a
+    // conversation grows.
     void other(const boost::json::value& value);
 
 private:

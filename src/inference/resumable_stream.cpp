@@ -16,7 +16,7 @@ constexpr std::size_t event_memory_limit = 16 << 20;
 constexpr std::size_t body_memory_limit = 64 << 20;
 constexpr std::string_view last_event = "[DONE]";
 
-// Where the last whole event of these bytes ends, looking from `from` on; 0 where none does.
+// Where the last event ends that is whole and ends after `from`; 0 where there is none.
 std::size_t end_of_events(std::string_view bytes, std::size_t from) {
     std::size_t end = 0;
     for (std::string_view blank : {"\n\n", "\r\n\r\n", "\r\r"}) {
@@ -29,8 +29,8 @@ std::size_t end_of_events(std::string_view bytes, std::size_t from) {
 struct Piece {
     std::string_view text;
     bool finishes = false;
-    bool only_text = true;  // nothing that cannot be gone on with
-    bool opens = false;     // says who speaks, and nothing else
+    bool only_text = true;  // nothing that cannot be resumed
+    bool opens = false;     // gives the role, and nothing else
 };
 
 Piece read_piece(const json::value& event) {
@@ -56,7 +56,7 @@ void set_text(json::value& event, std::string_view text) {
         choice["text"] = text;
 }
 
-// The engine took the first part of the answer for a part of the prompt.
+// The engine counted the first part of the answer as part of the prompt.
 void move_to_answer(json::value& event, std::size_t pieces) {
     auto* usage = event.get_object().if_contains("usage");
     if (usage == nullptr || !usage->is_object()) return;
@@ -93,7 +93,7 @@ Bytes ResumableStream::take(ByteView bytes) {
     Bytes out;
     if (deviated_) return out;
     if (mode_ == Mode::matching || mode_ == Mode::rest) {
-        // An event over the limit ends the reading, and what comes after it is lost: the stream has no end then.
+        // An event over the limit ends the reading. The rest is lost, and the stream has no end then.
         (void)events_.feed(as_text(bytes), [&](std::string_view data) { return read_later(data, out); });
         return out;
     }
@@ -135,7 +135,7 @@ bool ResumableStream::read_later(std::string_view data, Bytes& out) {
         write_event(data, out);
         return true;
     }
-    // What a node signs of the rest is not the answer to what the reader asked.
+    // The node signed the rest, which is not the answer to the reader's request.
     event->get_object().erase("planetserve");
     Piece piece = read_piece(*event);
     if (piece.opens && !id_.empty()) return true;
@@ -152,7 +152,7 @@ bool ResumableStream::read_later(std::string_view data, Bytes& out) {
     return true;
 }
 
-// What of a piece is new.
+// The new part of a piece.
 std::string ResumableStream::match(std::string_view piece) {
     std::string_view known = std::string_view(said_).substr(matched_);
     auto common = static_cast<std::size_t>(std::ranges::mismatch(piece, known).in1 - piece.begin());
@@ -164,16 +164,16 @@ std::string ResumableStream::match(std::string_view piece) {
     deviated_ = replaying_;
     mode_ = Mode::rest;
     if (std::size_t trimmed = without_trailing_space(said_); trimmed > 0 && matched_ + common >= trimmed) {
-        // The engine gave the beginning again, less the space at its end.
+        // The engine repeated the beginning without the space at its end.
         std::string_view fresh = piece.substr(common);
         fresh.remove_prefix(std::min(fresh.find_first_not_of(" \t\r\n"), fresh.size()));
         return std::string(fresh);
     }
-    // It does not give the beginning again: what looked like it is new.
+    // It does not give the beginning again: what matched is new.
     return said_.substr(0, matched_) + std::string(piece);
 }
 
-// The later reply has no more text: what was taken for known is not, unless all of it came.
+// The later reply has no more text. Unless all of the known text came, what matched it was new.
 void ResumableStream::release(Bytes& out) {
     if (mode_ != Mode::matching) return;
     if (replaying_) {
@@ -192,7 +192,7 @@ void ResumableStream::note(std::string_view piece) {
     if (piece.empty()) return;
     ++pieces_;
     if (piece.size() > text_limit - said_.size())
-        body_ = {};  // it can no longer be gone on with
+        body_ = {};  // it can no longer be resumed
     else
         said_ += piece;
 }
@@ -249,7 +249,7 @@ bool ResumableStream::draws_alike() const {
 }
 
 Result<Bytes> ResumableStream::resume() {
-    if (body_.empty()) return fail(ErrorCode::invalid_argument, "what came of the answer cannot be gone on with");
+    if (body_.empty()) return fail(ErrorCode::invalid_argument, "this answer cannot be resumed");
     replay_failed_ = replay_failed_ || deviated_;
     deviated_ = false;
     held_ = {};

@@ -1,13 +1,13 @@
-// A streamed answer that may break off at one engine and go on at another, without the client noticing
+// A streamed answer that is interrupted at one engine and resumed at another, without the client noticing
 // (docs/protocols/requests.md, "A stream that breaks off").
 //
-// Sits between a reply and its reader. Passes whole events only, and remembers the text that they held. When the reply
-// breaks off, resume() gives the body to ask with next: the same one where the answer is drawn alike everywhere (a
-// seed, or greedy), else one that asks for the rest. Of the reply to that, what the reader already has is left out,
-// and the rest looks like more of the first: the same id and time.
+// Sits between a reply and its reader. Passes whole events only, and remembers their text. When the reply breaks off,
+// resume() gives the body of the next request: the same one where every engine gives the same answer (a seed, or greedy
+// sampling), else one that asks for the rest. From the reply to that, the stream removes what the reader already has,
+// and gives the rest the id and time of the first reply.
 //
-// Takes /v1/chat/completions and /v1/completions, one answer, plain text. All else passes unchanged and cannot be
-// resumed. Pure; never throws, whatever the bytes.
+// Takes /v1/chat/completions and /v1/completions, one answer, plain text. Everything else passes unchanged and cannot
+// be resumed. Pure; never throws, whatever the bytes.
 #pragma once
 
 #include <boost/json/fwd.hpp>
@@ -22,25 +22,25 @@ namespace planetserve::inference {
 
 class ResumableStream {
 public:
-    static constexpr std::size_t body_limit = 1 << 20;  // of a request that is kept
-    static constexpr std::size_t text_limit = 1 << 20;  // of an answer that is remembered
+    static constexpr std::size_t body_limit = 1 << 20;  // of a request that may be resumed
+    static constexpr std::size_t text_limit = 1 << 20;  // of an answer that may be resumed
 
-    // Keeps the request's body if it may be needed.
+    // Keeps the request's body while it may be needed.
     ResumableStream(std::string path, Bytes body) : path_(std::move(path)), body_(std::move(body)) {}
 
-    // The first reply's head, and each later one's. False for a later head that is not a stream of events: nothing of
-    // that reply may be passed on.
+    // The head of the first reply, and of each later one. False for a later head that is not a stream of events: then
+    // nothing of that reply is for the reader.
     bool on_head(const ReplyHead& head);
-    // What of these bytes, and what is held, is for the reader.
+    // Takes bytes of the reply; returns those for the reader.
     Bytes take(ByteView bytes);
-    // The reply came to its end: what is left for the reader.
+    // The reply came to its end; returns the last bytes for the reader.
     Bytes end();
-    // After take() or end(): the engine gives another answer than before. The reply is of no use; resume() asks
-    // otherwise.
+    // After take() or end(): the engine gives another answer than before. The reply is of no use; resume() gives
+    // another request.
     bool deviated() const { return deviated_; }
 
-    // The reply broke off, or deviated. What to ask next; `error` where the answer cannot be gone on with, and an empty
-    // body where nothing but the end is missing: then end() gives that.
+    // The reply broke off, or deviated. The body of the next request; an error where the answer cannot be resumed; an
+    // empty body where only the end is missing, which end() then gives.
     Result<Bytes> resume();
 
 private:
@@ -63,9 +63,9 @@ private:
     EventStream events_;
     Bytes held_;  // of the first reply, an event that is not whole
 
-    // What the reader has.
+    // The reader has:
     std::string said_;
-    std::size_t pieces_ = 0;  // events that held some of it
+    std::size_t pieces_ = 0;  // events with text
     std::string id_;          // of the first event
     std::string model_;
     std::uint64_t created_ = 0;
@@ -73,7 +73,7 @@ private:
     bool done_ = false;      // the stream's last event
 
     // Of a later reply.
-    bool replaying_ = false;  // it is the same answer again, else its rest
+    bool replaying_ = false;  // the next reply is the same answer again, else its rest
     bool replay_failed_ = false;
     bool deviated_ = false;
     std::size_t matched_ = 0;        // bytes of said_ that came again

@@ -16,7 +16,7 @@
 
 namespace planetserve::inference {
 
-// An HTTP request as the asker made it, less what belongs to the hop.
+// An HTTP request as the user made it, without the headers of the connection.
 struct Request {
     IdempotencyId id;          // the same over retries
     std::string method;        // "POST"
@@ -24,10 +24,10 @@ struct Request {
     std::string content_type;  // "application/json"
     std::string model;         // the model asked for
     Bytes body;
-    // The node that is asked answered the conversation so far, so that it rather answers itself than hand the request
-    // on.
+    // The node that gets the request has served the conversation so far, so it should answer rather than forward the
+    // request.
     bool continues = false;
-    std::optional<NodeId> node = std::nullopt;  // the one to be asked, and no other; any where there is none
+    std::optional<NodeId> node = std::nullopt;  // the only node that may answer; empty: any
 };
 
 struct ReplyHead {
@@ -36,7 +36,7 @@ struct ReplyHead {
     std::vector<std::pair<std::string, std::string>> headers;
 };
 
-// What a reply is told to. After on_end or on_error nothing more comes. Callbacks never happen before Service::start
+// Receives a reply. After on_end or on_error nothing more comes. Callbacks never happen before Service::start
 // has returned, nor after the Exchange is destroyed. A sink may destroy its Exchange inside a callback.
 class ReplySink {
 public:

@@ -1,4 +1,4 @@
-// One request whose reply is small, and is wanted whole.
+// One request with a small reply, which comes whole.
 #pragma once
 
 #include <functional>
@@ -13,17 +13,17 @@ Request get_of(std::string path);
 // With a body of JSON.
 Request post_of(std::string path, std::string_view body);
 
-// Used again and again, one call at a time. Not thread-safe.
+// May be used again; one call at a time. Not thread-safe.
 class SmallCall final : private ReplySink {
 public:
-    // The body of a reply with status 200. Else unavailable with the status, malformed where it is larger than wanted,
-    // or the service's own error.
+    // The body of a reply with status 200. Else `unavailable` with the status, `malformed` where the body is larger
+    // than `most`, or the service's own error.
     using Done = std::function<void(Result<std::string> body)>;
 
-    // Ends the call before without a word. The service outlives the call. The error is the service's, where the call
-    // cannot be begun: then `done` is not called. Else it is, once, possibly before this returns; it may destroy this.
+    // Cancels the previous call. The service outlives the call. Fails with the service's error where the call cannot
+    // begin; then `done` is not called. Otherwise it is called once, and may destroy this.
     Status start(Service& service, Request request, std::size_t most, Done done);
-    // Ends it without a word.
+    // `done` is not called.
     void cancel();
 
 private:

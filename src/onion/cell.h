@@ -3,6 +3,9 @@
 // A cell body is wire::cell_size bytes everywhere. Innermost it is sealed with AES-256-GCM between the user and the
 // proxy, with the count of cells in that direction as nonce, so a cell that is changed, dropped, repeated or moved does
 // not open. Each relay adds its own key stream, so the bytes entering a relay are not those leaving it.
+//
+// Not defended against: tagging. A key stream authenticates nothing, so an entry relay can add a pattern that an
+// accomplice at the proxy takes away again; the cell then opens, and nobody notices (docs/threat-model.md).
 #pragma once
 
 #include <algorithm>
@@ -29,7 +32,7 @@ enum class Command : std::uint8_t {
     credit = 5,      // either way: this many (4) more data cells may be sent
     probe = 6,       // user to proxy: 8 bytes to be echoed
     probe_echo = 7,  // proxy to user
-    retarget = 8,    // user to proxy: the stream's cloves go to another model node from now on: its id (32)
+    retarget = 8,    // user to proxy: later cloves of the stream go to another model node: its id (32)
 };
 
 using StreamId = std::uint32_t;
@@ -74,8 +77,8 @@ Result<InnerCell> read_inner(ByteView body);
 void seal_cell(const crypto::SymmetricKey& key, std::uint64_t counter, MutableByteView body);
 [[nodiscard]] bool open_cell(const crypto::SymmetricKey& key, std::uint64_t counter, MutableByteView body);
 
-// How much may be in flight on one path in one direction: a sender starts with `initial` data cells and gets more as
-// the receiver has dealt with them, so neither end nor any relay between them has to hold more.
+// How much may be in flight on one path in one direction. A sender starts with `initial` data cells and gets credit for
+// more as the receiver processes them, so neither end nor a relay between them has to hold more.
 class FlowWindow {
 public:
     static constexpr std::uint32_t initial = 256;
@@ -87,7 +90,7 @@ public:
         REQUIRES(available_ > 0);
         --available_;
     }
-    // False when the peer grants more than a window in all, which no honest peer does.
+    // False when the peer grants more than a window in all: it breaks the protocol.
     [[nodiscard]] bool on_credit(std::uint32_t cells) {
         if (cells > initial - available_) return false;
         available_ += cells;
@@ -95,7 +98,7 @@ public:
     }
     // Counts a received data cell; false when the sender had no credit for it.
     [[nodiscard]] bool on_received() { return ++outstanding_ <= initial; }
-    // The data cell was dealt with. Returns the credit to send now, or 0.
+    // A data cell was processed. Returns the credit to send now, or 0.
     std::uint32_t on_done() {
         if (++done_ < batch) return 0;
         std::uint32_t credit = done_;

@@ -1,4 +1,4 @@
-// One path as its builder sees it: keys of every hop, flow control, the cloves of its streams, its health
+// One path at its builder: the keys of every hop, flow control, the cloves of its streams, probes
 // (docs/protocols/paths.md). Not thread-safe.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace planetserve::onion {
 
 struct PathTiming {
     Duration setup_deadline = 5s;
-    // A probe is sent when nothing came for this long: while streams are open, and while idle.
+    // A probe is sent after this long without a cell: while streams are open, and while none is.
     Duration probe_busy = 1s;
     Duration probe_idle = 15s;
     Duration probe_deadline = 3s;
@@ -51,7 +51,7 @@ public:
     Duration round_trip() const { return round_trip_; }
     std::size_t open_streams() const { return streams_.size(); }
     std::size_t queued_cells() const { return queue_.size(); }
-    // Of one stream, waiting for the flow window.
+    // Cells of one stream that wait for the flow window.
     std::size_t queued_cells(StreamId stream) const {
         return static_cast<std::size_t>(
             std::count_if(queue_.begin(), queue_.end(), [&](const QueuedCell& cell) { return cell.stream == stream; }));
@@ -61,7 +61,7 @@ public:
     StreamId open_stream(const NodeId& model, const ReplyHandle& handle);
     // Queues a clove; false when the stream is not open. Cells go out as the flow window allows.
     bool send_clove(StreamId stream, ByteView clove);
-    // What is sent on the stream from now on goes to another model node, whose replies come under the same handle.
+    // Later cloves of the stream go to another model node. Its replies come under the same handle.
     void retarget_stream(StreamId stream, const NodeId& model);
     void close_stream(StreamId stream);
 

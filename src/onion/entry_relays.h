@@ -2,8 +2,9 @@
 //
 // Each fresh first relay is a new chance to pick a hostile one, and over many paths the true sender is the predecessor
 // more often than chance (the predecessor attack). So a user draws a few entry relays once and keeps them for weeks, as
-// Tor does with its guards. A relay that cannot be reached is skipped for a while, not replaced: an attacker must not
-// be able to push a user through fresh relays by making entries fail.
+// Tor does with its guards. A relay that cannot be reached is skipped for a while, not replaced, so that an attacker
+// cannot push a user through fresh relays by making entries fail. One that leaves the list is replaced at once, which
+// an attacker may use; and one that breaks paths on purpose stays (docs/threat-model.md, "Known, not done").
 #pragma once
 
 #include <map>
@@ -20,10 +21,13 @@
 namespace planetserve::onion {
 
 struct EntryRelayOptions {
+    // Four paths and one being renewed use five; fewer would name the sender less often, and one that fails would break
+    // more paths (docs/evaluation.md, "adversary").
     std::size_t count = 6;
     std::chrono::milliseconds lifetime = std::chrono::hours(24 * 60);
-    // An entry that left the network is given up only after this long.
+    // An entry that left the list is forgotten after this long.
     std::chrono::milliseconds absence = std::chrono::hours(24);
+    // An entry that failed is skipped for this long.
     Duration retry_after = 30s;
 };
 
@@ -31,8 +35,8 @@ class EntryRelays {
 public:
     explicit EntryRelays(EntryRelayOptions options) : options_(options) {}
 
-    // Adopts a set that was kept on disk: lines of "node-id chosen-at-ms absent-since-ms". Refuses the whole text when
-    // a line is wrong, and keeps what it had.
+    // Adopts a set that was kept on disk: lines of "node-id chosen-at-ms absent-since-ms". Fails, and changes nothing,
+    // when a line is wrong.
     Status load(std::string_view text);
     std::string save() const;
 
@@ -43,7 +47,7 @@ public:
     void on_failure(const NodeId& relay, Time now) { failed_until_[relay] = now + options_.retry_after; }
     void on_success(const NodeId& relay) { failed_until_.erase(relay); }
 
-    // The entries in the network now that are not being skipped, in the order drawn.
+    // The entries in the list that are not being skipped, in the order drawn.
     std::vector<NodeId> usable(Time now) const;
     bool contains(const NodeId& relay) const { return entries_.contains(relay); }
     std::size_t size() const { return entries_.size(); }

@@ -1,4 +1,4 @@
-// Which relays a new path takes (docs/protocols/paths.md): a pure function of what is known.
+// Which relays a new path takes (docs/protocols/paths.md). Pure.
 #pragma once
 
 #include <set>
@@ -19,8 +19,8 @@ struct Selection {
 
 // Picks a path of `length` relays: first an entry relay, the others at random, none twice, no two of one operator, and
 // none that is in `busy` (the user's other paths) as long as there are enough others. Relays in `failed` are avoided in
-// the same way; `self` always. Fails with `unavailable`, saying how many relays there are and how many are needed.
-// Where there are enough, the time it takes does not grow with the list.
+// the same way, `self` always. Fails with `unavailable`, saying how many relays there are and how many are needed.
+// Where there are enough, the time does not grow with the list.
 Result<Selection> select_path(const RelayList& relays, const NodeId& self, const std::vector<NodeId>& entries,
                               const std::set<NodeId>& busy, const std::set<NodeId>& failed, std::size_t length,
                               Random& random);

@@ -48,7 +48,7 @@ public:
     std::size_t serving() const;
     // Of these, the one to rotate first; end() when there is none.
     Paths::const_iterator next_to_rotate() const;
-    // Relays of the paths that are not draining, but for one of them.
+    // Relays of the paths that are not draining, except those of one path.
     std::set<NodeId> relays_in_use(std::optional<PathNumber> except) const;
     // How many of the path's relays others that are not draining use. A path and its replacement do not count for each
     // other.

@@ -80,7 +80,7 @@ void Proxy::on_retarget(EndpointId id, Path& path, const InnerCell& cell) {
         relay_.close_path(id, DestroyReason::protocol);
         return;
     }
-    // A stream that this proxy closed while the cell was under way is nobody's fault.
+    // This proxy may have closed the stream while the cell was under way.
     if (auto stream = path.streams.find(cell.head.stream); stream != path.streams.end()) stream->second.model = *model;
 }
 
@@ -197,7 +197,7 @@ void Proxy::close_stream(EndpointId id, Path& path, StreamId number, CloseReason
     if (node.empty()) return;
     const Stream& stream = node.mapped();
     by_handle_.erase(stream.handle);
-    // What is queued of a stream that ends must go on from whole cloves; a clove cut off in the middle is dropped at
+    // A reason but `finished` drops the stream's queued cells. A clove that this cuts off in the middle is dropped at
     // the user.
     if (reason != CloseReason::finished)
         queued_cells_ -= std::erase_if(path.queue, [&](const QueuedCell& cell) { return cell.stream == number; });

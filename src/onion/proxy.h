@@ -15,7 +15,7 @@
 namespace planetserve::onion {
 
 struct ProxyLimits {
-    std::size_t maximum_streams_per_path = 64;
+    std::size_t maximum_streams_per_path = 64;  // requests of one user at once
     std::size_t maximum_streams = 4096;
     // Cells waiting for credit on one path. A stream that adds more is closed: its user does not read.
     std::size_t maximum_queued_cells = 1024;
@@ -57,7 +57,7 @@ private:
         FlowWindow forward;
         FlowWindow backward;
         std::deque<QueuedCell> queue;
-        std::uint32_t held_back = 0;  // forward cells dealt with whose credit waits for a slow link
+        std::uint32_t held_back = 0;  // forward cells processed whose credit waits for a slow link
     };
     struct StreamKey {
         EndpointId path{};
@@ -65,13 +65,13 @@ private:
         auto operator<=>(const StreamKey&) const = default;
     };
 
-    // Who is told of a stream's end: the user, that it is over and why; the model node, that nobody listens.
+    // Who is told of a stream's end: the user, with the reason; the model node, so that it stops.
     enum class Tell { user, model, both };
 
     void on_open(EndpointId id, Path& path, const InnerCell& cell);
     void on_data(EndpointId id, Path& path, const InnerCell& cell);
     void on_retarget(EndpointId id, Path& path, const InnerCell& cell);
-    // The forward cell was dealt with; grants credit unless a model node's link is clogged.
+    // A forward cell was processed: grants credit, unless much waits for the model node's link.
     void give_credit(EndpointId id, Path& path, const NodeId& model);
     void grant(EndpointId id, Path& path);
     void send_queue(EndpointId id, Path& path);
@@ -80,8 +80,8 @@ private:
     Relay& relay_;
     ProxyLimits limits_;
     wire::FrameSender& sender_;
-    // Where one event concerns several paths or streams, they are dealt with in the order of their numbers: what is
-    // sent must not depend on a hash table's order.
+    // Events that concern several paths or streams take them in the order of their numbers: the frames sent must not
+    // depend on a hash table's order.
     std::unordered_map<EndpointId, Path> paths_;
     std::unordered_map<ReplyHandle, StreamKey, IdHash> by_handle_;
     std::unordered_map<NodeId, std::set<EndpointId>, IdHash> waiting_for_link_;

@@ -70,7 +70,7 @@ void Relay::on_setup(const NodeId& from, ByteView payload, const Now& now) {
     if (!id) return;
     Side previous{from, *id};
     if (find(previous) != nullptr) {
-        ++counters_.setups_refused;  // the path of that id goes on; the sender broke the protocol
+        ++counters_.setups_refused;  // the sender broke the protocol; the path of that id stays
         return;
     }
     if (auto accepted = accept_setup(previous, reader.rest(), now); accepted) {
@@ -120,7 +120,7 @@ void Relay::on_cell(const NodeId& from, MutableByteView payload) {
     Side side{from, PathId::from(payload.first(PathId::size)).value()};
     Path* found = find(side);
     if (found == nullptr) {
-        ++counters_.cells_refused;  // cells still under way when a path is torn down are no one's fault
+        ++counters_.cells_refused;  // it may have been under way when the path was torn down
         return;
     }
     Path& path = *found;

@@ -1,12 +1,13 @@
 // The relay: what every user node does for others' paths (docs/protocols/paths.md).
 //
-// A relay knows of a path its predecessor, its successor, the id each of them calls it by, and two symmetric keys. It
-// takes set-up packets, cells, tear-downs and losses of neighbours, and sends the same onward. When it is the last hop
-// of a path, the opened cells go to a PathEndpoint (the proxy) instead.
+// A relay holds of a path its predecessor, its successor, the id each of them calls it by, and two symmetric keys. By
+// the time from set-up to the first cell back it also knows its position: an entry relay knows that its predecessor
+// built the path (docs/threat-model.md). It takes set-up packets, cells, tear-downs and losses of neighbours, and
+// passes them on. When it is the last hop of a path, the opened cells go to a PathEndpoint (the proxy) instead.
 //
 // Bounds: relayed and proxied paths and remembered set-ups, in all and from one neighbour, the rate of set-ups from one
-// neighbour, lifetime of a path. What is in flight on a path is bounded by the flow windows of its ends; a neighbour
-// whose queue is full loses the path, not the relay its memory. Not thread-safe.
+// neighbour, lifetime of a path. The flow windows of a path's ends bound the cells in flight. When a neighbour's queue
+// is full, its path ends; the relay never buffers cells. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -28,20 +29,20 @@
 namespace planetserve::onion {
 
 enum class DestroyReason : std::uint8_t {
-    finished = 0,   // its builder is done with it
+    finished = 0,   // its builder does not need it any more
     expired = 1,    // its lifetime is over
     link_lost = 2,  // a neighbour is gone
     refused = 3,    // the set-up was not acceptable
     full = 4,       // a bound was reached
     protocol = 5,   // a cell that does not open, or breaks the rules
-    timed_out = 6,  // no answer within the deadline; only ever given locally
+    timed_out = 6,  // no answer within the deadline; never on the wire
 };
 std::string_view to_string(DestroyReason reason);
 
 // Numbers the paths that end at this node; never reused.
 enum class EndpointId : std::uint64_t {};
 
-// What a path's last hop does with it.
+// The last hop's use of a path.
 class PathEndpoint {
 public:
     virtual ~PathEndpoint() = default;
@@ -51,9 +52,9 @@ public:
 };
 
 struct RelayLimits {
-    std::size_t maximum_paths = 4096;  // at most 2^20
-    std::size_t maximum_paths_per_peer = 1024;
-    Duration maximum_lifetime = 1h;
+    std::size_t maximum_paths = 4096;           // under 1 MB; at most 2^20
+    std::size_t maximum_paths_per_peer = 1024;  // so that one neighbour leaves room for others
+    Duration maximum_lifetime = 1h;             // bounds how long replay tags are remembered
     AdmissionLimits admission;
 };
 
@@ -78,7 +79,7 @@ public:
     void on_destroy(const NodeId& from, ByteView payload);
     void on_link_down(const NodeId& peer);
     void on_timer(Time now);
-    // Not after on_timer has something to do; Time::max() when never.
+    // When on_timer is due, at the latest; Time::max() when never.
     Time next_timer() const { return next_expiry_; }
 
     // For the endpoint: sends a cell towards the path's builder, or ends the path. False when the path is gone.
@@ -94,8 +95,8 @@ private:
         PathId id;
         auto operator<=>(const Side&) const = default;
     };
-    // Counts the paths that were made, above slot_bits; below is where the path is kept. So numbers are never reused,
-    // and are in the order of making.
+    // Above slot_bits the count of paths made, below it the path's slot. So numbers are never reused, and grow in the
+    // order in which paths were made.
     using PathNumber = std::uint64_t;
     using Slot = SlotIndex::Slot;
     static constexpr unsigned slot_bits = 20;
@@ -114,7 +115,7 @@ private:
     enum class Tell { previous, next, both };
 
     static std::size_t hash(const Side& side) { return IdHash{}(side.peer) ^ (IdHash{}(side.id) << 1); }
-    // Null when there is none; either is valid until a path is made.
+    // Null when there is none. Valid until a path is made.
     Path* find(const Side& side);
     Path* find(PathNumber number);
     Path& keep(Path path);
@@ -130,12 +131,12 @@ private:
     Random& random_;
     PathEndpoint* endpoint_ = nullptr;
 
-    // What a cell needs lies in its path's slot, found by one look-up; what is rare looks through all slots.
+    // A cell finds its path's slot by one look-up. Rare events search all slots.
     std::vector<Path> paths_;
     std::vector<Slot> free_;
     SlotIndex by_side_;
     std::uint64_t made_ = 0;
-    Time next_expiry_ = Time::max();  // of no path is it earlier
+    Time next_expiry_ = Time::max();  // no path expires earlier
     // For the bound on paths from one neighbour.
     std::unordered_map<NodeId, std::size_t, IdHash> built_by_peer_;
     RelayAdmission admission_;

@@ -1,8 +1,8 @@
 // Which path set-ups a relay takes: none twice, and from no neighbour more than its share (docs/protocols/paths.md).
 //
-// Replay tags are kept until the minute of their expiry is over. How many are kept is bounded in all and by neighbour,
-// and a token bucket bounds how fast one neighbour may send set-ups, wrong ones included, since each costs a key
-// agreement. So a neighbour that sends as much as it may still leaves the table to the others. Not thread-safe.
+// Replay tags are kept until the minute of their expiry is over. Their number is bounded in all and by neighbour. A
+// token bucket bounds how fast one neighbour may send set-ups, wrong ones included, since each costs a key agreement.
+// So one neighbour alone cannot fill the table. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -19,10 +19,10 @@
 namespace planetserve::onion {
 
 struct AdmissionLimits {
-    std::size_t maximum_remembered = 65536;
-    std::size_t maximum_remembered_per_peer = 4096;
-    double setups_per_second = 8;  // from one neighbour, on average
-    double burst = 256;            // of set-ups at once from one neighbour
+    std::size_t maximum_remembered = 65536;          // about 4 MB
+    std::size_t maximum_remembered_per_peer = 4096;  // so that 16 neighbours share the table
+    double setups_per_second = 8;                    // from one neighbour, on average
+    double burst = 256;                              // set-ups at once from one neighbour
 };
 
 class RelayAdmission {
@@ -38,7 +38,7 @@ public:
     [[nodiscard]] bool remember(const NodeId& from, ExpiryMinutes expiry, const ReplayTag& tag);
 
     std::size_t remembered() const { return remembered_; }
-    // Neighbours of which anything is known.
+    // Neighbours with an entry.
     std::size_t neighbours() const { return neighbours_.size(); }
 
 private:

@@ -1,6 +1,6 @@
-// The relays of one directory list: shared and never changed, so that a process holds it once however many use it.
+// The relays of one directory list: shared and never changed, so a process holds it once for all its users.
 //
-// Copies are cheap and of the same list. Thread-safe, as anything that is only read.
+// Copies are cheap and share the list. Thread-safe: it is only read.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,7 @@ struct RelayInfo {
 class RelayList {
 public:
     RelayList() = default;
-    // In the order of their ids from now on; of two with one id the first is kept.
+    // Sorts the relays by id; of two with one id it keeps the first.
     RelayList(std::vector<RelayInfo> relays);
 
     std::size_t size() const { return all().size(); }

@@ -97,7 +97,7 @@ Result<BuiltSetup> build_setup(std::span<const SetupHop> hops, ExpiryMinutes exp
         streams.push_back(routing_stream(keys.back().routing));
     }
 
-    // What the hops before the last will have shifted in at the end by the time the packet reaches the last.
+    // The filling that the hops before the last will have shifted in when the packet reaches the last.
     Bytes filler;
     for (std::size_t i = 0; i + 1 < length; ++i) {
         filler.resize(filler.size() + setup_hop_size);

@@ -3,7 +3,8 @@
 // The construction is Sphinx's (Danezis and Goldberg, 2009) with one fresh X25519 key a hop carried inside the layers
 // instead of blinding: every relay removes one layer, learns its successor, and passes on a packet of the same size
 // whose end it filled with its own key stream. The builder predicts that filling, so each layer's MAC covers the whole
-// packet, and neither the size nor the content tells a relay how many hops came before it or follow.
+// packet. Neither the size nor the content tells a relay how many hops came before it or follow; the time until the
+// first cell comes back does (docs/threat-model.md).
 #pragma once
 
 #include <array>
@@ -40,7 +41,7 @@ struct BuiltSetup {
     std::vector<HopKeys> keys;  // one for each hop, in order
 };
 
-// Minutes since 1970: coarse, so that the same expiry at several relays says little.
+// Minutes since 1970: coarse, since all relays of a path see the same expiry, which helps colluding ones to match.
 using ExpiryMinutes = std::uint32_t;
 ExpiryMinutes expiry_minutes(UnixTime time);
 
@@ -54,7 +55,7 @@ struct PeeledSetup {
     bool last = false;
     NodeId next;         // meaningless when last
     SetupPacket packet;  // for the next hop; meaningless when last
-    // Names this packet at this node: the same packet replayed has the same tag.
+    // Of this packet at this node; a replayed packet has the same.
     std::array<std::uint8_t, 16> replay_tag{};
 };
 

@@ -1,17 +1,33 @@
 #include "wire/frame.h"
 
+#include "base/requires.h"
 #include "wire/goodbye.h"
 #include "wire/path_sizes.h"
 
 namespace planetserve::wire {
 
+namespace {
+
+// A hello has 102 bytes at most; later versions may append to it.
+constexpr std::size_t maximum_hello_size = 1024;
+constexpr std::size_t ping_size = 8;
+// A code, and at most an error in words.
+constexpr std::size_t maximum_forward_control = 4096;
+constexpr std::size_t call_id_size = 8;
+// The largest message is a page of the directory's list.
+constexpr std::size_t maximum_call_size = 1 << 20;
+constexpr std::size_t epoch_size = 8;
+constexpr std::size_t maximum_transcript_size = 1 << 20;
+
+}  // namespace
+
 std::optional<PayloadLimits> payload_limits(std::uint8_t type) {
     switch (static_cast<FrameType>(type)) {
         case FrameType::hello:
-            return PayloadLimits{0, 1024};
+            return PayloadLimits{0, maximum_hello_size};
         case FrameType::ping:
         case FrameType::pong:
-            return PayloadLimits{8, 8};
+            return PayloadLimits{ping_size, ping_size};
         case FrameType::goodbye:
             return PayloadLimits{1, maximum_goodbye_size};
         case FrameType::path_setup:
@@ -32,21 +48,22 @@ std::optional<PayloadLimits> payload_limits(std::uint8_t type) {
         case FrameType::forward_answer:
             return PayloadLimits{exchange_id_size + 1, exchange_id_size + 1};
         case FrameType::forward_control:
-            return PayloadLimits{exchange_id_size + 1, exchange_id_size + 4096};
+            return PayloadLimits{exchange_id_size + 1, exchange_id_size + maximum_forward_control};
         case FrameType::group_sync:
             return PayloadLimits{group_name_size + 1, group_name_size + maximum_group_message};
         case FrameType::call_request:
         case FrameType::call_response:
-            return PayloadLimits{8, 1 << 20};
+            return PayloadLimits{call_id_size, maximum_call_size};
         case FrameType::transcript_request:
-            return PayloadLimits{8, 8};
+            return PayloadLimits{epoch_size, epoch_size};
         case FrameType::transcript:
-            return PayloadLimits{8, 1 << 20};
+            return PayloadLimits{epoch_size, maximum_transcript_size};
     }
     return std::nullopt;
 }
 
 Result<FrameHeader> parse_frame_header(ByteView bytes) {
+    REQUIRES(bytes.size() >= frame_header_size);
     auto limits = payload_limits(bytes[0]);
     if (!limits) return fail(ErrorCode::malformed, "frame of unknown type " + std::to_string(bytes[0]));
     std::size_t size = static_cast<std::size_t>(bytes[1]) << 16 | static_cast<std::size_t>(bytes[2]) << 8 | bytes[3];

@@ -44,8 +44,8 @@ enum class FrameType : std::uint8_t {
 
 inline constexpr std::size_t frame_header_size = 4;
 
-// What one model node hands another in one frame: a request's head and a body of up to 1 MiB; a larger one stays where
-// it came in.
+// What a model node forwards in one frame: a request's head, and a body of up to 1 MiB. A node serves a request with a
+// larger body itself.
 inline constexpr std::size_t maximum_forwarded_body = 1 << 20;
 inline constexpr std::size_t maximum_forward_head = 64 << 10;
 inline constexpr std::size_t exchange_id_size = 32;
@@ -66,7 +66,7 @@ struct FrameHeader {
     std::size_t payload_size = 0;
 };
 
-// REQUIRES: bytes.size() >= frame_header_size. Refuses unknown types and sizes outside the type's limits.
+// Requires: bytes.size() >= frame_header_size. Refuses unknown types and sizes outside the type's limits.
 Result<FrameHeader> parse_frame_header(ByteView bytes);
 void append_frame_header(Bytes& out, FrameType type, std::size_t payload_size);
 
@@ -75,10 +75,10 @@ class FrameSender {
 public:
     virtual ~FrameSender() = default;
 
-    // Queues one frame whose payload is the parts' concatenation, connecting first if there is no link. The parts are
-    // copied before it returns. Fails at once with `unavailable` when no address of the node is known or it is being
-    // backed off from, and with `exhausted` when the peer's queue is full; a later loss of the link is told as an
-    // event. Frames to one peer arrive in order or not at all.
+    // Queues one frame whose payload is the parts' concatenation, and connects first if there is no link. The parts are
+    // copied before it returns. Fails at once with `unavailable` when no address of the node is known, or a dial failed
+    // just now; with `exhausted` when the peer's queue is full. When the link is lost later, an event says so. Frames
+    // to one peer arrive in order or not at all.
     virtual Status send(const NodeId& to, FrameType type, std::initializer_list<ByteView> parts) = 0;
 
     // Bytes queued towards a peer and not yet handed to the operating system.

@@ -14,8 +14,8 @@ public:
     void filled(std::size_t bytes) { end_ += bytes; }
 
     // Calls on_frame(type, payload) for each whole frame; the payload may be changed in place and is valid during the
-    // call. Stops early when on_frame returns false. Fails at a header that is not acceptable; the stream cannot go on
-    // then.
+    // call. Stops early when on_frame returns false. Fails at a header that is not acceptable; nothing can be
+    // read after it.
     template <typename OnFrame>
     Status take(OnFrame&& on_frame) {
         while (end_ - begin_ >= frame_header_size) {

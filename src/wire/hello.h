@@ -1,4 +1,4 @@
-// The first frame on every link, from both ends (docs/protocols/links.md): which version, which network, who speaks.
+// The first frame on every link, from both ends (docs/protocols/links.md): its version, its network, its role.
 #pragma once
 
 #include <cstdint>

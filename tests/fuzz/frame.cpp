@@ -1,11 +1,12 @@
 // The bytes of a link, cut in pieces as the input says: whatever the pieces, the same frames come out, and nothing is
-// held beyond the largest frame. Also the hello.
+// held beyond the largest frame. Also the hello and the goodbye.
 
 #include <algorithm>
 #include <vector>
 
 #include "fuzz_check.h"
 #include "wire/frame_reader.h"
+#include "wire/goodbye.h"
 #include "wire/hello.h"
 
 using namespace planetserve;
@@ -49,5 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check(again && again->network == hello->network && again->software == hello->software,
               "a hello survives encoding");
     }
+    wire::Goodbye goodbye = wire::parse_goodbye(stream);
+    check(wire::encode(goodbye).size() <= wire::maximum_goodbye_size, "a bounded goodbye");
+    if (!stream.empty() && stream[0] < 0x20)
+        check(wire::parse_goodbye(wire::encode(goodbye)) == goodbye, "a goodbye survives encoding");
     return 0;
 }

@@ -53,7 +53,7 @@ ApiError api_error(const Error& error) {
 
 std::string error_body(const ApiError& given, std::string_view path) {
     ApiError error = given;
-    // Messages may quote what a peer or a client sent, and JSON is UTF-8.
+    // Messages may quote bytes of a peer or a client, and JSON is UTF-8.
     for (std::string* text : {&error.message, &error.type, &error.param, &error.code})
         *text = as_utf8(std::move(*text));
     if (path.starts_with("/v1/messages")) {

@@ -16,13 +16,13 @@ struct ApiError {
     std::string code{};   // none when empty
 };
 
-// What an error of the overlay means to a client.
+// An error of the overlay as the client sees it.
 ApiError api_error(const Error& error);
 // The body, on one line: {"error": {...}}.
 std::string error_body(const ApiError& error, std::string_view path);
 // The same in mid-stream, as server-sent events: the last ones of the stream.
 std::string error_events(const ApiError& error, std::string_view path);
-// What a model node answered where a stream was under way: its own error where the body holds one.
+// A model node's reply that is no stream, where a stream was under way: its own error where the body holds one.
 ApiError unstreamed_error(unsigned status, std::string_view body);
 std::string_view reason_phrase(unsigned status);
 

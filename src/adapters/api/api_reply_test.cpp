@@ -101,6 +101,19 @@ TEST_F(ApiReplyTest, KeepAliveCommentsLeaveTheWindowAsItIs) {
     EXPECT_TRUE(run_until(context, [&] { return request.consumed == sent; })) << request.consumed << " of " << sent;
 }
 
+// docs/api.md names them all.
+TEST(ApiOptionsTest, DefaultsAreTheDocumentedOnes) {
+    const ApiOptions defaults;
+    EXPECT_EQ(defaults.keep_alive, 10s);
+    EXPECT_EQ(defaults.maximum_body, 16u << 20);
+    EXPECT_EQ(defaults.maximum_connections, 512u);
+    EXPECT_EQ(defaults.header_deadline, 10s);
+    EXPECT_EQ(defaults.body_deadline, 60s);
+    EXPECT_EQ(defaults.idle_deadline, 75s);
+    EXPECT_EQ(defaults.write_deadline, 120s);
+    EXPECT_EQ(defaults.linger_deadline, 5s);
+}
+
 TEST_F(ApiReplyTest, PutsNoCommentInsideAnEvent) {
     options.keep_alive = 10ms;
     Client client = this->client();

@@ -1,4 +1,4 @@
-// Who may ask, and what of a message's head is believed: the rules of docs/api.md without its sockets. Pure.
+// Which requests are answered, and which parts of a head are believed: the rules of docs/api.md without sockets. Pure.
 #pragma once
 
 #include <optional>
@@ -18,8 +18,8 @@ struct Target {
 };
 std::optional<Target> parse_target(std::string_view target);
 
-// Exactly localhost, 127.0.0.1 or [::1], with or without a port. Other names may be led to the loopback by whoever owns
-// them (DNS rebinding), "127.attacker.example" among them.
+// Exactly localhost, 127.0.0.1 or [::1], with or without a port. The owner of any other name, such as
+// "127.attacker.example", may let it resolve to the loopback (DNS rebinding).
 bool names_loopback(std::string_view authority);
 
 // Why a request by this Host and Origin (empty: none) is not answered where no key is demanded.
@@ -34,7 +34,7 @@ bool is_sane_request_id(std::string_view id);
 // "a%2Fb" is "a/b". Empty for an escape that is not two hexadecimal digits.
 std::optional<std::string> percent_decoded(std::string_view text);
 
-// The value of Allow for a path of the API; empty for a path there is not.
+// The value of Allow for a path of the API; empty for any other path.
 std::string_view allowed_methods(std::string_view path);
 bool is_model_path(std::string_view path);
 

@@ -29,11 +29,12 @@ struct ApiOptions {
     Duration header_deadline = 10s;
     Duration body_deadline = 60s;
     Duration idle_deadline = 75s;    // to a request's first byte
-    Duration write_deadline = 120s;  // for a client to take what is being written to it
-    Duration linger_deadline = 5s;   // for a client to close its end of a connection that is over
-    // After accept fails, for want of file descriptors for one.
+    Duration write_deadline = 120s;  // for a client to read what is being written to it
+    Duration linger_deadline = 5s;   // for a client to close its end after the last reply
+    // After accept fails, for example without file descriptors.
     Duration accept_pause = 100ms;
-    // A stream that says nothing for this long gets a comment, so that nothing between takes it for dead.
+    // A stream that is silent for this long gets a comment, so that no proxy in between takes it for dead: nginx closes
+    // after 60 s.
     Duration keep_alive = 10s;
 };
 
@@ -43,14 +44,14 @@ struct ServedModel {
     std::string owned_by;
 };
 
-// What the API tells of the node.
+// The node's state, for the API.
 class ApiState {
 public:
     virtual ~ApiState() = default;
     virtual std::vector<ServedModel> models() = 0;
     virtual Status ready() = 0;  // or why not
     virtual std::string status_json() = 0;
-    // Before the figures at /metrics are written: those of the node's own are brought up to date.
+    // Called before the figures at /metrics are written, so that the node updates its own.
     virtual void refresh_metrics() {}
 };
 
@@ -69,9 +70,9 @@ public:
     Result<Endpoint> listen();
     // Stops accepting and ends every connection; requests under way are cancelled.
     void shut_down();
-    // Stops accepting, closes connections between two requests, and lets requests under way finish for so long; what is
-    // left then is cancelled. `done` is called from the io_context, once, when the last connection is closed; never if
-    // the server is destroyed before. A second call can shorten the time of the first; both are told.
+    // Stops accepting, closes connections between two requests, and lets requests under way finish within this time;
+    // then cancels them. `done` is called from the io_context, once, when the last connection is closed; never if the
+    // server is destroyed before. A second call can shorten the time of the first; each has its `done` called.
     void drain(Duration within, std::function<void()> done);
 
 private:

@@ -1,4 +1,4 @@
-// What the head of a client's request says, as far as the reply depends on it.
+// The head of a client's request, as far as the reply depends on it.
 #pragma once
 
 #include <string>

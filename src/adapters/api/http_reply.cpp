@@ -91,7 +91,7 @@ void HttpReply::on_error(const Error& error) {
     schedule_flush();
 }
 
-// What comes in one turn of the event loop goes out in one piece.
+// The output of one turn of the event loop goes out in one piece.
 void HttpReply::schedule_flush() {
     if (std::exchange(flush_posted_, true)) return;
     boost::asio::post(silence_.get_executor(), [this, owner = lifetime_.watch()] {

@@ -1,4 +1,4 @@
-// The reply to one request: what the node answers itself, or what its Service delivers, as it comes.
+// The reply to one request: the node's own answer, or the Service's reply as it comes.
 //
 // The connection owns the reply and sends what take() gives. A stream that says nothing for long gets a comment, so
 // that nothing between takes the connection for dead; where not even the head came, a head is put early.
@@ -17,18 +17,18 @@
 
 namespace planetserve::adapters {
 
-// What a reply needs of its connection. A call may end the reply, which then touches nothing of its own any more.
+// The connection, as a reply uses it. A call may destroy the reply: it is the last thing that the caller does.
 class ReplyConnection {
 public:
     virtual ~ReplyConnection() = default;
     // There is something to take, or the reply is finished.
     virtual void on_output() = 0;
-    // What was sent must not look like a whole response: the connection ends without what is still to be taken.
+    // The response is incomplete and must not look whole: the connection ends without the rest.
     virtual void break_off(ResponseWriter::Framing framing) = 0;
     virtual bool is_sending() const = 0;
 };
 
-// What the node answers itself.
+// An answer that the node gives itself.
 struct OwnAnswer {
     unsigned status = 200;
     std::string body{};
@@ -62,7 +62,7 @@ public:
     bool pass_on(ServiceCall call);
 
     Piece take();
-    // That many bytes of what the Service delivered were sent.
+    // So many bytes of the Service's body were sent.
     void on_sent(std::size_t delivered);
     bool finished() const { return writer_.stage() == ResponseWriter::Stage::finished; }
     std::size_t body_bytes() const { return writer_.body_bytes(); }
@@ -74,7 +74,7 @@ public:
 private:
     // How far the Service has come.
     enum class Delivery { none, under_way, ended, failed, cancelled };
-    // Who gave the head.
+    // Where the head came from.
     enum class HeadFrom { nobody, reply, silence };
 
     void on_head(const inference::ReplyHead& head) override;

@@ -1,4 +1,4 @@
-// Who answers a request, and what the node answers itself (docs/api.md). Pure.
+// The routes of docs/api.md: which requests go to the Service, and the answers that the node gives itself. Pure.
 #pragma once
 
 #include <boost/beast/http/parser.hpp>
@@ -12,8 +12,8 @@ namespace planetserve::adapters {
 
 using RequestParser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
-// Fills in the request's path and query, and says why it is refused. All that can be told before the body comes: nobody
-// without a key makes the node read megabytes.
+// Fills in the request's path and query; returns an error for a request that is refused. Checks everything that the
+// head can tell, so that a client without the key cannot make the node read megabytes.
 std::optional<ApiError> check_header(const RequestParser& parser, const ApiOptions& options, ClientRequest& request);
 
 // Whether the request is for a model.

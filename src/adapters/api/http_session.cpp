@@ -16,9 +16,9 @@ using boost::beast::error_code;
 namespace {
 
 constexpr std::size_t maximum_header = 32 * 1024;
-// What is read and thrown away of a body that was refused, so that the client gets to see why.
+// Bytes of a refused body that are read and dropped, so that the client sees the reply.
 constexpr std::size_t maximum_drained = 64 << 20;
-// What is read ahead of later requests while a reply is under way.
+// Bytes of later requests that are read while a reply is under way.
 constexpr std::size_t maximum_pipelined = 64 * 1024;
 constexpr std::size_t read_piece = 4 * 1024;
 constexpr std::size_t drain_piece = 16 * 1024;
@@ -61,7 +61,7 @@ void HttpSession::close_if_idle() {
 }
 
 void HttpSession::set_deadline(Duration after, void (HttpSession::*passed)()) {
-    // A handler that is already on its way when the timer is set anew must find that it is stale.
+    // A handler that is already queued when the timer is set again must find that it is stale.
     std::uint64_t round = ++deadline_round_;
     timed_out_ = false;
     deadline_.expires_after(after);
@@ -247,7 +247,7 @@ void HttpSession::reply_done() {
     reply_.reset();
     phase_ = Phase::answered;
     if (!watching_) return next_request();
-    // What the read that watches for a hang-up got so far is the beginning of the next request: its handler goes on.
+    // The bytes that the watching read got are the beginning of the next request: its handler continues there.
     error_code ignored;
     socket_.cancel(ignored);
 }
@@ -257,7 +257,7 @@ void HttpSession::next_request() {
     await_request();
 }
 
-// Ends the connection once the client has seen what was sent: to close while it still sends would reset the
+// Ends the connection once the client has seen the reply. Closing while the client still sends would reset the
 // connection, and lose the reply (RFC 9112, section 9.6).
 void HttpSession::leave() {
     if (shared_->ending() && buffer_.size() == 0) return close();

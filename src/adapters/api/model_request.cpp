@@ -12,11 +12,13 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t maximum_model = 256;
+constexpr std::size_t maximum_model = 256;  // bytes of its name
 constexpr std::size_t maximum_depth = 128;
 constexpr std::size_t piece_size = 4096;
+// For Boost.JSON: the text goes on after this piece.
+constexpr bool more_follows = true;
 
-// What a member of the top level is.
+// The members of the top level that are read.
 enum class Kind { missing, null, boolean, text, array, other };
 
 // Called by Boost.JSON as it reads (its manual, "basic_parser").
@@ -130,9 +132,9 @@ json::parse_options options() {
 std::size_t error_position(std::string_view body, std::size_t piece) {
     Parser parser(options());
     error_code error;
-    if (piece > 0) parser.write_some(true, body.data(), piece, error);
+    if (piece > 0) parser.write_some(more_follows, body.data(), piece, error);
     while (!error && piece < body.size()) {
-        parser.write_some(true, body.data() + piece, 1, error);
+        parser.write_some(more_follows, body.data() + piece, 1, error);
         if (!error) ++piece;
     }
     return piece;
@@ -151,13 +153,13 @@ std::expected<ModelRequest, ApiError> parse_model_request(std::string_view path,
     std::size_t read = 0;
     while (!error && !parser.done() && read < body.size()) {
         std::string_view piece = body.substr(read, piece_size);
-        std::size_t taken = parser.write_some(true, piece.data(), piece.size(), error);
+        std::size_t taken = parser.write_some(more_follows, piece.data(), piece.size(), error);
         if (error)
             read = error_position(body, read);
         else
             read += taken;
     }
-    if (!error && !parser.done()) parser.write_some(false, body.data(), 0, error);
+    if (!error && !parser.done()) parser.write_some(!more_follows, body.data(), 0, error);
     if (error) return refused("the body is not JSON: " + error.message() + " at byte " + std::to_string(read));
     // What follows the value may be white space only.
     std::size_t rest = body.find_first_not_of(" \t\r\n", read);

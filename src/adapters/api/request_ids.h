@@ -1,4 +1,4 @@
-// Idempotency ids of HTTP requests: the same for what is a retry, fresh for all else (docs/api.md). Pure.
+// Idempotency ids of HTTP requests: the same for a retry, fresh for anything else (docs/api.md). Pure.
 #pragma once
 
 #include <list>
@@ -24,8 +24,8 @@ public:
     explicit RequestIds(std::size_t maximum = 4096, Duration lifetime = 10min)
         : maximum_(maximum), lifetime_(lifetime) {}
 
-    // With an Idempotency-Key the id follows from it, the path, the asker and the body. A retry by an official client
-    // gets the id of the last request that was the same to the byte. Anything else gets a random one.
+    // With an Idempotency-Key the id follows from it, the path, the authorization and the body. A retry by an official
+    // client gets the id of the last request that was the same to the byte. Anything else gets a random one.
     IdempotencyId id_for(const RequestMarks& marks, ByteView body, Time now, Random& random);
 
 private:

@@ -28,17 +28,17 @@ public:
     void put_head(const Head& head);
     // Requires, as what follows: the head was put, and the response is not finished.
     void put_body(std::string_view bytes);
-    // The error as the last events of a stream; what was put of an unfinished event is ended first.
+    // The error as the last events of a stream. Ends an unfinished event first.
     void put_error_events(const ApiError& error, std::string_view path);
     void finish();
 
-    // What was put since the last call.
+    // The bytes put since the last call.
     std::string take();
 
     Stage stage() const { return stage_; }
     Framing framing() const { return framing_; }
     bool is_event_stream() const { return is_event_stream_; }
-    // Whether a stream of events may go on with a new one.
+    // Whether the last event is complete, so that another may follow.
     bool at_event_end() const { return tail_.ends_with("\n\n") || tail_.ends_with("\r\n\r\n"); }
     std::size_t body_bytes() const { return body_bytes_; }
 

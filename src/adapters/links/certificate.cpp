@@ -50,7 +50,7 @@ std::optional<NodeId> id_in(X509* certificate) {
     return id;
 }
 
-// In the place of OpenSSL's check of the chain. The chain is not what is trusted: the handshake proves that the peer
+// Replaces OpenSSL's check of the chain. Trust does not come from a chain: the handshake proves that the peer
 // has the key, and the key is the name.
 int check_certificate(X509_STORE_CTX* store, void*) {
     auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));

@@ -1,4 +1,4 @@
-// TLS 1.3 for links: certificates that hold a node's Ed25519 identity, and nothing else that is looked at.
+// TLS 1.3 for links. A certificate holds a node's Ed25519 identity; nothing else in it counts.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -15,23 +15,23 @@ struct FreeSslContext {
 };
 using SslContext = std::unique_ptr<SSL_CTX, FreeSslContext>;
 
-// A context for both ends of links of this identity: TLS 1.3 only, a certificate demanded from the peer, no session
+// A context for both ends of links of this identity: TLS 1.3 only, both ends show a certificate, no session
 // tickets. Throws std::runtime_error when OpenSSL cannot do it.
 SslContext make_link_context(const crypto::Identity& identity);
 
-// What one end of a connection demands of the other, looked at while the handshake is under way: a dialling end that
-// meets another key ends it before its own certificate goes out.
+// One end's demand on the other, checked during the handshake: a dialling end that meets another key ends the handshake
+// before its own certificate goes out.
 struct PeerCheck {
     std::optional<NodeId> expected;  // any node when empty
     std::optional<NodeId> shown;     // by the certificate that came; not yet proved
 };
-// The check outlives the handshake. Without one any node is accepted.
+// The check outlives the handshake. Without a check any node is accepted.
 void set_peer_check(SSL* ssl, PeerCheck& check);
 
 // The id that the peer proved in the handshake; empty when its certificate does not hold an Ed25519 key.
 std::optional<NodeId> peer_id(SSL* ssl);
 
-// What OpenSSL says went wrong last, for people.
+// OpenSSL's last error, for people.
 std::string tls_error();
 
 }  // namespace planetserve::adapters

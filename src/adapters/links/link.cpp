@@ -1,9 +1,9 @@
 #include "adapters/links/link.h"
 
-#include <openssl/err.h>
-
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
+
+#include "base/requires.h"
 
 namespace planetserve::adapters {
 
@@ -12,9 +12,11 @@ using boost::system::error_code;
 
 namespace {
 
-// One turn reads this much before others get theirs.
+// Bytes that a link reads before others get their turn.
 constexpr std::size_t read_turn = 256 * 1024;
+// Bytes that one system call may read.
 constexpr std::size_t read_piece = 128 * 1024;
+// Plaintext of one TLS record.
 constexpr std::size_t largest_record = 16 * 1024;
 // Records are made ahead of the socket by about this much.
 constexpr std::size_t write_piece = 128 * 1024;
@@ -28,9 +30,8 @@ constexpr std::size_t keep_buffer = 8 * 1024;
 Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> expected, const wire::Hello& hello,
            const LinkOptions& options, LinkOwner& owner)
     : socket_(std::move(socket)),
-      ssl_(SSL_new(context)),
+      tls_(context, side, expected),
       side_(side),
-      check_{expected, {}},
       hello_(hello),
       options_(options),
       owner_(owner),
@@ -38,17 +39,7 @@ Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> exp
     error_code ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    if (ssl_ == nullptr) throw std::runtime_error("TLS: " + tls_error());
-    BIO* bio = make_bio(tls_);
-    SSL_set_bio(ssl_, bio, bio);
-    set_peer_check(ssl_, check_);
-    if (side_ == Side::dialed)
-        SSL_set_connect_state(ssl_);
-    else
-        SSL_set_accept_state(ssl_);
 }
-
-Link::~Link() { SSL_free(ssl_); }
 
 void Link::start(Time now) {
     now_ = started_ = heard_at_ = used_at_ = now;
@@ -56,28 +47,20 @@ void Link::start(Time now) {
     wait_readable();
 }
 
-// Goes on with the handshake by what has come; what it answers is sent at once.
+// Continues the handshake with what has come; the answer is sent at once.
 void Link::handshake() {
-    ERR_clear_error();
-    int done = SSL_do_handshake(ssl_);
-    if (done == 1) {
-        peer_ = peer_id(ssl_);
-        if (!peer_) return fail_with({ErrorCode::authentication, "the peer showed no certificate"});
-        state_ = State::hello;
-        // The end that accepted speaks second, so that its hello says that the link was admitted.
-        if (side_ == Side::dialed) append(wire::FrameType::hello, {wire::encode(hello_)});
-        return flush();
-    }
-    if (SSL_get_error(ssl_, done) == SSL_ERROR_WANT_READ) {
+    auto progress = tls_.handshake();
+    if (!progress) return fail_with(progress.error());
+    if (*progress == TlsSession::Handshake::under_way) {
         send_records();
         return;
     }
-    if (SSL_get_verify_result(ssl_) != X509_V_ERR_APPLICATION_VERIFICATION)
-        return fail_with({ErrorCode::authentication, "TLS handshake: " + tls_error()});
-    if (!check_.shown)
-        return fail_with({ErrorCode::authentication, "the peer's certificate does not hold an Ed25519 key"});
-    fail_with({ErrorCode::authentication,
-               "node " + check_.shown->brief() + " answered where " + check_.expected->brief() + " was expected"});
+    peer_ = tls_.peer();
+    if (!peer_) return fail_with({ErrorCode::authentication, "the peer showed no certificate"});
+    state_ = State::hello;
+    // The end that accepted speaks second, so that its hello says that the link was admitted.
+    if (side_ == Side::dialed) append(wire::FrameType::hello, {wire::encode(hello_)});
+    flush();
 }
 
 void Link::wait_readable() {
@@ -120,7 +103,7 @@ void Link::on_readable(std::size_t size) {
 
 // Reads until the socket has no more, or this link's turn is over.
 void Link::read_more(std::size_t turn) {
-    // One for all links of a thread: what is read is taken before anything else happens.
+    // One for all links of a thread: the link processes what it read before another reads.
     thread_local Bytes piece(read_piece);
     while (turn < read_turn && read_budget_ > 0) {
         std::size_t most = std::min(piece.size(), read_budget_);
@@ -145,35 +128,28 @@ void Link::take(ByteView raw) {
     auto self = shared_from_this();  // an event may make the manager drop us
     read_budget_ -= std::min(read_budget_, raw.size());
     heard_at_ = now_;
-    tls_.in = raw;
+    tls_.feed(raw);
     if (state_ == State::handshake) handshake();
     if (state_ == State::hello || state_ == State::ready) decrypt();
-    tls_.in = {};
+    tls_.feed({});
 }
 
 void Link::decrypt() {
     for (;;) {
-        MutableByteView room = reader_.room(std::clamp(tls_.in.size(), first_piece_.size(), largest_record));
-        std::size_t size = 0;
-        ERR_clear_error();
-        int done = SSL_read_ex(ssl_, room.data(), room.size(), &size);
-        if (done != 1) {
-            int error = SSL_get_error(ssl_, done);
-            if (error == SSL_ERROR_WANT_READ) break;
-            return fail_with({ErrorCode::unavailable,
-                              error == SSL_ERROR_ZERO_RETURN ? "the peer closed the connection" : tls_error()});
-        }
-        reader_.filled(size);
-        counters_.bytes_in += size;
+        MutableByteView room = reader_.room(std::clamp(tls_.unread(), first_piece_.size(), largest_record));
+        auto size = tls_.read(room);
+        if (!size) return fail_with(size.error());
+        if (*size == 0) break;
+        reader_.filled(*size);
+        counters_.bytes_in += *size;
         auto taken =
             reader_.take([&](wire::FrameType type, MutableByteView payload) { return on_frame(type, payload); });
         if (state_ == State::closed) return;
         if (!taken) return fail_with(taken.error());
     }
-    // Answers of TLS itself, to a peer that wants new keys.
-    if (!tls_.out.empty() && !waiting_writable_) send_records();
-    if (tls_.out.size() > most_records)
-        fail_with({ErrorCode::exhausted, "the peer asks for new keys and does not read"});
+    // TLS answers a peer that asks for new keys.
+    if (!tls_.pending().empty() && !waiting_writable_) send_records();
+    if (tls_.held() > most_records) fail_with({ErrorCode::exhausted, "the peer asks for new keys and does not read"});
 }
 
 bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
@@ -197,8 +173,8 @@ bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
     return state_ != State::closed;
 }
 
-// At most one pong waits, or a peer that pings and does not read would fill the memory. It learns as much from the one:
-// any frame says that this end lives.
+// At most one pong waits: a peer that pings and does not read must not fill the memory. Any frame tells it that this
+// end is alive, so one pong is enough.
 void Link::on_ping(ByteView payload) {
     if (counters_.bytes_out < pong_end_) return;
     append(wire::FrameType::pong, {payload});
@@ -234,6 +210,7 @@ void Link::say_goodbye(const wire::Goodbye& why) {
 }
 
 void Link::write(wire::FrameType type, std::initializer_list<ByteView> parts) {
+    REQUIRES(ready());
     used_at_ = now_;
     append(type, parts);
 }
@@ -252,9 +229,9 @@ void Link::append(wire::FrameType type, std::initializer_list<ByteView> parts) {
 
 // Sends what TLS has made; false when the socket takes no more now, or failed.
 bool Link::send_records() {
-    while (sent_ < tls_.out.size()) {
+    while (!tls_.pending().empty()) {
         error_code error;
-        std::size_t size = socket_.write_some(asio::buffer(tls_.out.data() + sent_, tls_.out.size() - sent_), error);
+        std::size_t size = socket_.write_some(asio::buffer(tls_.pending().data(), tls_.pending().size()), error);
         if (error == asio::error::would_block) {
             wait_writable();
             return false;
@@ -263,10 +240,8 @@ bool Link::send_records() {
             socket_failed(error);
             return false;
         }
-        sent_ += size;
+        tls_.on_sent(size);
     }
-    tls_.out.clear();
-    sent_ = 0;
     return true;
 }
 
@@ -275,13 +250,11 @@ void Link::flush() {
     flush_requested_ = false;
     if (state_ == State::closed) return;
     while (send_records() && written_ < out_.size()) {
-        while (written_ < out_.size() && tls_.out.size() < write_piece) {
-            std::size_t size = 0;
-            ERR_clear_error();
-            if (SSL_write_ex(ssl_, out_.data() + written_, out_.size() - written_, &size) != 1)
-                return fail_with({ErrorCode::unavailable, tls_error()});
-            written_ += size;
-            counters_.bytes_out += size;
+        while (written_ < out_.size() && tls_.pending().size() < write_piece) {
+            auto size = tls_.write(ByteView(out_).subspan(written_));
+            if (!size) return fail_with(size.error());
+            written_ += *size;
+            counters_.bytes_out += *size;
         }
     }
     if (state_ == State::closed) return;
@@ -300,9 +273,9 @@ void Link::flush() {
 
 // Large buffers are kept while they are used, and given back in a quiet second.
 void Link::release_buffers() {
-    if (queued() == 0 && out_.capacity() + tls_.out.capacity() > keep_buffer) {
+    if (queued() == 0 && out_.capacity() + tls_.capacity() > keep_buffer) {
         out_ = Bytes{};
-        tls_.out = Bytes{};
+        tls_.release();
     }
     if (reader_.buffered() == 0 && reader_.capacity() > keep_buffer) reader_.release();
 }
@@ -336,10 +309,10 @@ void Link::on_timer(Time now) {
 
 void Link::close(const wire::Goodbye& why) {
     if (state_ == State::closed) return;
-    closing_ = true;
-    if (state_ == State::ready || state_ == State::hello) {
+    bool heard = state_ == State::ready || state_ == State::hello;  // the peer can read a frame
+    state_ = State::closing;
+    if (heard) {
         auto self = shared_from_this();
-        state_ = State::hello;  // so that a full queue's drain is no event
         say_goodbye(why);
     }
     shut();
@@ -350,20 +323,21 @@ void Link::abandon() { shut(); }
 void Link::fail_with(Error why) {
     if (state_ == State::closed) return;
     auto self = shared_from_this();
+    bool told = state_ != State::closing;
     shut();
-    if (!closing_) owner_.on_link_closed(*this, why);
+    if (told) owner_.on_link_closed(*this, why);
 }
 
 void Link::shut() {
     state_ = State::closed;
     error_code ignored;
-    if (peer_) SSL_shutdown(ssl_);
+    if (peer_) tls_.close();
     // The last words, a TLS alert among them, if the socket takes them at once.
-    if (sent_ < tls_.out.size())
-        socket_.write_some(asio::buffer(tls_.out.data() + sent_, tls_.out.size() - sent_), ignored);
+    if (!tls_.pending().empty())
+        socket_.write_some(asio::buffer(tls_.pending().data(), tls_.pending().size()), ignored);
     socket_.close(ignored);
-    tls_ = {};
-    sent_ = 0;
+    tls_.feed({});
+    tls_.release();
     out_ = Bytes{};
     written_ = 0;
 }

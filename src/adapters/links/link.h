@@ -5,9 +5,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
-#include "adapters/links/certificate.h"
 #include "adapters/links/link_options.h"
-#include "adapters/links/tls_buffer.h"
+#include "adapters/links/tls_session.h"
 #include "wire/frame_reader.h"
 #include "wire/hello.h"
 
@@ -15,7 +14,7 @@ namespace planetserve::adapters {
 
 class Link;
 
-// What a link tells its manager. After on_link_closed nothing more comes.
+// The events of a link, for its manager. on_link_closed is the last.
 class LinkOwner {
 public:
     virtual ~LinkOwner() = default;
@@ -26,29 +25,28 @@ public:
     virtual void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) = 0;
     virtual void on_link_drained(Link& link) = 0;
     virtual void on_link_closed(Link& link, const Error& why) = 0;
-    // There is something to write: flush() is to be called when the events at hand were dealt with.
+    // There is something to write: call flush() when the events at hand are processed.
     virtual void request_flush(Link& link) = 0;
-    // What one reading brought was dealt with.
+    // The link has processed what one reading brought.
     virtual void on_link_read() = 0;
 };
 
 class Link : public std::enable_shared_from_this<Link> {
 public:
     using Socket = boost::asio::ip::tcp::socket;
-    enum class Side { dialed, accepted };
+    using Side = LinkSide;
 
     Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> expected, const wire::Hello& hello,
          const LinkOptions& options, LinkOwner& owner);
-    ~Link();
 
     void start(Time now);
-    // REQUIRES: ready(). Adds a frame to what is to be written; it goes out when the events at hand were dealt with.
+    // Requires: ready(). Queues a frame; it goes out when the events at hand are processed.
     void write(wire::FrameType type, std::initializer_list<ByteView> parts);
     // Tells the peer why, then closes. No event follows.
     void close(const wire::Goodbye& why);
-    // Writes what is queued, as far as the socket takes it.
+    // Writes as much of the queue as the socket takes.
     void flush();
-    // Closes without a word and without an event.
+    // Closes without a goodbye and without an event.
     void abandon();
     // Deadlines, keep-alive, idle close. Call every second or so.
     void on_timer(Time now);
@@ -60,13 +58,19 @@ public:
     // Why the peer closed the link, where it said so.
     std::optional<wire::GoodbyeReason> peer_goodbye() const { return peer_goodbye_; }
     bool ready() const { return state_ == State::ready; }
-    // When a frame other than a ping last went either way; of the timer's last tick.
+    // When a frame other than a ping last went either way, as of the timer's last tick.
     Time used_at() const { return used_at_; }
-    std::size_t queued() const { return out_.size() - written_ + tls_.out.size() - sent_; }
+    std::size_t queued() const { return out_.size() - written_ + tls_.pending().size(); }
     const LinkCounters& counters() const { return counters_; }
 
 private:
-    enum class State { handshake, hello, ready, closed };
+    enum class State {
+        handshake,
+        hello,
+        ready,
+        closing,  // by the manager, which wants no event
+        closed,
+    };
 
     void handshake();
     void wait_readable();
@@ -88,11 +92,8 @@ private:
     void shut();
 
     Socket socket_;
-    TlsBuffer tls_;
-    std::size_t sent_ = 0;  // of tls_.out
-    SSL* ssl_;
+    TlsSession tls_;
     Side side_;
-    PeerCheck check_;
     wire::Hello hello_;
     const LinkOptions& options_;
     LinkOwner& owner_;
@@ -101,17 +102,16 @@ private:
     wire::Hello peer_hello_;
     std::optional<wire::GoodbyeReason> peer_goodbye_;
     wire::FrameReader reader_;
-    // Waited into: a reading that does not fill it was all there was.
+    // The socket waits with this buffer. A reading that does not fill it has emptied the socket.
     std::array<std::uint8_t, 2048> first_piece_;
     Bytes out_;
     std::size_t written_ = 0;
-    std::uint64_t pong_end_ = 0;  // in counters_.bytes_out, once the last pong was handed to TLS
-    bool closing_ = false;        // by the manager, which wants no event
+    std::uint64_t pong_end_ = 0;  // counters_.bytes_out once the last pong is written
     bool flush_requested_ = false;
     bool waiting_readable_ = false;
     bool waiting_writable_ = false;
     bool above_high_water_ = false;
-    Time now_{};  // of the last timer: coarse, and enough for keep-alive
+    Time now_{};  // of the last timer: exact enough for keep-alive
     Time started_{};
     Time heard_at_{};
     Time used_at_{};

@@ -1,6 +1,5 @@
 #include "adapters/links/link_manager.h"
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
 #include <csignal>
 
@@ -17,8 +16,6 @@ namespace {
 constexpr Duration timer_interval = 1s;
 // Peers remembered without a link, for their backoff.
 constexpr std::size_t maximum_remembered = 16384;
-constexpr Duration accept_pause_first = 100ms;
-constexpr Duration accept_pause_most = 1s;
 constexpr std::string_view no_room = "as many links as this node may have";
 
 void add(LinkCounters& to, const LinkCounters& more) {
@@ -44,27 +41,6 @@ asio::ip::address group_of(const asio::ip::address& address) {
 
 }  // namespace
 
-struct LinkManager::Dial {
-    Dial(asio::io_context& context, const NodeId& own_id, std::vector<Endpoint> own_endpoints)
-        : id(own_id), endpoints(std::move(own_endpoints)), resolver(context), socket(context) {}
-
-    NodeId id;
-    std::vector<Endpoint> endpoints;
-    std::size_t next = 0;
-    tcp::resolver resolver;
-    tcp::socket socket;
-    Time deadline{};
-    bool cancelled = false;
-    std::string last_error = "no address";
-
-    void cancel() {
-        cancelled = true;
-        error_code ignored;
-        resolver.cancel();
-        socket.close(ignored);
-    }
-};
-
 LinkManager::LinkManager(asio::io_context& context, const crypto::Identity& identity, wire::Hello hello,
                          LinkOptions options, LinkEvents& events, Resolver resolver, Random& random, const Clock& clock)
     : context_(context),
@@ -76,59 +52,21 @@ LinkManager::LinkManager(asio::io_context& context, const crypto::Identity& iden
       resolver_(std::move(resolver)),
       random_(random),
       clock_(clock),
-      acceptor_(context),
-      accept_timer_(context),
+      listener_(context, [this](tcp::socket socket) { take_connection(std::move(socket)); }),
+      flush_queue_(context),
       timer_(context) {
     std::size_t wanted = options_.maximum_links + options_.maximum_handshakes + other_descriptors;
     options_.maximum_links =
         std::min(options_.maximum_links, links_within(raise_descriptor_limit(wanted), options_.maximum_handshakes));
-    // Asio writes to sockets with MSG_NOSIGNAL, and OpenSSL to none. What is left are the process's pipes: one whose
-    // reader is gone shows as an error of the write.
+    // Asio writes to sockets with MSG_NOSIGNAL, and OpenSSL writes to none. The signal would come from the process's
+    // pipes only; there a reader that is gone shows as an error of the write.
     std::signal(SIGPIPE, SIG_IGN);
     arm_timer();
 }
 
-LinkManager::~LinkManager() {
-    *alive_ = false;
-    shut_down();
-}
+LinkManager::~LinkManager() { shut_down(); }
 
-Result<Endpoint> LinkManager::listen(const Endpoint& endpoint) {
-    auto refuse = [&](const error_code& error) {
-        return fail(ErrorCode::io, "cannot listen on " + endpoint.to_string() + ": " + error.message());
-    };
-    error_code error;
-    auto address = asio::ip::make_address(endpoint.host, error);
-    if (error) return fail(ErrorCode::invalid_argument, "'" + endpoint.host + "' is not an IP address to listen on");
-    tcp::endpoint local(address, endpoint.port);
-    acceptor_.open(local.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(local, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (error) return refuse(error);
-    Endpoint bound{endpoint.host, acceptor_.local_endpoint().port()};
-    accept();
-    return bound;
-}
-
-void LinkManager::accept() {
-    acceptor_.async_accept([this, alive = alive_](error_code error, tcp::socket socket) {
-        if (!*alive || stopped_ || error == asio::error::operation_aborted) return;
-        if (error) return pause_accepting();
-        accept_pause_ = {};
-        take_connection(std::move(socket));
-        accept();
-    });
-}
-
-// Out of descriptors or memory, the next attempt would fail at once, for as long as a connection waits.
-void LinkManager::pause_accepting() {
-    accept_pause_ = accept_pause_ == Duration{} ? accept_pause_first : std::min(accept_pause_ * 2, accept_pause_most);
-    accept_timer_.expires_after(accept_pause_);
-    accept_timer_.async_wait([this, alive = alive_](error_code error) {
-        if (!error && *alive && !stopped_) accept();
-    });
-}
+Result<Endpoint> LinkManager::listen(const Endpoint& endpoint) { return listener_.listen(endpoint); }
 
 void LinkManager::take_connection(tcp::socket socket) {
     error_code error;
@@ -145,9 +83,8 @@ void LinkManager::take_connection(tcp::socket socket) {
 }
 
 std::size_t LinkManager::established() const {
-    return static_cast<std::size_t>(std::count_if(peers_.begin(), peers_.end(), [](const auto& item) {
-        return item.second.link || item.second.dial || item.second.dialed;
-    }));
+    return static_cast<std::size_t>(
+        std::count_if(peers_.begin(), peers_.end(), [](const auto& item) { return item.second.has_connection(); }));
 }
 
 LinkManager::Peer* LinkManager::idlest() {
@@ -194,8 +131,7 @@ Status LinkManager::send(const NodeId& to, wire::FrameType type, std::initialize
         peer.link->write(type, parts);
         return {};
     }
-    bool connecting = peer.dial || peer.dialed || peer.expecting_until;
-    if (!connecting) {
+    if (!peer.is_connecting()) {
         if (clock_.now() < peer.not_before)
             return fail(ErrorCode::unavailable, "node " + to.brief() + " could not be reached just now");
         if (established() >= options_.maximum_links && idlest() == nullptr)
@@ -211,7 +147,6 @@ Status LinkManager::send(const NodeId& to, wire::FrameType type, std::initialize
         return fail(ErrorCode::exhausted, "the queue to node " + to.brief() + " is full");
     wire::append_frame_header(peer.waiting, type, size);
     for (ByteView part : parts) append(peer.waiting, part);
-    ++peer.waiting_frames;
     return {};
 }
 
@@ -222,52 +157,26 @@ std::size_t LinkManager::queued_bytes(const NodeId& to) const {
 }
 
 void LinkManager::dial(const NodeId& id, Peer& peer, std::vector<Endpoint> endpoints) {
-    peer.dial = std::make_shared<Dial>(context_, id, std::move(endpoints));
-    peer.dial->deadline = clock_.now() + options_.dial_deadline;
+    peer.dial = std::make_shared<Dial>(context_, id, std::move(endpoints), clock_.now() + options_.dial_deadline,
+                                       [this, owner = lifetime_.watch(), id](Result<tcp::socket> socket) {
+                                           if (!owner.gone()) on_dialed(id, std::move(socket));
+                                       });
     // send must not call events, so even the first step is posted.
-    asio::post(context_, [this, alive = alive_, dial = peer.dial] {
-        if (!*alive || dial->cancelled) return;
-        if (!make_room(0)) return dial_failed(dial->id, {ErrorCode::exhausted, std::string(no_room)});
-        if (!dial->cancelled) resolve_next(dial);
+    asio::post(context_, [this, owner = lifetime_.watch(), dial = peer.dial] {
+        if (owner.gone() || dial->cancelled()) return;
+        if (!make_room(0)) return dial_failed(dial->id(), {ErrorCode::exhausted, std::string(no_room)});
+        if (!dial->cancelled()) dial->start();
     });
 }
 
-void LinkManager::resolve_next(const std::shared_ptr<Dial>& dial) {
-    if (dial->next >= dial->endpoints.size())
-        return dial_failed(
-            dial->id, {ErrorCode::unavailable, "node " + dial->id.brief() + " cannot be reached: " + dial->last_error});
-    const Endpoint& endpoint = dial->endpoints[dial->next++];
-    error_code error;
-    auto address = asio::ip::make_address(endpoint.host, error);
-    if (!error) {
-        tcp::endpoint remote(address, endpoint.port);
-        return connect(dial, tcp::resolver::results_type::create(remote, endpoint.host, std::to_string(endpoint.port)));
-    }
-    dial->resolver.async_resolve(endpoint.host, std::to_string(endpoint.port),
-                                 [this, alive = alive_, dial](error_code failed, tcp::resolver::results_type results) {
-                                     if (!*alive || dial->cancelled) return;
-                                     if (!failed) return connect(dial, std::move(results));
-                                     dial->last_error = failed.message();
-                                     resolve_next(dial);
-                                 });
-}
-
-void LinkManager::connect(const std::shared_ptr<Dial>& dial, tcp::resolver::results_type results) {
-    asio::async_connect(dial->socket, results, [this, alive = alive_, dial](error_code failed, const tcp::endpoint&) {
-        if (!*alive || dial->cancelled) return;
-        if (failed) {
-            dial->last_error = failed.message();
-            return resolve_next(dial);
-        }
-        auto found = peers_.find(dial->id);
-        if (found == peers_.end() || found->second.dial != dial) return;
-        Peer& peer = found->second;
-        peer.dial.reset();
-        peer.dialed = std::make_shared<Link>(std::move(dial->socket), ssl_context_.get(), Link::Side::dialed, dial->id,
-                                             hello_, options_, static_cast<LinkOwner&>(*this));
-        auto link = peer.dialed;
-        link->start(clock_.now());
-    });
+void LinkManager::on_dialed(const NodeId& id, Result<tcp::socket> socket) {
+    if (!socket) return dial_failed(id, socket.error());
+    Peer& peer = peers_.at(id);  // its dial would be cancelled otherwise
+    peer.dial.reset();
+    peer.dialed = std::make_shared<Link>(std::move(*socket), ssl_context_.get(), Link::Side::dialed, id, hello_,
+                                         options_, static_cast<LinkOwner&>(*this));
+    auto link = peer.dialed;
+    link->start(clock_.now());
 }
 
 wire::Admission LinkManager::admit_link(Link& link) {
@@ -279,8 +188,8 @@ wire::Admission LinkManager::admit_link(Link& link) {
         // Both ends dialled at once: the connection that the lower id dialled is kept. Nothing was sent on the other.
         const Peer& peer = found->second;
         if ((peer.dial || peer.dialed) && self_ < id) return refuse_duplicate();
-        // The peer admitted ours before it said hello on it. What it dialled before that it has given up, though the
-        // hello that was under way arrives only now.
+        // The peer accepted our connection, so it has dropped its own that it dialled before; the hello on that one was
+        // under way and arrives only now.
         if (peer.link && peer.link->side() == Link::Side::dialed && handshakes_.at(&link).accepted < peer.ready_since)
             return refuse_duplicate();
         if (peer.link || peer.dial || peer.dialed) return {};  // takes their place
@@ -291,65 +200,54 @@ wire::Admission LinkManager::admit_link(Link& link) {
 
 void LinkManager::on_link_ready(Link& link) {
     const NodeId id = link.peer();
+    if (!adopt(link)) return;
     Peer& peer = peers_[id];
-    if (link.side() == Link::Side::accepted) {
-        // The peer lost its end of the link that was here.
-        if (auto lost = std::exchange(peer.link, nullptr)) {
-            lost->abandon();
-            add(past_, lost->counters());
-            events_.on_link_down(id, {ErrorCode::unavailable, "the peer connected anew"});
-        }
-        auto accepted = handshakes_.extract(&link);
-        if (accepted.empty()) return;  // the event shut this down
-        Peer& again = peers_[id];
-        if (again.dial) again.dial->cancel();
-        if (again.dialed) again.dialed->abandon();
-        again.dial.reset();
-        again.dialed.reset();
-        again.link = std::move(accepted.mapped().link);
-    } else {
-        peer.link = std::move(peer.dialed);
-        peer.dialed.reset();
-    }
-    Peer& ready = peers_[id];
-    ready.ready_since = ++events_counted_;
-    ready.backoff = {};
-    ready.not_before = {};
-    ready.expecting_until.reset();
-    Bytes waiting = std::exchange(ready.waiting, Bytes{});
-    ready.waiting_frames = 0;
-    for (std::size_t at = 0; at < waiting.size();) {
-        auto header = wire::parse_frame_header(ByteView(waiting).subspan(at));
-        link.write(header->type, {ByteView(waiting).subspan(at + wire::frame_header_size, header->payload_size)});
-        at += wire::frame_header_size + header->payload_size;
-    }
+    peer.ready_since = ++events_counted_;
+    peer.backoff = {};
+    peer.not_before = {};
+    peer.expecting_until.reset();
+    send_waiting(peer);
     events_.on_link_up(id, link.peer_hello());
 }
 
-void LinkManager::on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) {
-    reading_ = true;
-    events_.on_frame(link.peer(), type, payload);
-}
-
-// Written to from within a reading, a link is flushed right after it; otherwise when the loop comes to it.
-void LinkManager::request_flush(Link& link) {
-    to_flush_.push_back(link.shared_from_this());
-    if (reading_ || std::exchange(flush_posted_, true)) return;
-    asio::post(context_, [this, alive = alive_] {
-        if (!*alive) return;
-        flush_posted_ = false;
-        on_link_read();
-    });
-}
-
-void LinkManager::on_link_read() {
-    reading_ = false;
-    // A flush may call events, which write again.
-    while (!to_flush_.empty() && flushing_.empty()) {
-        flushing_.swap(to_flush_);
-        for (const auto& link : flushing_) link->flush();
-        flushing_.clear();
+bool LinkManager::adopt(Link& link) {
+    const NodeId id = link.peer();
+    Peer& peer = peers_[id];
+    if (link.side() == Link::Side::dialed) {
+        peer.link = std::move(peer.dialed);
+        peer.dialed.reset();
+        return true;
     }
+    // The peer lost its end of the link that was here.
+    if (auto lost = std::exchange(peer.link, nullptr)) {
+        lost->abandon();
+        add(past_, lost->counters());
+        events_.on_link_down(id, {ErrorCode::unavailable, "the peer connected anew"});
+    }
+    auto accepted = handshakes_.extract(&link);
+    if (accepted.empty()) return false;
+    Peer& after = peers_[id];  // the event may have changed the table
+    if (after.dial) after.dial->cancel();
+    if (after.dialed) after.dialed->abandon();
+    after.dial.reset();
+    after.dialed.reset();
+    after.link = std::move(accepted.mapped().link);
+    return true;
+}
+
+void LinkManager::send_waiting(Peer& peer) {
+    const Bytes waiting = std::exchange(peer.waiting, Bytes{});
+    for (std::size_t at = 0; at < waiting.size();) {
+        ByteView frame = ByteView(waiting).subspan(at);
+        auto header = wire::parse_frame_header(frame);
+        peer.link->write(header->type, {frame.subspan(wire::frame_header_size, header->payload_size)});
+        at += wire::frame_header_size + header->payload_size;
+    }
+}
+
+void LinkManager::on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) {
+    flush_queue_.on_reading();
+    events_.on_frame(link.peer(), type, payload);
 }
 
 void LinkManager::on_link_drained(Link& link) { events_.on_drained(link.peer()); }
@@ -386,7 +284,6 @@ void LinkManager::give_up(const NodeId& id, Peer& peer, const Error& why) {
     peer.dial.reset();
     peer.expecting_until.reset();
     peer.waiting = Bytes{};
-    peer.waiting_frames = 0;
     peer.backoff =
         peer.backoff == Duration{} ? options_.backoff_first : std::min(peer.backoff * 2, options_.backoff_most);
     auto jitter = static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(peer.backoff.count() / 2) + 1));
@@ -396,8 +293,8 @@ void LinkManager::give_up(const NodeId& id, Peer& peer, const Error& why) {
 
 void LinkManager::arm_timer() {
     timer_.expires_after(timer_interval);
-    timer_.async_wait([this, alive = alive_](error_code error) {
-        if (error || !*alive || stopped_) return;
+    timer_.async_wait([this, owner = lifetime_.watch()](error_code error) {
+        if (error || owner.gone() || stopped_) return;
         on_timer();
         arm_timer();
     });
@@ -411,7 +308,7 @@ void LinkManager::on_timer() {
     for (auto& [id, peer] : peers_) {
         if (peer.link) all.push_back(peer.link);
         if (peer.dialed) all.push_back(peer.dialed);
-        if ((peer.dial && now >= peer.dial->deadline) || (peer.expecting_until && now >= *peer.expecting_until))
+        if ((peer.dial && now >= peer.dial->deadline()) || (peer.expecting_until && now >= *peer.expecting_until))
             late.push_back(id);
     }
     for (auto& link : all) link->on_timer(now);
@@ -419,16 +316,13 @@ void LinkManager::on_timer() {
         dial_failed(id, {ErrorCode::timed_out, "node " + id.brief() + " did not answer in time"});
     std::erase_if(peers_, [&](const auto& item) {
         const Peer& peer = item.second;
-        return !peer.link && !peer.dial && !peer.dialed && !peer.expecting_until &&
-               now >= peer.not_before + options_.backoff_most;
+        return !peer.link && !peer.is_connecting() && now >= peer.not_before + options_.backoff_most;
     });
 }
 
 void LinkManager::shut_down() {
     if (std::exchange(stopped_, true)) return;
-    error_code ignored;
-    acceptor_.close(ignored);
-    accept_timer_.cancel();
+    listener_.stop();
     timer_.cancel();
     for (auto& [raw, handshake] : handshakes_) handshake.link->abandon();
     for (auto& [id, peer] : peers_) {

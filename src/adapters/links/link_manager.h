@@ -8,10 +8,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <unordered_map>
-#include <unordered_set>
 
+#include "adapters/links/dial.h"
+#include "adapters/links/flush_queue.h"
 #include "adapters/links/link.h"
+#include "adapters/links/listener.h"
 #include "base/endpoint.h"
+#include "base/lifetime.h"
 #include "base/random.h"
 
 namespace planetserve::adapters {
@@ -20,9 +23,9 @@ class LinkEvents {
 public:
     virtual ~LinkEvents() = default;
     virtual void on_link_up(const NodeId& peer, const wire::Hello& hello) = 0;
-    // Also when dialling fails; what was queued is lost.
+    // Also when dialling fails. The frames that were queued are lost.
     virtual void on_link_down(const NodeId& peer, const Error& why) = 0;
-    // The payload may be changed in place, and is valid during the call.
+    // The payload may be changed in place. It is valid during the call.
     virtual void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) = 0;
     // The peer's queue, which was above the high-water mark, has room.
     virtual void on_drained(const NodeId& peer) = 0;
@@ -32,9 +35,9 @@ class LinkManager final : public wire::FrameSender, private LinkOwner {
 public:
     using Resolver = std::function<std::vector<Endpoint>(const NodeId&)>;
 
-    // The identity's node speaks with this hello. The resolver gives the addresses of a node, none when it is not
-    // known. Raises the process's limit of open files as far as the links need and the system allows; fewer links are
-    // made where it does not.
+    // The identity's node speaks with this hello. The resolver gives the addresses of a node, none when it knows none.
+    // Raises the process's limit of open files as far as the links need and the system allows; makes fewer links where
+    // the system does not allow it.
     LinkManager(boost::asio::io_context& context, const crypto::Identity& identity, wire::Hello hello,
                 LinkOptions options, LinkEvents& events, Resolver resolver, Random& random, const Clock& clock);
     ~LinkManager() override;
@@ -51,10 +54,10 @@ public:
     LinkCounters counters() const;
 
 private:
-    struct Dial;
+    // An accepted connection that is not yet ready.
     struct Handshake {
         std::shared_ptr<Link> link;
-        boost::asio::ip::address group;  // whom it counts for: an IPv4 address or an IPv6 /64
+        boost::asio::ip::address group;  // an IPv4 address or an IPv6 /64, of which only so many are taken
         std::uint64_t accepted = 0;      // a count of events, as Peer::ready_since
     };
     struct Peer {
@@ -63,11 +66,13 @@ private:
         std::shared_ptr<Dial> dial;    // under way
         std::shared_ptr<Link> dialed;  // connected, not yet ready
         Bytes waiting;                 // frames for when the link is ready
-        std::size_t waiting_frames = 0;
         Duration backoff{};
         Time not_before{};
-        // The peer was told to use the connection it will dial; ours is given up.
+        // Until then the peer's own connection is expected: it said that ours is a duplicate.
         std::optional<Time> expecting_until;
+
+        bool is_connecting() const { return dial || dialed || expecting_until; }
+        bool has_connection() const { return link || dial || dialed; }
     };
 
     wire::Admission admit_link(Link& link) override;
@@ -75,21 +80,21 @@ private:
     void on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) override;
     void on_link_drained(Link& link) override;
     void on_link_closed(Link& link, const Error& why) override;
-    void request_flush(Link& link) override;
-    void on_link_read() override;
+    void request_flush(Link& link) override { flush_queue_.add(link.shared_from_this()); }
+    void on_link_read() override { flush_queue_.flush(); }
 
-    void accept();
-    void pause_accepting();
     void take_connection(boost::asio::ip::tcp::socket socket);
-    // Links there are or that are being dialled; accepted handshakes are counted apart.
+    // Links, with those being dialled; without accepted handshakes.
     std::size_t established() const;
-    // The link that was not used for longest, when it may be given up for another; null when none may.
+    // Of the links that may be closed for another, the one not used for longest; null when there is none.
     Peer* idlest();
-    // Gives links up until this many more may be; false when that is not possible. Calls events.
+    // Closes links until there is room for this many more; false when that is not possible. Calls events.
     bool make_room(std::size_t more);
     void dial(const NodeId& id, Peer& peer, std::vector<Endpoint> endpoints);
-    void resolve_next(const std::shared_ptr<Dial>& dial);
-    void connect(const std::shared_ptr<Dial>& dial, boost::asio::ip::tcp::resolver::results_type results);
+    void on_dialed(const NodeId& id, Result<boost::asio::ip::tcp::socket> socket);
+    // Makes the link the peer's, in place of any other connection there is. False when an event shut the manager down.
+    bool adopt(Link& link);
+    void send_waiting(Peer& peer);
     void dial_failed(const NodeId& id, const Error& why);
     void give_up(const NodeId& id, Peer& peer, const Error& why);
     void on_timer();
@@ -104,20 +109,15 @@ private:
     Resolver resolver_;
     Random& random_;
     const Clock& clock_;
-    boost::asio::ip::tcp::acceptor acceptor_;
-    boost::asio::steady_timer accept_timer_;
-    Duration accept_pause_{};
+    Listener listener_;
+    FlushQueue flush_queue_;
     boost::asio::steady_timer timer_;
     std::unordered_map<NodeId, Peer, IdHash> peers_;
     std::unordered_map<Link*, Handshake> handshakes_;  // accepted, not yet ready
     std::uint64_t events_counted_ = 0;
     LinkCounters past_;
-    std::vector<std::shared_ptr<Link>> to_flush_;
-    std::vector<std::shared_ptr<Link>> flushing_;
-    bool flush_posted_ = false;
-    bool reading_ = false;  // on_link_read follows
     bool stopped_ = false;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    Lifetime lifetime_;
 };
 
 }  // namespace planetserve::adapters

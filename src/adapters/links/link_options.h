@@ -1,4 +1,4 @@
-// Limits and deadlines of links. See docs/protocols/links.md for why each is what it is.
+// Limits and deadlines of links (docs/protocols/links.md).
 #pragma once
 
 #include <cstdint>
@@ -8,18 +8,27 @@
 namespace planetserve::adapters {
 
 struct LinkOptions {
+    // Each link needs a file descriptor; most systems give a process 1,024 at first, and more on demand.
     std::size_t maximum_links = 2048;
-    std::size_t maximum_handshakes = 128;             // accepted and not yet ready, besides the links
-    std::size_t maximum_handshakes_per_address = 32;  // of one IPv4 address or IPv6 /64
-    std::size_t maximum_queue = 16 << 20;             // bytes to one peer; more is refused
-    std::size_t high_water = 1 << 20;                 // crossing it downwards is told as an event
-    std::size_t maximum_inbound_rate = 512 << 20;     // bytes a second from one peer, averaged over one
+    // Accepted and not yet ready, besides the links: anybody can begin a handshake.
+    std::size_t maximum_handshakes = 128;
+    // Of one IPv4 address or IPv6 /64, so that one machine leaves room for others.
+    std::size_t maximum_handshakes_per_address = 32;
+    // Bytes to one peer; more is refused. Room for several of the largest frames.
+    std::size_t maximum_queue = 16 << 20;
+    // Bytes. A queue that was above it and falls to half of it is told as an event.
+    std::size_t high_water = 1 << 20;
+    // Bytes a second from one peer, averaged over one second: more than a gigabit line carries.
+    std::size_t maximum_inbound_rate = 512 << 20;
     Duration dial_deadline = 5s;
     Duration handshake_deadline = 5s;
-    Duration ping_after = 15s;  // of hearing nothing
+    // Without a byte from the peer. Shorter than the timeouts of most NATs.
+    Duration ping_after = 15s;
     Duration pong_deadline = 10s;
-    Duration idle_close = 5min;  // without a frame but pings
-    Duration evict_after = 30s;  // without a frame but pings: given up for another link when there is no more room
+    // Without a frame other than pings.
+    Duration idle_close = 5min;
+    // Without a frame other than pings, a link may be closed to make room for another. Paths probe every 15 s.
+    Duration evict_after = 30s;
     Duration backoff_first = 200ms;
     Duration backoff_most = 30s;
 };

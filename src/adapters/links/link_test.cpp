@@ -62,11 +62,11 @@ struct Node final : LinkEvents {
 
 // A peer that speaks TLS and frames by hand, so that it can break the rules. Nothing blocks.
 struct RawPeer {
-    RawPeer(asio::ip::tcp::socket own_socket, const crypto::Identity& identity, bool dials)
+    RawPeer(asio::ip::tcp::socket own_socket, const crypto::Identity& identity, LinkSide side)
         : context(make_link_context(identity)), socket(std::move(own_socket)), ssl(SSL_new(context.get())) {
         socket.non_blocking(true);
         SSL_set_fd(ssl, socket.native_handle());
-        if (dials)
+        if (side == LinkSide::dialed)
             SSL_set_connect_state(ssl);
         else
             SSL_set_accept_state(ssl);
@@ -205,7 +205,7 @@ TEST_F(Links, AnotherNetworkIsRefusedAndBothLearnWhy) {
 TEST_F(Links, AnOlderVersionIsRefusedAndBothVersionsAreNamed) {
     Node a(context_, book_);
     crypto::Identity identity = crypto::Identity::generate(a.random);
-    RawPeer old(dial_raw(a), identity, true);
+    RawPeer old(dial_raw(a), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return old.shake(); }));
     wire::Hello hello = Node::make_hello(1);
     hello.version = hello.oldest_compatible = 1;
@@ -229,7 +229,7 @@ TEST_F(Links, AGoodbyesReasonCountsAndNotItsWords) {
         EXPECT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {call(8)}));
         asio::ip::tcp::socket accepted(context_);
         EXPECT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
-        auto peer = std::make_unique<RawPeer>(std::move(accepted), identity, false);
+        auto peer = std::make_unique<RawPeer>(std::move(accepted), identity, LinkSide::accepted);
         EXPECT_TRUE(run_until([&] { return peer->shake(); }));
         return peer;
     };
@@ -238,7 +238,7 @@ TEST_F(Links, AGoodbyesReasonCountsAndNotItsWords) {
         first->write(wire::FrameType::goodbye, Bytes{static_cast<std::uint8_t>(wire::GoodbyeReason::duplicate)}));
     ASSERT_TRUE(run_until([&] { return a.links.links() == 0; }));
     EXPECT_TRUE(a.down.empty()) << "it waits for the peer's own connection";
-    RawPeer own(dial_raw(a), identity, true);
+    RawPeer own(dial_raw(a), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return own.shake(); }));
     ASSERT_TRUE(own.write_hello());
     ASSERT_TRUE(run_until([&] { return !a.up.empty(); }));
@@ -356,7 +356,7 @@ TEST_F(Links, GarbageOldTlsAndSilenceDoNotGetIn) {
 TEST_F(Links, APeerThatPingsAndNeverReadsCostsNoMemory) {
     Node a(context_, book_);
     crypto::Identity identity = crypto::Identity::generate(a.random);
-    RawPeer peer(dial_raw(a), identity, true);
+    RawPeer peer(dial_raw(a), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return peer.shake(); }));
     ASSERT_TRUE(peer.write_hello());
     ASSERT_TRUE(run_until([&] { return !a.up.empty(); }));
@@ -383,7 +383,7 @@ TEST_F(Links, APeerThatPingsAndNeverReadsCostsNoMemory) {
 TEST_F(Links, APeerThatAsksForNewKeysAndNeverReadsIsLost) {
     Node a(context_, book_);
     crypto::Identity identity = crypto::Identity::generate(a.random);
-    RawPeer peer(dial_raw(a, 4096), identity, true);
+    RawPeer peer(dial_raw(a, 4096), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return peer.shake(); }));
     ASSERT_TRUE(peer.write_hello());
     ASSERT_TRUE(run_until([&] { return !a.up.empty(); }));
@@ -406,9 +406,9 @@ TEST_F(Links, WithoutDescriptorsAcceptingPausesAndGoesOn) {
     crypto::Identity identity = crypto::Identity::generate(a.random);
     // UBSan opens a pipe for each type that it meets for the first time, and takes a pipe it cannot have for a wrong
     // type.
-    RawPeer first(dial_raw(a), identity, true);
+    RawPeer first(dial_raw(a), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return first.shake(); }));
-    RawPeer peer(dial_raw(a), identity, true);  // in the listener's backlog
+    RawPeer peer(dial_raw(a), identity, LinkSide::dialed);  // in the listener's backlog
     rlimit before{};
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
     rlimit none = before;
@@ -445,7 +445,7 @@ TEST_F(Links, OneAddressCannotTakeAllHandshakes) {
     other.bind({asio::ip::make_address("127.0.0.2"), 0});
     other.connect({asio::ip::make_address("127.0.0.1"), a.address.port});
     crypto::Identity identity = crypto::Identity::generate(a.random);
-    RawPeer honest(std::move(other), identity, true);
+    RawPeer honest(std::move(other), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return honest.shake(); }));
     EXPECT_FALSE(honest.failed);
     EXPECT_EQ(a.links.links(), 4u);
@@ -493,7 +493,7 @@ TEST_F(Links, TheDiallersIdIsShownToNobodyButTheNodeWanted) {
     asio::ip::tcp::socket accepted(context_);
     ASSERT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
     crypto::Identity identity = crypto::Identity::generate(a.random);
-    RawPeer impostor(std::move(accepted), identity, false);
+    RawPeer impostor(std::move(accepted), identity, LinkSide::accepted);
     ASSERT_TRUE(run_until([&] { return impostor.shake(); }));
     EXPECT_TRUE(impostor.failed);
     EXPECT_FALSE(peer_id(impostor.ssl).has_value());
@@ -511,8 +511,8 @@ TEST_F(Links, AnAbandonedDialOfThePeerDoesNotReplaceTheLinkThatIsKept) {
     acceptor.non_blocking(true);
     asio::ip::tcp::socket accepted(context_);
     ASSERT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
-    RawPeer kept(std::move(accepted), identity, false);
-    RawPeer abandoned(dial_raw(a), identity, true);
+    RawPeer kept(std::move(accepted), identity, LinkSide::accepted);
+    RawPeer abandoned(dial_raw(a), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return kept.shake(); }));
     ASSERT_TRUE(run_until([&] { return abandoned.shake(); }));
     ASSERT_TRUE(kept.write_hello());
@@ -529,7 +529,7 @@ TEST_F(Links, AnAbandonedDialOfThePeerDoesNotReplaceTheLinkThatIsKept) {
     EXPECT_TRUE(run_until([&] { return kept.read().find(std::string(20, 'x')) != std::string::npos; }));
 
     // One that was dialled later does: the peer lost its end.
-    RawPeer anew(dial_raw(a), identity, true);
+    RawPeer anew(dial_raw(a), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return anew.shake(); }));
     ASSERT_TRUE(anew.write_hello());
     ASSERT_TRUE(run_until([&] { return a.up.size() == 2; }));
@@ -543,7 +543,7 @@ TEST_F(Links, TheEndThatAcceptsDecidesBeforeItSaysHello) {
     asio::ip::tcp::acceptor acceptor(context_, {asio::ip::make_address("127.0.0.1"), 0});
     book_[identity.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
     ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {call(8)}));
-    RawPeer refused(dial_raw(a), identity, true);
+    RawPeer refused(dial_raw(a), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return refused.shake(); }));
     ASSERT_TRUE(refused.write_hello());
     ASSERT_TRUE(run_until([&] {

@@ -1,6 +1,6 @@
-// Between OpenSSL and a socket that is read and written by the link itself: OpenSSL takes what came from `in` and puts
-// what is to go out at the end of `out`. So one system call moves many TLS records, and none is made only to learn
-// that there is nothing to read.
+// Memory between OpenSSL and a socket: OpenSSL reads records from `in` and appends records to `out`; the link reads and
+// writes the socket. So one system call moves many TLS records, and none is made only to learn that there is nothing
+// to read.
 #pragma once
 
 #include <openssl/bio.h>
