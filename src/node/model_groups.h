@@ -15,7 +15,7 @@
 #include "exchange/server.h"
 #include "inference/model_router.h"
 #include "inference/prompt.h"
-#include "inference/prompt_tokens.h"
+#include "inference/tokenizer.h"
 #include "routing/member.h"
 
 namespace planetserve::node {

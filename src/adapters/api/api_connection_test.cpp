@@ -2,7 +2,7 @@
 
 #include <sys/resource.h>
 
-#include "adapters/api/test_support.h"
+#include "adapters/api/api_fixture.h"
 
 namespace planetserve::adapters {
 namespace {

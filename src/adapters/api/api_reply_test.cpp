@@ -1,6 +1,6 @@
 // What a model node answers, on its way to the client.
 
-#include "adapters/api/test_support.h"
+#include "adapters/api/api_fixture.h"
 
 namespace planetserve::adapters {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "adapters/api/api_server.h"
 
-#include "adapters/api/test_support.h"
+#include "adapters/api/api_fixture.h"
 
 namespace planetserve::adapters {
 namespace {

@@ -42,7 +42,7 @@ Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> exp
 }
 
 void Link::start(Time now) {
-    now_ = started_ = heard_at_ = used_at_ = now;
+    keep_alive_.start(now);
     handshake();
     wait_readable();
 }
@@ -127,7 +127,7 @@ void Link::read_more(std::size_t turn) {
 void Link::take(ByteView raw) {
     auto self = shared_from_this();  // an event may make the manager drop us
     read_budget_ -= std::min(read_budget_, raw.size());
-    heard_at_ = now_;
+    keep_alive_.on_heard();
     tls_.feed(raw);
     if (state_ == State::handshake) handshake();
     if (state_ == State::hello || state_ == State::ready) decrypt();
@@ -154,7 +154,7 @@ void Link::decrypt() {
 
 bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
     ++counters_.frames_in;
-    pinged_at_.reset();
+    keep_alive_.on_frame();
     if (type == wire::FrameType::goodbye) {
         on_goodbye(payload);
     } else if (state_ == State::hello) {
@@ -167,7 +167,7 @@ bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
     } else if (type == wire::FrameType::hello) {
         fail_with({ErrorCode::malformed, "a second hello"});
     } else if (type != wire::FrameType::pong) {
-        used_at_ = now_;
+        keep_alive_.on_used();
         owner_.on_link_frame(*this, type, payload);
     }
     return state_ != State::closed;
@@ -211,7 +211,7 @@ void Link::say_goodbye(const wire::Goodbye& why) {
 
 void Link::write(wire::FrameType type, std::initializer_list<ByteView> parts) {
     REQUIRES(ready());
-    used_at_ = now_;
+    keep_alive_.on_used();
     append(type, parts);
 }
 
@@ -280,30 +280,33 @@ void Link::release_buffers() {
     if (reader_.buffered() == 0 && reader_.capacity() > keep_buffer) reader_.release();
 }
 
-void Link::on_timer(Time now) {
-    Duration passed = now - now_;
-    bool quiet = heard_at_ != now_ && used_at_ != now_;
-    now_ = now;
-    if (state_ == State::closed) return;
-    if (quiet) release_buffers();
-    if (state_ != State::ready) {
-        if (now - started_ >= options_.handshake_deadline)
-            fail_with({ErrorCode::timed_out, "no handshake within the deadline"});
-        return;
-    }
+void Link::refill_read_budget(Duration passed) {
     bool starved = read_budget_ == 0;
     double refill = static_cast<double>(options_.maximum_inbound_rate) * std::min(1.0, to_seconds(passed));
     read_budget_ = std::min(options_.maximum_inbound_rate, read_budget_ + static_cast<std::size_t>(refill));
     if (starved) wait_readable();
-    if (pinged_at_ && now - *pinged_at_ >= options_.pong_deadline)
-        return fail_with({ErrorCode::timed_out, "the peer does not answer"});
-    if (now - used_at_ >= options_.idle_close) {
-        say_goodbye({wire::GoodbyeReason::idle});
-        return fail_with({ErrorCode::unavailable, "idle"});
+}
+
+void Link::on_timer(Time now) {
+    KeepAlive::Tick tick = keep_alive_.tick(now);
+    if (state_ == State::closed) return;
+    if (tick.quiet) release_buffers();
+    if (state_ != State::ready) {
+        if (keep_alive_.age() >= options_.handshake_deadline)
+            fail_with({ErrorCode::timed_out, "no handshake within the deadline"});
+        return;
     }
-    if (!pinged_at_ && now - heard_at_ >= options_.ping_after) {
-        pinged_at_ = now;
-        append(wire::FrameType::ping, {Bytes(8)});
+    refill_read_budget(tick.passed);
+    switch (keep_alive_.due(options_)) {
+        case KeepAlive::Due::nothing:
+            return;
+        case KeepAlive::Due::ping:
+            return append(wire::FrameType::ping, {Bytes(8)});
+        case KeepAlive::Due::silent:
+            return fail_with({ErrorCode::timed_out, "the peer does not answer"});
+        case KeepAlive::Due::idle:
+            say_goodbye({wire::GoodbyeReason::idle});
+            return fail_with({ErrorCode::unavailable, "idle"});
     }
 }
 

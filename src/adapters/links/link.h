@@ -5,6 +5,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
+#include "adapters/links/keep_alive.h"
 #include "adapters/links/link_options.h"
 #include "adapters/links/tls_session.h"
 #include "wire/frame_reader.h"
@@ -59,7 +60,7 @@ public:
     std::optional<wire::GoodbyeReason> peer_goodbye() const { return peer_goodbye_; }
     bool ready() const { return state_ == State::ready; }
     // When a frame other than a ping last went either way, as of the timer's last tick.
-    Time used_at() const { return used_at_; }
+    Time used_at() const { return keep_alive_.used_at(); }
     std::size_t queued() const { return out_.size() - written_ + tls_.pending().size(); }
     const LinkCounters& counters() const { return counters_; }
 
@@ -81,6 +82,7 @@ private:
     void decrypt();
     bool send_records();
     void release_buffers();
+    void refill_read_budget(Duration passed);
     void socket_failed(const boost::system::error_code& error);
     void append(wire::FrameType type, std::initializer_list<ByteView> parts);
     bool on_frame(wire::FrameType type, MutableByteView payload);
@@ -111,11 +113,7 @@ private:
     bool waiting_readable_ = false;
     bool waiting_writable_ = false;
     bool above_high_water_ = false;
-    Time now_{};  // of the last timer: exact enough for keep-alive
-    Time started_{};
-    Time heard_at_{};
-    Time used_at_{};
-    std::optional<Time> pinged_at_;
+    KeepAlive keep_alive_;
     std::size_t read_budget_;
     LinkCounters counters_;
 };

@@ -10,9 +10,9 @@
 #include <string>
 
 #include "base/result.h"
-#include "inference/prompt_tokens.h"
 #include "inference/service.h"
 #include "inference/small_call.h"
+#include "inference/tokenizer.h"
 
 namespace planetserve::adapters {
 
