@@ -22,18 +22,13 @@ UNITY_BATCH = 10  # CMAKE_UNITY_BUILD_BATCH_SIZE in cmake/Targets.cmake
 
 # file or file:function -> why it may be longer
 A_SWITCH = "a switch over what the input's next byte asks for; its cases share the locals"
-SHARED_HOSTS = "its tests share the hosts and the network that stand above them"
 LONGER = {
-    "src/adapters/links/link_test.cpp": SHARED_HOSTS,
-    "src/onion/path_test.cpp": SHARED_HOSTS,
     "tests/fuzz/clove.cpp:mutated": A_SWITCH,
     "tests/fuzz/exchange_server.cpp:LLVMFuzzerTestOneInput": A_SWITCH,
     "tests/fuzz/relay.cpp:LLVMFuzzerTestOneInput": A_SWITCH,
 }
 # header name -> why there may be several
-SAME_NAME = {
-    "test_support.h": "what the tests of its folder share",
-}
+SAME_NAME = {}
 
 CODE = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'', re.DOTALL)
 CONTROL = re.compile(r"\s*(?:else\b|if\b|for\b|while\b|switch\b|do\b|try\b|catch\b|return\b)")
