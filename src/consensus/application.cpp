@@ -207,7 +207,7 @@ Status Application::commit(abci::Response& out) {
     auto saved = store_.save(network_, registry_.height(), registry_.time(), registry_.app_hash(), unkept_->changes);
     if (!saved) return saved;
     unkept_.reset();
-    waiting_.clear();  // the engine checks those that still wait again
+    waiting_.clear();  // CometBFT checks again those that still wait
     offered_.on_commit(registry_);
     if (registry_.height() > blocks_kept) out.mutable_commit()->set_retain_height(registry_.height() - blocks_kept);
     out.mutable_commit();
@@ -217,9 +217,9 @@ Status Application::commit(abci::Response& out) {
 void Application::offer(const abci::RequestOfferSnapshot& request, abci::Response& out) {
     using Answer = abci::ResponseOfferSnapshot;
     auto* answer = out.mutable_offer_snapshot();
-    // A registry that has blocks goes on from them.
+    // A registry with blocks continues from them.
     if (registry_.height() != 0) return answer->set_result(Answer::ABORT);
-    // Entries may have grown by renewals since the limit was looked at.
+    // Renewals may have made entries larger since the limit was checked.
     auto most = static_cast<std::size_t>(genesis_.parameters.maximum_list_bytes);
     auto begun = IncomingSnapshot::begin(request.snapshot(), as_bytes(request.app_hash()), most + most / 4);
     if (!begun) return answer->set_result(Answer::REJECT);

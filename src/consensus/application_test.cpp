@@ -20,7 +20,7 @@ abci::Timestamp at(std::int64_t milliseconds) {
     return time;
 }
 
-// A block as the engine decided it.
+// A block as CometBFT decided it.
 struct Block {
     std::int64_t height = 0;
     std::int64_t time = 0;
@@ -168,7 +168,7 @@ TEST_F(ApplicationTest, AProposalHoldsWhatCanBeAppliedAndNothingElse) {
     commit(*application);
     std::string renewal = other(members_[0], start + 600, false), first = registration(members_[1], start + 600);
     std::string second = registration(members_[1], start + 601);
-    // The block's time is that of the votes before it, so a transaction may come too soon for it.
+    // A block has the time of the votes before it, so a transaction may come too soon for it.
     EXPECT_EQ(propose(*application, {renewal, first, second, "rubbish"}, start + 100), std::vector{first});
     EXPECT_EQ(propose(*application, {renewal, first}, start + 600), (std::vector{renewal, first}));
     EXPECT_EQ(propose(*application, {renewal, first}, start + 600, static_cast<std::int64_t>(renewal.size()) + 20),
@@ -215,7 +215,7 @@ TEST_F(ApplicationTest, NothingIsKeptBeforeCommitAndAStoreThatFailsEndsIt) {
     EXPECT_EQ(answer.error().message, "the disk is full");
 }
 
-// The engine repeats every block above the height that the application says it has.
+// CometBFT repeats every block above the height that the application says it has.
 TEST_F(ApplicationTest, AnApplicationThatDiesAnywhereComesToTheSameHashes) {
     genesis_.parameters.lease_ms = 3000;
     genesis_.parameters.renew_ms = 1000;
@@ -250,8 +250,8 @@ TEST_F(ApplicationTest, AnApplicationThatDiesAnywhereComesToTheSameHashes) {
                 if (what == 1) waiting.push_back(other(member, time, false));
                 if (what == 2 && random_.below(4) == 0) waiting.push_back(other(member, time, true));
             }
-            // Half of the blocks as an honest node proposes them; the others with all that was sent, as other
-            // rules might let through.
+            // Half of the blocks are as an honest node proposes them. The others hold all that was sent, as under other
+            // rules.
             block.transactions = random_.below(2) == 0 ? propose(*steady, waiting, time) : waiting;
             chain.push_back(block);
             hashes.push_back(finalize(*steady, block));
@@ -317,7 +317,7 @@ TEST_F(SnapshotTest, ANewcomerGoesOnFromIt) {
         ASSERT_EQ(apply(*target, i, chunk(i)), Apply::ACCEPT);
     }
     EXPECT_EQ(target->registry().app_hash(), source_->registry().app_hash());
-    target = open(store);  // what was restored is kept
+    target = open(store);  // the store has what was restored
     EXPECT_EQ(target->registry().height(), 1);
     for (std::int64_t height = 2; height < 12; ++height) {
         std::int64_t time = start + 4000 * (height - 1);

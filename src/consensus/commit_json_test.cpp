@@ -19,10 +19,10 @@ TEST(CommitJson, IsReadAsCometbftWroteIt) {
     auto block = light_block_from_json(json, validators);
     ASSERT_TRUE(block) << block.error().message;
     EXPECT_EQ(block->header.height, 10);
-    // The hash over every field is what the validators voted for.
+    // The validators voted for the hash over every field.
     EXPECT_EQ(to_bytes(ByteView(lightclient::hash(block->header))), block->commit.block_id.hash);
     EXPECT_EQ(block->commit, lightclient::commit_from_json(json.at("signed_header").at("commit")));
-    // Nothing that is missing or of another kind gets through, or does harm.
+    // A member that is missing or of another kind is refused.
     int refused = 0;
     for (const char* pointer :
          {"/signed_header/header/height", "/signed_header/header/time", "/signed_header/header/app_hash",

@@ -14,7 +14,7 @@ protected:
         genesis_.parameters.update_interval_ms = 0;
         registry_ = committee::Registry(genesis_);
     }
-    // A block that registers so many members anew.
+    // A block that registers so many new members.
     void apply(std::size_t members, bool large = false) {
         registry_.begin_block(registry_.height() + 1, UnixTime{2'000'000 + registry_.height()});
         for (std::size_t i = 0; i < members; ++i) {
@@ -44,13 +44,13 @@ TEST_F(StateProofsTest, TheNextBlocksHeaderProvesAState) {
     proofs_.on_decided(2, registry_, Time{});
     EXPECT_FALSE(proofs_.header());
     Bytes state = registry_.serialise();
-    apply(1);  // the registry goes on before the header comes
+    apply(1);  // the registry changes before the header comes
     proofs_.on_block(second);
     ASSERT_TRUE(proofs_.header());
     EXPECT_EQ(proofs_.header()->height, 2);
     EXPECT_EQ(proofs_.state(), state);
     EXPECT_EQ(committee::parse_state(state)->app_hash, proofs_.header()->app_hash);
-    // At rest, later headers prove the same state anew; earlier ones have no effect.
+    // At rest, later headers prove the same state again; earlier ones have no effect.
     auto third = block(3);
     proofs_.on_decided(3, registry_, Time{});
     proofs_.on_block(third);

@@ -10,7 +10,7 @@
 namespace planetserve::kvevents {
 namespace {
 
-// Writes down what is asked of it: a batch as its text, "empty" and "unknown" for starting over, "ask N".
+// Records the calls: a batch as its text, "empty" and "unknown" for a start over, "ask N".
 struct Record final : EventOrderOwner {
     bool deliver(ByteView batch) override {
         log.push_back(to_string(batch));
@@ -174,7 +174,7 @@ TEST_F(EventOrderTest, ANewLifeBeginsAnew) {
     publish(order, 0);
     publish(order, 1);
     record.take();
-    // Numbers that were there before.
+    // Numbers that came before.
     publish(order, 0);
     EXPECT_EQ(record.take(), (Log{"ask 0"}));
     replay(order, 0);
@@ -205,7 +205,7 @@ TEST_F(EventOrderTest, WhatWaitsIsBounded) {
     EXPECT_FALSE(order.replaying());
 }
 
-// Whatever is lost, repeated or late: after a start over that says "empty" or "unknown", numbers come one by one.
+// Whatever is lost, repeated or late: after a start over, numbers come one by one.
 TEST_F(EventOrderTest, NumbersNeverSkipUnsaid) {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
         SeededRandom random(seed);

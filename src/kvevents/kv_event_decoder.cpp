@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 10> stored_fields{
     "block_hashes", "parent_block_hash", "token_ids",  "block_size", "lora_id",
     "medium",       "lora_name",         "extra_keys", "group_idx",  "kv_cache_spec_kind"};
 constexpr std::array<std::string_view, 3> removed_fields{"block_hashes", "medium", "group_idx"};
-// So many of them, from the first on, must be there.
+// The first so many fields must be there.
 constexpr std::size_t stored_required = 4;
 constexpr std::size_t removed_required = 1;
 
@@ -131,7 +131,7 @@ bool read_field(std::string_view name, MsgpackReader& in, routing::BlocksRemoved
 
 bool read_field(std::string_view, MsgpackReader& in, routing::CacheCleared&) { return in.skip(); }
 
-// Reads the fields of an event: of a list behind its name, of a map all pairs.
+// Reads the fields of an event: a list's values behind the name, or all pairs of a map.
 template <typename Event>
 bool read_event(MsgpackReader& in, Form form, std::size_t count, std::span<const std::string_view> order,
                 std::size_t required, Event& event) {

@@ -5,7 +5,7 @@
 namespace planetserve::signing {
 namespace {
 
-// A reply of llama-server 0.5.0, cut to what is read.
+// A reply of llama-server 0.5.0, cut to the members that are read.
 std::string reply(std::string_view stop, std::string_view tokens, std::string_view truncated = "false") {
     return R"({"choices":[{"finish_reason":"length","index":0,"message":{"role":"assistant","content":"👩🏻"}}],)"
            R"("object":"chat.completion","usage":{"completion_tokens":4,"prompt_tokens":44,"total_tokens":48},)"

@@ -44,7 +44,7 @@ constexpr auto changing = std::to_array<std::string_view>({"samplers",
                                                            "n_indent",
                                                            "t_max_predict_ms"});
 
-// What clients send though it changes nothing.
+// Members that clients send although they change nothing.
 bool says_nothing(const json::value& value) {
     if (value.is_null()) return true;
     if (const auto* list = value.if_array()) return list->empty();

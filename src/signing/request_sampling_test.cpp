@@ -31,7 +31,7 @@ TEST(RequestSampling, WhatIsSaidStays) {
     EXPECT_EQ(read(R"({"max_completion_tokens":5})").profile->max_tokens, 5U);
 }
 
-// As clients write what is not set.
+// Clients write null for a member that is not set.
 TEST(RequestSampling, NullsAndNothingsAreLeftOut) {
     auto nulls = read(R"({"seed":null,"temperature":null,"top_p":null,"max_tokens":null,"tools":[],"logit_bias":{},)"
                       R"("frequency_penalty":0,"presence_penalty":0.0,"n":1,"response_format":{"type":"text"},)"

@@ -17,7 +17,7 @@ using inference::RecordingSink;
 namespace json = boost::json;
 using inference::find;
 
-// Says what a test tells it to, at once or piece by piece.
+// Gives the replies that a test sets, at once or piece by piece.
 struct FakeEngine final : inference::Service {
     struct Handle final : inference::Exchange {
         explicit Handle(FakeEngine& of) : engine(of) {}

@@ -16,7 +16,7 @@ struct StreamFixture {
         return event(R"({"choices":[{"index":0,)" + choice +
                      R"(}],"created":1,"id":"c1","model":"m","object":"chat.completion.chunk")" + more + "}");
     }
-    // `skipped` tokens are held back before this one, in whose event their text is.
+    // `skipped` tokens are held back before this one. Their text is in its event.
     StreamFixture& token(unsigned id, std::string_view said, unsigned skipped = 0) {
         told += skipped + 1;
         std::string bytes;
@@ -27,7 +27,7 @@ struct StreamFixture {
                       R"(,"timings":{"predicted_n":)" + std::to_string(told) + "}");
         return *this;
     }
-    // `untold` tokens came without an event: the one that ends the text is among them.
+    // `untold` tokens came without an event, the one that ends the text among them.
     StreamFixture& end(std::string_view stop, unsigned untold, bool usage = false) {
         const std::string timings = R"(,"timings":{"predicted_n":)" + std::to_string(told + untold) + "}";
         text += chunk(R"("finish_reason":")" + std::string(stop == "limit" ? "length" : "stop") + R"(","delta":{})",

@@ -41,7 +41,7 @@ TEST_F(Streamed, NamesAndEnd) {
     EXPECT_EQ(answer->tokens, ids({5, 6, 2}));
     EXPECT_EQ(answer->finish, scoring::FinishReason::end_of_text);
     EXPECT_EQ(answer->prompt_tokens, 31U);
-    // The engine's own account is taken out, but for the times that it always tells at the end.
+    // The members that only the node asked for are removed. The timings at the end stay: every stream has them.
     EXPECT_EQ(to_string(tokens.rest("abcd")),
               StreamFixture::chunk(R"("finish_reason":"stop","delta":{})",
                                    R"(,"timings":{"predicted_n":3},"planetserve":{"signed_answer":"abcd"})") +
@@ -65,7 +65,7 @@ TEST_F(Streamed, GapsAreFilledByTheirText) {
     auto answer = tokens.answer(ids({10813, 235, 230, 10813, 236, 122}));
     ASSERT_TRUE(answer) << answer.error().message;
     EXPECT_EQ(answer->tokens, ids({10813, 235, 230, 7, 10813, 236, 122, 2}));
-    // Of other numbers, or of another last token: the engine cuts the text in another way than the model did.
+    // A wrong number of tokens, or another last token: the engine cut the text in another way than the model did.
     for (auto wrong : {ids({}), ids({10813, 235, 230}), ids({10813, 235, 230, 10813, 236, 121}),
                        ids({235, 230, 10813, 236, 122}), ids({10813, 235, 230, 10813, 236, 122, 1})})
         EXPECT_FALSE(tokens.answer(wrong)) << wrong.size();

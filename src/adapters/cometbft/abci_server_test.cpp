@@ -95,7 +95,7 @@ TEST_F(AbciServerTest, AnswersInOrderOnFourConnections) {
     for (int i = 0; i < 4; ++i) {
         Bytes all;
         for (int k = 0; k < 300; ++k) append(all, echo(std::to_string(i * 1000 + k) + std::string(500, '.')));
-        append(all, Bytes{0x02, 0x12, 0x00});  // a flush, as the engine writes it
+        append(all, Bytes{0x02, 0x12, 0x00});  // a flush, as CometBFT writes it
         asio::write(sockets[static_cast<std::size_t>(i)], asio::buffer(all));
     }
     for (int i = 0; i < 4; ++i) {

@@ -59,7 +59,7 @@ Status answer_of(const Result<json::value>& result) {
                 log != nullptr && log->is_string() ? std::string(log->as_string()) : "refused");
 }
 
-// A value deep in an answer; null where it is not there.
+// A value inside an answer; null when there is none.
 const json::value* find(const json::value& value, std::string_view pointer) {
     error_code error;
     return value.find_pointer(json::string_view(pointer.data(), pointer.size()), error);
@@ -121,7 +121,7 @@ public:
             home_.rpc_socket = socket_folder_ / "rpc.sock";
         }
         rpc_ = std::make_unique<CometbftRpc>(context_, home_.rpc_socket);
-        // A fault of the set-up is told now. Later ones are retried.
+        // Faults of the set-up are told now. Later faults are retried.
         if (auto opened = open(); !opened) return opened;
         supervisor_->run();
         return {};
@@ -199,7 +199,7 @@ private:
         }
     }
 
-    // The home, and the application from what the store keeps: CometBFT repeats a block that was finalised and not
+    // Prepares the home, and opens the application on its store. CometBFT repeats a block that was finalised and not
     // committed.
     Status open() {
         if (auto prepared = prepare_cometbft_home(genesis_, identity_, home_); !prepared) return prepared;
@@ -232,8 +232,8 @@ private:
     std::string late_words() const override { return "did not answer in time after its start"; }
     std::string unresponsive_words() const override { return "did not answer"; }
 
-    // The RPC outlives a CometBFT, so an answer may be of an earlier one: the supervisor ignores it, and the number of
-    // peers is asked anew by the next probe.
+    // The RPC outlives a CometBFT, so an answer may come from an earlier one. The supervisor ignores such an answer,
+    // and the next probe asks for the number of peers again.
     void probe(AnswerProbe answer) override {
         auto of = supervisor_->launches();
         rpc_->call(

@@ -152,7 +152,8 @@ std::string cometbft_config(const committee::Genesis& genesis, const NodeId& sel
     line("cache_size", "16384");
     line("max_tx_bytes", "16384");
     line("max_txs_bytes", "67108864");
-    // A block as soon as there is a transaction, and otherwise as often as leases need one (see committee.md).
+    // CometBFT makes a block as soon as there is a transaction, and otherwise as often as leases need one
+    // (committee.md).
     text += "\n[consensus]\n";
     line("timeout_propose", "\"1s\"");
     line("timeout_commit", "\"0s\"");

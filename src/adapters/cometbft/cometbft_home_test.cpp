@@ -46,7 +46,7 @@ TEST(CometbftHome, FollowsFromTheGenesisAndTheKey) {
     EXPECT_NE(config.find(cometbft_node_id(identities[2].id()) + "@verifier.example.org:26002"), std::string::npos);
     EXPECT_EQ(config.find(cometbft_node_id(identities[1].id()) + "@"), std::string::npos) << "itself";
     EXPECT_EQ(config.find("tcp://127"), std::string::npos);
-    // What was voted for is never touched, and its loss is noticed.
+    // The record of votes is never touched, and its loss is noticed.
     auto votes = std::filesystem::path(pattern) / "data" / "priv_validator_state.json";
     {
         std::ofstream(votes) << "voted";

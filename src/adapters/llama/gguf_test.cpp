@@ -73,7 +73,7 @@ TEST_F(Gguf, TakesLengthsAndHeadsOfEachLayer) {
     for (std::int32_t layer = 0; layer < 30; ++layer) put<std::int32_t>(layer % 3 == 0 ? 2 : 0);
     number("llama.attention.key_length", 128);
     number("llama.attention.value_length", 32);
-    // What is passed over on the way.
+    // Values that are skipped.
     text("general.tags");
     put<std::uint32_t>(9);
     put<std::uint32_t>(8);

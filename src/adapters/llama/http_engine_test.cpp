@@ -46,7 +46,7 @@ TEST(HttpTarget, ParsesWhatPeopleWrite) {
     EXPECT_FALSE(HttpTarget::parse("/" + std::string(108, 'x')));
 }
 
-// However a reply is cut into reads, the same comes out of it.
+// A reply gives the same result however it is cut into reads.
 TEST(ReplyParser, CutsDoNotMatter) {
     std::string reply = "HTTP/1.1 100 Continue\r\n\r\n" + std::string(streamed_head) + chunk("data: 1\n\n") +
                         chunk(std::string(5000, 'y')) + "0\r\n\r\n";
@@ -156,7 +156,7 @@ TEST_F(HttpEngineTest, DeliversEachPieceBeforeTheReplyIsComplete) {
     ask(engine, sink);
     ASSERT_TRUE(run_until(context, [&] { return sink.body == "first"; }));
     EXPECT_FALSE(sink.over());
-    sink.exchange.reset();  // hangs up, by which the server knows
+    sink.exchange.reset();  // hangs up, which tells the server
     EXPECT_TRUE(run_until(context, [&] { return server->hangups == 1; }));
     EXPECT_EQ(engine.connections(), 0U);
 }
@@ -196,7 +196,7 @@ TEST_F(HttpEngineTest, ASlowReaderHoldsTheServerBack) {
 }
 
 TEST_F(HttpEngineTest, ADeadKeptConnectionIsReplacedOnce) {
-    // The second request of a connection is answered by closing it: the race a kept connection can lose.
+    // The server closes the connection at its second request: an idle connection can lose this race.
     serve([&](int number, const std::string&) {
         return number == 2 ? std::vector<std::string>{""} : std::vector<std::string>{whole("ok")};
     });
@@ -214,7 +214,7 @@ TEST_F(HttpEngineTest, ADeadKeptConnectionIsReplacedOnce) {
     ask(engine, sink);
     ASSERT_TRUE(finish(sink));
     EXPECT_EQ(sink.body, "ok");
-    EXPECT_EQ(server->requests, 4);  // seen to be dead before anything was sent
+    EXPECT_EQ(server->requests, 4);  // the dead connection was noticed before anything was sent
 }
 
 TEST_F(HttpEngineTest, AFreshConnectionThatBreaksIsNotTriedAgain) {

@@ -1,4 +1,4 @@
-// With a script in the engine's place, and with the real llama-server where PLANETSERVE_ENGINE (its folder) and
+// With a script in place of the engine, and with the real llama-server where PLANETSERVE_ENGINE (its folder) and
 // PLANETSERVE_MODELS are set.
 #include "adapters/llama/managed_engine.h"
 
@@ -231,7 +231,7 @@ TEST_F(RealEngineTest, HangingUpFreesTheSlot) {
     EXPECT_TRUE(freed);
 }
 
-// The engine goes when the node is killed and can do nothing about it.
+// The engine ends when the node is killed by a signal that the node cannot handle.
 TEST_F(RealEngineTest, DoesNotOutliveAKilledNode) {
     int report[2];
     ASSERT_EQ(::pipe(report), 0);

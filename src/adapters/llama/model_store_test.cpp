@@ -86,12 +86,12 @@ struct ModelStoreTest : testing::Test {
         SeededRandom random(3);
         Bytes bytes(300'000);
         random.fill(bytes);
-        model = to_string(bytes);
+        model = planetserve::to_string(bytes);
         digest = to_hex(crypto::sha256(as_bytes(model)));
         options.pause = 10ms;
         options.attempts = 3;
     }
-    // The whole or the asked-for rest of the model, of which so many bytes are really sent.
+    // The model, or the rest that was asked for. Only so many of its bytes are sent.
     std::string reply(const std::string& range, std::size_t sent = std::string::npos) const {
         std::size_t from = range.empty() ? 0 : std::stoul(range.substr(6));
         if (from >= model.size())
@@ -220,7 +220,7 @@ TEST_F(ModelStoreTest, ChecksAFileOnceAndAgainWhenItChanged) {
     ASSERT_TRUE(store.resolve(source));
     fs::path stamp = folder.path / ".m.gguf.verified";
     EXPECT_NE(contents(stamp).find(digest), std::string::npos);
-    // That the stamp is believed shows where content changes behind its back: same size, same time.
+    // A change of content that keeps size and time shows that the stamp is believed.
     auto time = fs::last_write_time(file);
     std::fstream(file, std::ios::in | std::ios::out).seekp(10).put('!').put('?');
     fs::last_write_time(file, time);
@@ -262,7 +262,7 @@ TEST_F(ModelStoreTest, FindsModelsOfTheCatalogue) {
         ModelStore(folder.path, std::nullopt).resolve({.catalogue = "small", .file = {}, .url = {}, .sha256 = {}}));
 }
 
-// The catalogue of this installation is one we can read.
+// This installation's catalogue can be read.
 TEST(Catalogue, OurOwnIsWellFormed) {
     auto models = read_catalogue(PLANETSERVE_SOURCE_CATALOGUE);
     ASSERT_TRUE(models) << models.error().message;

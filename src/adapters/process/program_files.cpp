@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uintmax_t log_limit = 16 << 20;  // bytes
-// Of the folder that holds the folder for a socket, so that the socket's path fits.
+// Bytes in the path of the folder that holds the socket's own folder, so that the socket's path fits.
 constexpr std::size_t longest_base = 60;
 
 }  // namespace

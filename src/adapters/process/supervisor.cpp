@@ -81,7 +81,7 @@ void Supervisor::on_end(std::string how) {
     set_timer();
 }
 
-// The state before is the one that was told last: the program never answered, or it did.
+// told_ is the state before: it says whether the program ever answered.
 void Supervisor::kill() {
     child_.reset();
     if (supervision_.state() == State::waiting)

@@ -1,5 +1,5 @@
-// Answers of the real llama-server, asked as users ask and signed as a model node signs them, scored by a verifier's
-// copy. Where PLANETSERVE_ENGINE and PLANETSERVE_MODELS are set.
+// Answers of the real llama-server, asked as users ask and signed as a model node signs them, scored by a verification
+// node's copy. Runs where PLANETSERVE_ENGINE and PLANETSERVE_MODELS are set.
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -28,7 +28,7 @@ using inference::find;
 struct Reply {
     scoring::Nonce nonce;
     std::string text = {};
-    bool other_members = false;  // something that the client did not ask for
+    bool other_members = false;  // members that the client did not ask for
     std::optional<scoring::SignedAnswer> answer = std::nullopt;
 };
 
@@ -130,7 +130,7 @@ protected:
     std::unique_ptr<LlamaScorer> scorer_;
 };
 
-// A prompt that the engine has not seen: of one that it has, it computes the last token by itself, which makes noise.
+// A prompt that is new to the engine. For a prompt that it knows, it computes the last token alone, which makes noise.
 std::string content(std::size_t number) {
     return R"("messages":[{"role":"user","content":")" + std::to_string(number) +
            R"(: tell me three facts about the tides."}])";
@@ -185,7 +185,7 @@ TEST_F(EngineReplay, ChallengesAreSignedAndReplay) {
     scoring::Pool pool;
     for (int i = 0; i < 8; ++i) {
         auto challenge = verification_agent::make_challenge(random_.id<verification_agent::ChallengeSeed>(), "m", {});
-        if (challenge.profile.max_tokens == 0) continue;  // it may take its time
+        if (challenge.profile.max_tokens == 0) continue;  // its answer may be long
         Reply reply = ask(challenge.body);
         ASSERT_TRUE(reply.answer) << challenge.body;
         auto sampling = signing::sampling_of(json::parse(challenge.body), reply.nonce);

@@ -37,7 +37,7 @@ protected:
         scorer = std::move(*loaded);
     }
 
-    // What an engine does: one token at a time, by llama.cpp's own samplers.
+    // As an engine does: one token at a time, by llama.cpp's own samplers.
     PromptAndAnswer generate(const std::vector<TokenId>& prompt, const scoring::SamplingProfile& how,
                              const scoring::Nonce& nonce) {
         llama_model_params model_parameters = llama_model_default_params();

@@ -84,7 +84,7 @@ TEST_F(SqliteStoreTest, AKilledWriterLeavesAWholeBlock) {
     }
 }
 
-// The whole of it: an engine over a store, killed in the middle of its blocks, goes on from one of them.
+// A consensus engine over a store that is killed in the middle of its blocks resumes from one of them.
 TEST_F(SqliteStoreTest, AKilledEngineGoesOnWithTheHashItHad) {
     SeededRandom random(1);
     auto validator = crypto::Identity::generate(random);

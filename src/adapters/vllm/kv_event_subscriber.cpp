@@ -118,7 +118,7 @@ private:
         arm();
     }
 
-    // A frame of 6 bytes, in the machine's order: what happened (2) and a value (4); then the address.
+    // The first frame has 6 bytes in the machine's order: the event (2) and a value (4). The address follows.
     void on_socket_event(const ZmqSocket::Message& message) {
         if (message.empty() || message[0].size() < 2) return;
         std::uint16_t event = 0;
@@ -133,7 +133,7 @@ private:
         arm();
     }
 
-    // An empty frame before number and batch, as to a REQ socket.
+    // Number and batch, after an empty frame as a REQ socket gets it.
     void on_replay(const ZmqSocket::Message& message) {
         const std::size_t first = !message.empty() && message[0].size() == 0 ? 1 : 0;
         auto number = message.size() == first + 2 ? number_of(message[first]) : std::nullopt;

@@ -18,7 +18,7 @@ Bytes batch_of(std::uint64_t number) {
     return batch;
 }
 
-// A publisher as vLLM's: batches numbered from 0, of which the last are kept for replay.
+// A publisher like vLLM's: it numbers batches from 0 and keeps the last ones for replay.
 class Publisher {
 public:
     explicit Publisher(const std::string& endpoint = "tcp://127.0.0.1:*",
@@ -30,7 +30,7 @@ public:
     std::string endpoint() { return pub_.get(zmq::sockopt::last_endpoint); }
     std::string replay_endpoint() { return router_.get(zmq::sockopt::last_endpoint); }
 
-    // Unseen: as if it had been lost on its way.
+    // Counts a batch without sending it, as if it had been lost on its way.
     void publish(const Bytes& batch, bool unseen = false, std::size_t keep = 10'000) {
         const std::uint64_t number = next_++;
         kept_[number] = batch;
@@ -97,7 +97,7 @@ protected:
             std::move(handlers));
         subscriber->run();
     }
-    // Serves replays meanwhile.
+    // Serves replays until then.
     bool run_until(const std::function<bool()>& done, Publisher* publisher = nullptr) {
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
         while (!done() && std::chrono::steady_clock::now() < end) {
@@ -159,7 +159,7 @@ TEST_F(KvEventSubscriberTest, AnEngineThatStartsAnewIsFollowedAnew) {
     Publisher second(endpoint, replay);
     ASSERT_TRUE(told_are({"empty", "0", "unknown", "empty"}, &second));
     ASSERT_TRUE(run_until([&] { return state() == "following"; }, &second));
-    // The subscription may come later than the connection; what was published meanwhile is replayed.
+    // The subscription may come later than the connection. Batches published before it are replayed.
     second.publish();
     ASSERT_TRUE(run_until(
         [&] {
@@ -176,7 +176,7 @@ TEST_F(KvEventSubscriberTest, WithoutReplayItSaysWhatItDoesNotKnow) {
     Publisher publisher;
     publisher.publish();
     follow(publisher.endpoint(), std::nullopt);
-    // Until the subscription has reached the publisher, what it says is lost.
+    // Batches are lost until the subscription has reached the publisher.
     ASSERT_TRUE(run_until([&] {
         publisher.publish();
         return !told.empty();

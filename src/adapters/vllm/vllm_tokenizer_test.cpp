@@ -46,7 +46,7 @@ TEST(VllmTokenizer, ReadsAnAnswer) {
         EXPECT_FALSE(read_vllm_tokens(body)) << body;
 }
 
-// Holds what is asked, until the test answers.
+// Holds requests until the test answers.
 struct Engine final : inference::Service {
     struct Silent final : inference::Exchange {
         Silent(Engine& of, std::size_t number) : engine(of), index(number) {}
@@ -62,7 +62,7 @@ struct Engine final : inference::Service {
         return std::make_unique<Silent>(*this, asked.size() - 1);
     }
     void answer(std::size_t index, unsigned status, std::string_view body) {
-        // Nothing is told of an exchange that is gone.
+        // An exchange that is gone hears nothing.
         const auto& sink = asked[index].second;
         sink->on_head({status, {}});
         if (sink != nullptr) sink->on_body(as_bytes(body));
