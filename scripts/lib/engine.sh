@@ -123,7 +123,7 @@ build_engine() {
     fetch_engine_source "$work"
     if [[ $ENGINE_FROM == prebuilt ]]; then
         fetch_engine_libraries "$work"
-        compile_engine "$work" "about 3 CPU minutes" "$ENGINE_PROJECT" \
+        compile_engine "$work" "about 2 CPU minutes" "$ENGINE_PROJECT" \
             -DLLAMA_SOURCE="$work/source" -DLLAMA_LIBRARIES="$work/libraries"
     else
         compile_engine "$work" "about 10 CPU minutes" "$work/source" "${ENGINE_FLAGS[@]}"
