@@ -170,7 +170,9 @@ private:
 class Committee final : private adapters::LinkEvents {
 public:
     Committee(Loop& loop, const fs::path& home, std::uint16_t first_port, const fs::path& program)
-        : loop_(loop), genesis_(make_genesis(home, first_port, random_)), asker_(crypto::Identity::generate(random_)) {
+        : loop_(loop),
+          genesis_(make_genesis(home, first_port, random_)),
+          requester_(crypto::Identity::generate(random_)) {
         write(home / "genesis.json", genesis_.to_json());
         for (std::size_t i = 0; i < validators; ++i) {
             fs::path own = home / std::to_string(i);
@@ -187,7 +189,7 @@ public:
         hello.role = wire::Role::user;
         hello.software = "bench";
         links_ = std::make_unique<adapters::LinkManager>(
-            loop.context(), asker_, hello, adapters::LinkOptions{}, static_cast<adapters::LinkEvents&>(*this),
+            loop.context(), requester_, hello, adapters::LinkOptions{}, static_cast<adapters::LinkEvents&>(*this),
             [this](const NodeId& id) {
                 const auto* validator = genesis_.find(id);
                 return validator == nullptr ? std::vector<Endpoint>{} : std::vector<Endpoint>{validator->address};
@@ -265,7 +267,7 @@ private:
     crypto::SystemRandom random_;
     SystemClock clock_;
     committee::Genesis genesis_;
-    crypto::Identity asker_;
+    crypto::Identity requester_;
     committee::HeaderVerifier verifier_{genesis_};
     std::vector<std::unique_ptr<adapters::ChildProcess>> children_;
     std::unique_ptr<adapters::LinkManager> links_;

@@ -1,5 +1,5 @@
 // A network for benchmarks: relays, a model node with an echo engine and a plain forwarder, each a process of its own
-// with real links over the loopback. There is no directory: every process is told every address. The asker runs in the
+// with real links over the loopback. There is no directory: every process is told every address. The user runs in the
 // benchmark's own process (LocalNode), where events can be timed.
 //
 // Make the network before anything else: the processes are forks.

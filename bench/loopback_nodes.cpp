@@ -124,7 +124,7 @@ void LoopbackNode::on_frame(const NodeId& from, wire::FrameType type, MutableByt
     if (type == wire::FrameType::call_request)
         on_call(from, payload);
     else if (type == wire::FrameType::call_response && kind_ == NodeKind::forwarder)
-        (void)links_->send(asker_, wire::FrameType::call_response, {payload});
+        (void)links_->send(requester_, wire::FrameType::call_response, {payload});
     else if (relay_)
         relay_->on_frame(from, type, payload);
     else if (model_node_)
@@ -145,7 +145,7 @@ void LoopbackNode::on_call(const NodeId& from, ByteView payload) {
         return;
     }
     if (kind_ == NodeKind::forwarder) {
-        asker_ = from;
+        requester_ = from;
         (void)links_->send(model_, wire::FrameType::call_request, {payload});
         return;
     }

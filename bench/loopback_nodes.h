@@ -51,7 +51,7 @@ private:
     crypto::NodeKeys keys_;
     std::map<NodeId, Endpoint> book_;
     NodeId model_;
-    NodeId asker_;  // the forwarder's other side
+    NodeId requester_;  // the forwarder's other side
     EchoEngine echo_{context_};
     std::unique_ptr<adapters::LinkManager> links_;
     std::optional<node::UserNode> relay_;

@@ -6,7 +6,7 @@
 // ttft-added         the median of the differences of the pairs
 // tokens-per-second  after the first token, as the client sees them (median); reference: asked directly
 // idle-memory        resident MiB of a user node that relays and was not asked (median of the 15)
-// asker-memory       resident MiB of the user node whose API was asked, after the last reply
+// user-memory        resident MiB of the user node whose API was asked, after the last reply
 //
 // Needs what ./planetserve bench exports: PLANETSERVE_ENGINE, PLANETSERVE_MODELS, PLANETSERVE_CATALOGUE.
 #include <curl/curl.h>
@@ -237,7 +237,7 @@ void run(Report& report) {
     report.add("ttft-added", median(added), "ms");
     report.add("tokens-per-second", median(rate), "1/s", median(rate_direct));
     report.add("idle-memory", median(memory), "MiB");
-    report.add("asker-memory", network.resident_mib(1), "MiB");
+    report.add("user-memory", network.resident_mib(1), "MiB");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Paths and exchanges over real processes on the loopback: 15 relays and a model node with an echo engine, each a
-// process; the asker is the benchmark itself.
+// process; the user is the benchmark itself.
 //
 // setup          building a path of three relays, one round trip, links up already (median); reference: the circuit of
 //                three relays of a private Tor network in the same run, from EXTENDCIRCUIT to BUILT, where Debian's
@@ -71,9 +71,9 @@ private:
 };
 
 // A user node in this process with four paths to ask over.
-class Asker final : private inference::ReplySink {
+class User final : private inference::ReplySink {
 public:
-    Asker(LocalNode& node, const LoopbackNetwork& network)
+    User(LocalNode& node, const LoopbackNetwork& network)
         : node_(node),
           keys_{node.identity(), crypto::AgreementKey::generate(node.random())},
           user_(keys_, node::UserNodeOptions{}, node.links(), node.random(), node.clock()) {
@@ -86,10 +86,10 @@ public:
         for (const auto& relay : network.relays()) relays.push_back({relay.id, relay.onion_key, ""});
         view.relays = std::move(relays);
         view.models.push_back({network.model().id, network.model().onion_key, {"echo"}, 4});
-        user_.asker().update_directory(view);
-        node_.run_until([this] { return user_.asker().ready().has_value(); }, "four paths");
+        user_.requests().update_directory(view);
+        node_.run_until([this] { return user_.requests().ready().has_value(); }, "four paths");
     }
-    ~Asker() override {
+    ~User() override {
         node_.on_tick({});
         node_.on_frame({});
     }
@@ -105,7 +105,7 @@ public:
                                    "echo",
                                    body};
         double start = now_ms();
-        auto started = user_.asker().start(std::move(request), *this);
+        auto started = user_.requests().start(std::move(request), *this);
         if (!started) throw std::runtime_error(started.error().message);
         exchange_ = std::move(*started);
         node_.run_until([this] { return ended_; }, "a reply", std::chrono::seconds(120));
@@ -115,7 +115,7 @@ public:
         return took;
     }
 
-    std::vector<onion::PathStatus> paths() const { return user_.asker().pool().status(); }
+    std::vector<onion::PathStatus> paths() const { return user_.requests().pool().status(); }
 
 private:
     void on_head(const inference::ReplyHead& head) override {
@@ -157,14 +157,14 @@ Bytes chat_body(std::size_t size) {
     return to_bytes(head + std::string(size - head.size() - tail.size(), 'x') + tail);
 }
 
-void bench_exchange(LocalNode& node, Asker& asker, const LoopbackNetwork& network, bench::Report& report) {
+void bench_exchange(LocalNode& node, User& user, const LoopbackNetwork& network, bench::Report& report) {
     std::vector<double> ours, direct;
     Bytes body = chat_body(1024);
     for (int i = 0; i < 550; ++i) {
         double start = now_ms();
         node.call(network.model().id, bench::Call::echo, body, "an echo");
         double direct_ms = now_ms() - start;
-        double ours_ms = asker.ask(body, 1024) * 1e3;
+        double ours_ms = user.ask(body, 1024) * 1e3;
         if (i < 50) continue;
         ours.push_back(ours_ms);
         direct.push_back(direct_ms);
@@ -177,30 +177,30 @@ struct Roles {
     std::vector<bench::NodePlace> relays, proxies;
 };
 
-Roles roles_of(const Asker& asker, const LoopbackNetwork& network) {
+Roles roles_of(const User& user, const LoopbackNetwork& network) {
     Roles roles;
-    for (const auto& path : asker.paths())
+    for (const auto& path : user.paths())
         for (const auto& place : network.relays())
             for (const NodeId& hop : path.relays)
                 if (hop == place.id) (hop == path.relays.back() ? roles.proxies : roles.relays).push_back(place);
     return roles;
 }
 
-void bench_bulk(LocalNode& node, Asker& asker, const LoopbackNetwork& network, bench::Report& report) {
+void bench_bulk(LocalNode& node, User& user, const LoopbackNetwork& network, bench::Report& report) {
     Bytes body = chat_body(1024);
     const std::vector<bench::NodePlace> model{network.model()}, forwarder{network.forwarder()};
-    std::vector<double> ours, direct, relay, proxy, forward, user, user_direct, model_ours, model_direct;
+    std::vector<double> ours, direct, relay, proxy, forward, user_cpu, user_direct, model_ours, model_direct;
     (void)node.pour(network.forwarder().id, 1 << 20, cell_frame);
-    (void)asker.ask(body, 8 << 20);
+    (void)user.ask(body, 8 << 20);
     const double hundreds = static_cast<double>(bulk_bytes) / 1e8;
     for (int round = 0; round < bulk_rounds; ++round) {
-        auto roles = roles_of(asker, network);
+        auto roles = roles_of(user, network);
         auto relays_before = node.use(roles.relays);
         auto proxies_before = node.use(roles.proxies);
         auto model_before = node.use(model);
         double own = bench::process_cpu_seconds();
-        ours.push_back(static_cast<double>(bulk_bytes) / 1e6 / asker.ask(body, bulk_bytes));
-        user.push_back((bench::process_cpu_seconds() - own) / hundreds);
+        ours.push_back(static_cast<double>(bulk_bytes) / 1e6 / user.ask(body, bulk_bytes));
+        user_cpu.push_back((bench::process_cpu_seconds() - own) / hundreds);
         relay.push_back(bench::cpu_per_100_mb(relays_before, node.use(roles.relays)));
         proxy.push_back(bench::cpu_per_100_mb(proxies_before, node.use(roles.proxies)));
         auto model_between = node.use(model);
@@ -219,7 +219,7 @@ void bench_bulk(LocalNode& node, Asker& asker, const LoopbackNetwork& network, b
     report.add("bulk", median(ours), "MB/s", median(direct));
     report.add("relay-cpu", median(relay), "s/100MB", median(forward));
     report.add("proxy-cpu", median(proxy), "s/100MB", median(forward));
-    report.add("user-cpu", median(user), "s/100MB", median(user_direct));
+    report.add("user-cpu", median(user_cpu), "s/100MB", median(user_direct));
     report.add("model-cpu", median(model_ours), "s/100MB", median(model_direct));
 }
 
@@ -231,9 +231,9 @@ int main(int argc, char** argv) {
     LocalNode node(network);
     try {
         bench_setup(node, network, report);
-        Asker asker(node, network);
-        bench_exchange(node, asker, network, report);
-        bench_bulk(node, asker, network, report);
+        User user(node, network);
+        bench_exchange(node, user, network, report);
+        bench_bulk(node, user, network, report);
     } catch (const std::exception& error) {
         std::cerr << "bench_paths: " << error.what() << '\n';
         return 1;

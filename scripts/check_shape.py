@@ -24,7 +24,7 @@ UNITY_BATCH = 10  # CMAKE_UNITY_BUILD_BATCH_SIZE in cmake/Targets.cmake
 A_SWITCH = "a switch over what the input's next byte asks for; its cases share the locals"
 LONGER = {
     "tests/fuzz/clove.cpp:mutated": A_SWITCH,
-    "tests/fuzz/exchange_server.cpp:LLVMFuzzerTestOneInput": A_SWITCH,
+    "tests/fuzz/model_side.cpp:LLVMFuzzerTestOneInput": A_SWITCH,
     "tests/fuzz/relay.cpp:LLVMFuzzerTestOneInput": A_SWITCH,
 }
 # header name -> why there may be several

@@ -101,14 +101,14 @@ struct UserRounds::Nodes {
     }
 
     void tell_directory(RecordedHost<node::UserNode>& user) {
-        user.node.asker().update_directory(directory);
+        user.node.requests().update_directory(directory);
         network.rearm(user.id);
     }
 
     void ask(RecordedHost<node::UserNode>& user, Reply& reply) {
         Bytes body(100);
         random.fill(body);
-        auto started = user.node.asker().start(
+        auto started = user.node.requests().start(
             {random.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", "m", std::move(body)}, reply);
         if (started)
             reply.exchange = std::move(*started);
@@ -119,7 +119,7 @@ struct UserRounds::Nodes {
 
     std::set<NodeId> proxies_of(RecordedHost<node::UserNode>& user) {
         std::set<NodeId> proxies;
-        for (const auto& path : user.node.asker().pool().status()) proxies.insert(path.relays.back());
+        for (const auto& path : user.node.requests().pool().status()) proxies.insert(path.relays.back());
         return proxies;
     }
 

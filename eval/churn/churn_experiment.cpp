@@ -75,12 +75,12 @@ public:
         return "requests answered and time to repair paths while nodes come and go at 1 to 5 times the paper's rate";
     }
     Basis basis() const override { return Basis::simulated; }
-    std::string_view example() const override { return "--out results --nodes 3119 --askers 60 --session-minutes 30"; }
+    std::string_view example() const override { return "--out results --nodes 3119 --users 60 --session-minutes 30"; }
 
     void add_options(CLI::App& app) override {
         app.add_option("--nodes", nodes_, "user nodes (default 3119; 600 with --quick)")
             ->check(CLI::Range(30U, 100'000U));
-        app.add_option("--askers", askers_, "of them, who ask and stay (default 60; 12 with --quick)")
+        app.add_option("--users", users_, "of them, who ask and stay (default 60; 12 with --quick)")
             ->check(CLI::Range(1U, 10'000U));
         app.add_option("--session-minutes", session_minutes_, "how long each asks (default 30; 4 with --quick)")
             ->check(CLI::Range(1U, 55U));
@@ -98,11 +98,11 @@ public:
     Status run(const RunOptions& options, Report& report) override {
         ChurnShape base;
         base.nodes = nodes_ > 0 ? nodes_ : options.quick ? 600 : 3119;
-        base.askers = askers_ > 0 ? askers_ : options.quick ? 12 : 60;
+        base.users = users_ > 0 ? users_ : options.quick ? 12 : 60;
         base.session = std::chrono::minutes(session_minutes_ > 0 ? session_minutes_ : options.quick ? 4 : 30);
         base.every = std::chrono::round<Duration>(std::chrono::duration<double>(every_));
-        if (base.askers + 20 > base.nodes)
-            return fail(ErrorCode::invalid_argument, "--askers leaves fewer than 20 of --nodes to relay");
+        if (base.users + 20 > base.nodes)
+            return fail(ErrorCode::invalid_argument, "--users leaves fewer than 20 of --nodes to relay");
         std::vector<simulator::Fault> faults;
         if (!faults_file_.empty()) {
             auto text = read_file(faults_file_, 1 << 20);
@@ -194,7 +194,7 @@ private:
     }
 
     std::uint32_t nodes_ = 0;
-    std::uint32_t askers_ = 0;
+    std::uint32_t users_ = 0;
     std::uint32_t session_minutes_ = 0;
     double every_ = 10;
     std::string part_;

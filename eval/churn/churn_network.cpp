@@ -51,13 +51,13 @@ struct Reply final : inference::ReplySink {
     bool failed = false;
 };
 
-struct Asker {
+struct User {
     std::unique_ptr<NodeHost<node::UserNode>> host;
     std::vector<std::unique_ptr<Reply>> replies;
 };
 
 struct Broken {
-    std::size_t asker = 0;
+    std::size_t user = 0;
     onion::PathNumber path{};
     Time since{};
     bool noticed = false;
@@ -72,30 +72,30 @@ public:
           trace_(watch.trace != nullptr ? simulator::Trace(*watch.trace) : simulator::Trace()),
           network_(clock_, [](const NodeId& from, const NodeId& to) { return distance(from, to); }) {
         network_.record(&trace_);
-        for (std::size_t i = 0; i < shape.askers; ++i) add_asker();
-        while (askers_.size() + relays_.size() < shape.nodes) add_relay();
+        for (std::size_t i = 0; i < shape.users; ++i) add_user();
+        while (users_.size() + relays_.size() < shape.nodes) add_relay();
         for (std::size_t i = 0; i < shape.models; ++i) add_model();
     }
 
     Result<ChurnResult> run(const std::vector<simulator::Fault>& faults, const ChurnWatch& watch) {
-        for (std::size_t i = 0; i < askers_.size(); ++i) clock_.after(within(fetch), [this, i] { fetch_list(i); });
+        for (std::size_t i = 0; i < users_.size(); ++i) clock_.after(within(fetch), [this, i] { fetch_list(i); });
         clock_.run_for(5s);
-        for (const Asker& asker : askers_) result_.never_ready += whole_paths(asker) < shape_.threshold.n ? 1 : 0;
-        if (result_.never_ready == askers_.size())
+        for (const User& user : users_) result_.never_ready += whole_paths(user) < shape_.threshold.n ? 1 : 0;
+        if (result_.never_ready == users_.size())
             return fail(ErrorCode::unavailable, "no user has its paths up in the simulated network");
         if (auto scheduled = schedule_faults(faults, all_, clock_, network_, &trace_); !scheduled)
             return std::unexpected(scheduled.error());
         begun_ = clock_.now();
         schedule_departure();
-        for (std::size_t i = 0; i < askers_.size(); ++i) clock_.after(within(shape_.every), [this, i] { ask(i); });
+        for (std::size_t i = 0; i < users_.size(); ++i) clock_.after(within(shape_.every), [this, i] { ask(i); });
         constexpr int steps = 100;
         for (int step = 1; step <= steps; ++step) {
             clock_.run_until(begun_ + shape_.session * step / steps);
             watch.progress(static_cast<double>(step) / steps);
         }
         clock_.run_for(shape_.give_up);
-        for (Asker& asker : askers_)
-            for (auto& reply : asker.replies) settle(*reply);
+        for (User& user : users_)
+            for (auto& reply : user.replies) settle(*reply);
         result_.frames = network_.frames();
         result_.trace_hash = trace_.hash();
         result_.trace_events = trace_.events();
@@ -106,7 +106,7 @@ private:
     Duration within(Duration most) { return Duration(random_.below(static_cast<std::uint64_t>(most.count()))); }
     bool over() const { return clock_.now() >= begun_ + shape_.session; }
 
-    void add_asker() {
+    void add_user() {
         crypto::NodeKeys keys{crypto::Identity::generate(random_), crypto::AgreementKey::generate(random_)};
         const NodeId id = keys.identity.id();
         node::UserNodeOptions options;
@@ -116,10 +116,10 @@ private:
         options.pool.entries.count = std::max<std::size_t>(options.pool.entries.count, shape_.threshold.n + 2U);
         // What is never replaced should not expire either.
         if (!shape_.repair) options.pool.lifetime = std::chrono::hours(1);
-        options.asker.threshold = shape_.threshold;
-        askers_.push_back({std::make_unique<NodeHost<node::UserNode>>(network_, id, keys, options, network_.sender(id),
-                                                                      random_, clock_),
-                           {}});
+        options.requests.threshold = shape_.threshold;
+        users_.push_back({std::make_unique<NodeHost<node::UserNode>>(network_, id, keys, options, network_.sender(id),
+                                                                     random_, clock_),
+                          {}});
         in_list_[id] = keys.onion.public_key();
         all_.push_back(id);
     }
@@ -156,8 +156,8 @@ private:
             list_changed_ = false;
             list_made_ = clock_.now();
         }
-        askers_[i].host->node.asker().update_directory(view_);
-        network_.rearm(askers_[i].host->id);
+        users_[i].host->node.requests().update_directory(view_);
+        network_.rearm(users_[i].host->id);
         clock_.after(fetch, [this, i] { fetch_list(i); });
     }
     void unlist(const NodeId& id, Duration after) {
@@ -196,8 +196,8 @@ private:
 
     // Paths that have lost a relay.
     void note_broken(const NodeId& lost) {
-        for (std::size_t i = 0; i < askers_.size(); ++i)
-            for (const auto& path : askers_[i].host->node.asker().pool().status()) {
+        for (std::size_t i = 0; i < users_.size(); ++i)
+            for (const auto& path : users_[i].host->node.requests().pool().status()) {
                 if (path.state != onion::PathState::up || std::ranges::find(path.relays, lost) == path.relays.end())
                     continue;
                 if (is_broken(i, path.number)) continue;
@@ -206,18 +206,18 @@ private:
                 ++result_.broken;
             }
     }
-    bool is_broken(std::size_t asker, onion::PathNumber path) const {
-        return std::ranges::any_of(broken_, [&](const Broken& one) { return one.asker == asker && one.path == path; });
+    bool is_broken(std::size_t user, onion::PathNumber path) const {
+        return std::ranges::any_of(broken_, [&](const Broken& one) { return one.user == user && one.path == path; });
     }
     void watch_broken() {
         for (Broken& one : broken_) {
-            auto status = askers_[one.asker].host->node.asker().pool().status();
+            auto status = users_[one.user].host->node.requests().pool().status();
             if (!one.noticed && std::ranges::find(status, one.path, &onion::PathStatus::number) == status.end()) {
                 one.noticed = true;
                 result_.noticed.push_back(clock_.now() - one.since);
             }
             auto whole = std::ranges::count_if(status, [&](const auto& path) {
-                return path.state == onion::PathState::up && !is_broken(one.asker, path.number);
+                return path.state == onion::PathState::up && !is_broken(one.user, path.number);
             });
             one.over = one.noticed && (!shape_.repair || static_cast<std::size_t>(whole) >= shape_.threshold.n);
             if (one.over && shape_.repair) result_.repaired.push_back(clock_.now() - one.since);
@@ -225,9 +225,9 @@ private:
         std::erase_if(broken_, [](const Broken& one) { return one.over; });
         if (!broken_.empty()) clock_.after(watching, [this] { watch_broken(); });
     }
-    std::size_t whole_paths(const Asker& asker) const {
+    std::size_t whole_paths(const User& user) const {
         std::size_t up = 0;
-        for (const auto& path : asker.host->node.asker().pool().status())
+        for (const auto& path : user.host->node.requests().pool().status())
             up += path.state == onion::PathState::up ? 1 : 0;
         return up;
     }
@@ -235,23 +235,23 @@ private:
     // Requests.
     void ask(std::size_t i) {
         if (over()) return;
-        Asker& asker = askers_[i];
-        std::erase_if(asker.replies, [&](auto& reply) {
+        User& user = users_[i];
+        std::erase_if(user.replies, [&](auto& reply) {
             if (!reply->ended && !reply->failed && clock_.now() < reply->asked + shape_.give_up) return false;
             settle(*reply);
             return true;
         });
         Bytes body(100);
         random_.fill(body);
-        auto& reply = *asker.replies.emplace_back(std::make_unique<Reply>(clock_, result_.requests.size(), body));
+        auto& reply = *user.replies.emplace_back(std::make_unique<Reply>(clock_, result_.requests.size(), body));
         result_.requests.push_back({.age = clock_.now() - begun_});
-        auto started = asker.host->node.asker().start(
+        auto started = user.host->node.requests().start(
             {random_.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", "m", std::move(body)}, reply);
         if (started)
             reply.exchange = std::move(*started);
         else
             reply.failed = true;
-        network_.rearm(asker.host->id);
+        network_.rearm(user.host->id);
         clock_.after(shape_.every, [this, i] { ask(i); });
     }
     void settle(Reply& reply) {
@@ -277,7 +277,7 @@ private:
     std::vector<std::unique_ptr<simulator::TokenEngine>> engines_;
     std::vector<std::unique_ptr<NodeHost<node::ModelNode>>> models_;
     std::vector<std::unique_ptr<NodeHost<node::RelayRole>>> relays_;
-    std::vector<Asker> askers_;
+    std::vector<User> users_;
     std::vector<Broken> broken_;
 };
 

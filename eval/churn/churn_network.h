@@ -23,14 +23,14 @@ std::string_view to_string(Departure departure);
 
 struct ChurnShape {
     std::size_t nodes = 3119;  // user nodes, those who ask among them
-    std::size_t askers = 60;   // they stay
+    std::size_t users = 60;    // they stay
     std::size_t models = 8;
     double departures_a_minute = 200;
     Departure departure = Departure::mixed;
     dispersal::Threshold threshold{};  // n paths, k of them needed
     std::size_t hops = 3;
     bool repair = true;
-    Duration session = 30min;  // each asker's, from when its paths are up
+    Duration session = 30min;  // each user's, from when its paths are up
     Duration every = 10s;      // between two of its requests
     Duration give_up = 60s;    // on a request
 };
@@ -48,7 +48,7 @@ struct ChurnResult {
     std::vector<Duration> repaired;
     std::uint64_t departures = 0;
     std::uint64_t broken = 0;       // paths that lost a relay
-    std::uint64_t never_ready = 0;  // askers that had no n paths in the first minute
+    std::uint64_t never_ready = 0;  // users that had no n paths in the first minute
     std::uint64_t frames = 0;
     std::uint64_t trace_hash = 0;
     std::uint64_t trace_events = 0;
@@ -59,7 +59,7 @@ struct ChurnWatch {
     std::function<void(double)> progress = [](double) {};  // the share of the session that is over
 };
 
-// Faults count from the beginning of the sessions; nodes are numbered askers first, then the relays of the beginning,
+// Faults count from the beginning of the sessions; nodes are numbered users first, then the relays of the beginning,
 // then the model nodes. Fails for a fault of a node that there is not, and where no paths came up.
 Result<ChurnResult> run_churn(const ChurnShape& shape, std::uint64_t seed, const std::vector<simulator::Fault>& faults,
                               const ChurnWatch& watch);

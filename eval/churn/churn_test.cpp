@@ -12,7 +12,7 @@ namespace {
 ChurnShape small() {
     ChurnShape shape;
     shape.nodes = 80;
-    shape.askers = 4;
+    shape.users = 4;
     shape.models = 2;
     shape.departures_a_minute = 80 * 200.0 / 3119;
     shape.session = 2min;
@@ -98,16 +98,16 @@ TEST(ChurnExperiment, ReadsScriptsWritesTracesAndRefusesWhatCannotBe) {
     auto script = (folder.path / "faults").string(), trace = (folder.path / "trace.csv").string();
     std::ofstream(script) << "5s vanish 20\n";
     auto ran = run_experiment(*make_churn_experiment(),
-                              "--nodes 60 --askers 2 --session-minutes 1 --faults " + script + " --trace " + trace);
+                              "--nodes 60 --users 2 --session-minutes 1 --faults " + script + " --trace " + trace);
     ASSERT_TRUE(ran) << ran.error().message;
     auto text = read_file(trace, 100 << 20);
     ASSERT_TRUE(text);
     EXPECT_NE(text->find("\"vanish 20\""), std::string::npos);
     std::ofstream(script) << "5s explode 20\n";
-    auto refused = run_experiment(*make_churn_experiment(), "--nodes 60 --askers 2 --faults " + script);
+    auto refused = run_experiment(*make_churn_experiment(), "--nodes 60 --users 2 --faults " + script);
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().message.find("line 1"), std::string::npos);
-    EXPECT_FALSE(run_experiment(*make_churn_experiment(), "--nodes 60 --askers 50"));
+    EXPECT_FALSE(run_experiment(*make_churn_experiment(), "--nodes 60 --users 50"));
     EXPECT_THROW((void)run_experiment(*make_churn_experiment(), "--nodes 3"), CLI::ParseError);
 }
 

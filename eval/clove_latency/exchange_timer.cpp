@@ -34,8 +34,8 @@ ExchangeTimer::ExchangeTimer(Random& random)
 Result<ExchangeTimes> ExchangeTimer::run(ByteView request_body, const std::vector<Bytes>& answer_pieces) {
     wire::FrameSender& frames = *this;
     inference::Service& service = *this;
-    const Clock& clock = *this;
-    server_.emplace(model_node_, onion_key_, exchange::ServerLimits{}, frames, service, random_, clock);
+    exchange::RunEvents& owner = *this;
+    model_side_.emplace(model_node_, onion_key_, exchange::ModelSideLimits{}, frames, service, random_, owner);
     to_model_node_.clear();
     to_user_.clear();
     sink_ = nullptr;
@@ -47,10 +47,10 @@ Result<ExchangeTimes> ExchangeTimer::run(ByteView request_body, const std::vecto
 
     ExchangeTimes times;
     double begin = processor_time();
-    exchange::Client client(
+    exchange::UserSide user_side(
         std::move(request), {model_node_, onion_key_.public_key()}, threshold, lanes_,
         [](const NodeId&) { return std::nullopt; }, {}, random_, *this, *this);
-    if (Status started = client.start(now()); !started) return std::unexpected(started.error());
+    if (Status started = user_side.start(now); !started) return std::unexpected(started.error());
     times.prepare_prompt = processor_time() - begin;
 
     begin = processor_time();
@@ -58,7 +58,7 @@ Result<ExchangeTimes> ExchangeTimer::run(ByteView request_body, const std::vecto
     times.open_prompt = processor_time() - begin;
     if (sink_ == nullptr || !std::ranges::equal(request_received_, request_body))
         return fail(ErrorCode::internal, "the request did not arrive as it was sent");
-    deliver_to_user(client);
+    deliver_to_user(user_side);
 
     std::size_t answer_size = 0;
     for (std::size_t i = 0; i < answer_pieces.size(); ++i) {
@@ -68,13 +68,13 @@ Result<ExchangeTimes> ExchangeTimer::run(ByteView request_body, const std::vecto
         sink_->on_body(answer_pieces[i]);
         if (i + 1 == answer_pieces.size()) sink_->on_end();
         times.prepare_piece.push_back(processor_time() - begin);
-        times.open_piece.push_back(deliver_to_user(client));
+        times.open_piece.push_back(deliver_to_user(user_side));
         // More than the window takes goes out as the user reads.
         while (!to_model_node_.empty() && !ended_) {
             begin = processor_time();
             deliver_to_model_node();
             times.prepare_piece.back() += processor_time() - begin;
-            times.open_piece.back() += deliver_to_user(client);
+            times.open_piece.back() += deliver_to_user(user_side);
         }
         times.prepare_answer += times.prepare_piece.back();
         times.open_answer += times.open_piece.back();
@@ -87,14 +87,14 @@ Result<ExchangeTimes> ExchangeTimer::run(ByteView request_body, const std::vecto
 
 void ExchangeTimer::deliver_to_model_node() {
     std::vector<Sent> sent = std::exchange(to_model_node_, {});
-    for (const Sent& one : sent) server_->on_clove(lanes_[one.lane].proxy, one.envelope);
+    for (const Sent& one : sent) model_side_->on_clove(lanes_[one.lane].proxy, one.envelope, now);
 }
 
-double ExchangeTimer::deliver_to_user(exchange::Client& client) {
+double ExchangeTimer::deliver_to_user(exchange::UserSide& user_side) {
     std::vector<Sent> sent = std::exchange(to_user_, {});
     double begin = processor_time();
-    for (const Sent& one : sent) client.on_clove(one.lane, one.envelope, now());
-    if (unread_ > 0) client.consumed(std::exchange(unread_, 0));
+    for (const Sent& one : sent) user_side.on_clove(one.lane, one.envelope, now);
+    if (unread_ > 0) user_side.consumed(std::exchange(unread_, 0));
     return processor_time() - begin;
 }
 

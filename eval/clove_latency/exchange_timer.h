@@ -3,8 +3,8 @@
 #pragma once
 
 #include "crypto/agreement.h"
-#include "exchange/client.h"
-#include "exchange/server.h"
+#include "exchange/model_side.h"
+#include "exchange/user_side.h"
 
 namespace planetserve::eval {
 
@@ -21,9 +21,9 @@ struct ExchangeTimes {
 
 class ExchangeTimer final : private wire::FrameSender,
                             private inference::Service,
-                            private exchange::ClientOutput,
-                            private exchange::ClientEvents,
-                            private Clock {
+                            private exchange::UserSideOutput,
+                            private exchange::UserSideEvents,
+                            private exchange::RunEvents {
 public:
     explicit ExchangeTimer(Random& random);
 
@@ -39,7 +39,7 @@ private:
     };
 
     void deliver_to_model_node();
-    double deliver_to_user(exchange::Client& client);
+    double deliver_to_user(exchange::UserSide& user_side);
 
     Status send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) override;
     std::size_t queued_bytes(const NodeId&) const override { return 0; }
@@ -52,15 +52,16 @@ private:
     void on_end() override { ended_ = true; }
     void on_error(const Error& error) override { error_ = error; }
     void on_corrupt_lane(std::size_t) override {}
-    Time now() const override { return Time{} + std::chrono::hours(1); }
-    UnixTime unix_now() const override { return {1'000'000'000'000}; }
+    void on_run_progress(const IdempotencyId& run) override { model_side_->on_run_progress(run, now); }
+
+    static constexpr Time now{1h};  // all happens at one moment
 
     Random& random_;
     NodeId model_node_;
     crypto::AgreementKey onion_key_;
     std::vector<exchange::Lane> lanes_;
 
-    std::optional<exchange::Server> server_;
+    std::optional<exchange::ModelSide> model_side_;
     std::vector<Sent> to_model_node_;
     std::vector<Sent> to_user_;
     inference::ReplySink* sink_ = nullptr;

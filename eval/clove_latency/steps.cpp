@@ -40,8 +40,8 @@ private:
     double since_ = 0;
 };
 
-// As exchange::Client makes them of a request, and exchange::Server of an answer that comes at once: the head and the
-// end are records of their own there.
+// As exchange::UserSide makes them of a request, and exchange::ModelSide of an answer that comes at once: the head and
+// the end are records of their own there.
 std::vector<Bytes> records_of(ByteView body, bool request) {
     std::vector<Bytes> records(1);
     if (request)

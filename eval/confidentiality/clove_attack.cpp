@@ -33,9 +33,9 @@ std::vector<Bytes> CloveAttack::disperse() {
 
 std::vector<Bytes> CloveAttack::disperse_sealed() {
     random_.fill(message_);
-    auto asker = crypto::AgreementKey::generate(random_);
-    exchange_ = exchange::ExchangeId{asker.public_key().value};
-    auto keys = keys_of(asker, model_node_.public_key(), exchange_, model_node_.public_key());
+    auto user = crypto::AgreementKey::generate(random_);
+    exchange_ = exchange::ExchangeId{user.public_key().value};
+    auto keys = keys_of(user, model_node_.public_key(), exchange_, model_node_.public_key());
     exchange::RecordSender sender(exchange::RecordKind::request, keys.request, threshold_);
     return sender.add(message_, random_);
 }

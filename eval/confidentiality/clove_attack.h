@@ -8,7 +8,7 @@
 
 namespace planetserve::eval {
 
-// One asker, one model node, and adversaries who put cloves together across paths. They know what relays and proxies
+// One user, one model node, and adversaries who put cloves together across paths. They know what relays and proxies
 // may know: the cloves, the exchange's id, all public keys; and have keys of their own.
 class CloveAttack {
 public:

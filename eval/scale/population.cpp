@@ -63,7 +63,7 @@ public:
         replies_.resize(users_.size());
         for (std::size_t i = 0; i < users_.size(); ++i) {
             clock_.after(within(shape.warm_up * 9 / 10), [this, i] {
-                users_[i]->node.asker().update_directory(view_);
+                users_[i]->node.requests().update_directory(view_);
                 network_.rearm(users_[i]->id);
                 ask_later(i);
             });
@@ -96,7 +96,7 @@ public:
         for (auto& reply : replies_) note(reply.get());
         cost.answered = answered_;
         for (const auto& user : users_) {
-            for (const auto& path : user->node.asker().pool().status())
+            for (const auto& path : user->node.requests().pool().status())
                 cost.paths_up += path.state == onion::PathState::up ? 1 : 0;
             cost.relayed_paths_most = std::max(cost.relayed_paths_most, user->node.relay().relay().paths());
         }
@@ -122,13 +122,13 @@ private:
     }
     void ask(std::size_t i) {
         note(replies_[i].get());
-        auto& asker = users_[i]->node.asker();
+        auto& user = users_[i]->node.requests();
         replies_[i] = std::make_unique<Reply>();
         replies_[i]->counted = measuring_;
         if (measuring_) ++requests_;
         Bytes body(100);
         random_.fill(body);
-        auto started = asker.start(
+        auto started = user.start(
             {random_.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", "m", std::move(body)}, *replies_[i]);
         if (started) replies_[i]->exchange = std::move(*started);
         network_.rearm(users_[i]->id);

@@ -68,7 +68,7 @@ struct WideOverlay::Nodes {
         Bytes body(100);
         random.fill(body);
         Time asked = clock.now();
-        auto started = user.node.asker().start(
+        auto started = user.node.requests().start(
             {random.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", "m", std::move(body)}, reply);
         if (!started) return std::nullopt;
         reply.exchange = std::move(*started);
@@ -93,9 +93,9 @@ struct WideOverlay::Nodes {
         options.pool.paths = shape.paths;
         NodeHost<node::UserNode> user(network, keys.identity.id(), keys, options, network.sender(keys.identity.id()),
                                       random, clock);
-        user.node.asker().update_directory(without(own_relay));
+        user.node.requests().update_directory(without(own_relay));
         network.rearm(user.id);
-        auto& pool = user.node.asker().pool();
+        auto& pool = user.node.requests().pool();
         clock.run_until_true([&] { return up(pool) >= shape.paths; }, path_deadline);
         UserSample sample;
         for (const auto& path : pool.status()) {

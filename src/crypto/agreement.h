@@ -1,4 +1,4 @@
-// X25519 (RFC 7748). A node's onion key is its long-lived agreement key; path builders and askers use a fresh one each
+// X25519 (RFC 7748). A node's onion key is its long-lived agreement key; path builders and users use a fresh one each
 // time.
 #pragma once
 

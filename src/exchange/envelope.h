@@ -1,7 +1,7 @@
-// What the proxies carry between an asker and a model node, and the keys that bind it to the two
+// What the proxies carry between a user and a model node, and the keys that bind it to the two
 // (docs/protocols/requests.md).
 //
-// An exchange is named by the asker's fresh X25519 public key. From it and a model node's onion key follow three
+// An exchange is named by the user's fresh X25519 public key. From it and a model node's onion key follow three
 // secrets, one for each kind of record; each record's AEAD key depends on its secret besides the dispersed key
 // (dispersal/split.h). So those who carry the cloves learn nothing even when all of them collude, and only the node
 // whose onion key was used can read or answer.
@@ -24,12 +24,12 @@ struct ExchangeKeys {
     crypto::SymmetricKey reply;
 };
 
-// The same at both ends: the asker calls it with its fresh key and the model node's public onion key, the model node
+// The same at both ends: the user calls it with its fresh key and the model node's public onion key, the model node
 // with its onion key and the exchange id. Empty for a key of small order.
 std::optional<ExchangeKeys> derive_keys(const crypto::AgreementKey& own, const crypto::AgreementPublicKey& peer,
                                         const ExchangeId& id, const crypto::AgreementPublicKey& model_onion_key);
 
-// Asker to model node: version (1), kind (1), exchange id (32), clove. Model node to asker: version (1), kind (1),
+// User to model node: version (1), kind (1), exchange id (32), clove. Model node to user: version (1), kind (1),
 // serving node (32), clove.
 inline constexpr std::size_t envelope_header_size = 34;
 

@@ -1,10 +1,10 @@
-// For tests: an asker and a model node joined by lanes that lose, change, delay and break, in virtual time.
+// For tests: a user and a model node joined by lanes that lose, change, delay and break, in virtual time.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include "exchange/client.h"
-#include "exchange/server.h"
+#include "exchange/model_side.h"
+#include "exchange/user_side.h"
 #include "simulator/event_queue.h"
 
 namespace planetserve::exchange {
@@ -43,21 +43,21 @@ public:
     std::vector<Call*> calls;
 };
 
-class ExchangeTest : public testing::Test, public wire::FrameSender {
+class ExchangeTest : public testing::Test, public wire::FrameSender, public RunEvents {
 protected:
     static constexpr Duration delay = 20ms;
 
-    // An asker with its lanes. The handle's first byte is the asker's number, its second the lane's.
-    struct Asker final : ClientOutput, ClientEvents {
-        Asker(ExchangeTest& own, std::uint8_t own_number, inference::Request request, dispersal::Threshold threshold)
+    // A user with its lanes. The handle's first byte is the user's number, its second the lane's.
+    struct User final : UserSideOutput, UserSideEvents {
+        User(ExchangeTest& own, std::uint8_t own_number, inference::Request request, dispersal::Threshold threshold)
             : test(own), number(own_number) {
             std::vector<Lane> lanes;
             proxies.resize(threshold.n);
             for (std::uint8_t i = 0; i < threshold.n; ++i) lanes.push_back(make_lane(i));
-            client = std::make_unique<Client>(
-                std::move(request), ClientTarget{test.model_, test.onion_.public_key()}, threshold, lanes,
+            side = std::make_unique<UserSide>(
+                std::move(request), Target{test.model_, test.onion_.public_key()}, threshold, lanes,
                 [this](const NodeId& node) { return test.find_onion_key ? test.find_onion_key(node) : std::nullopt; },
-                ClientTiming{}, test.random_, *this, *this);
+                UserSideTiming{}, test.random_, *this, *this);
         }
         Lane make_lane(std::uint8_t lane) {
             Lane made;
@@ -76,7 +76,7 @@ protected:
             sent.emplace_back(lane, to_bytes(envelope));
             if (test.lane_forward && !test.lane_forward(lane)) return;
             test.clock_.after(delay, [this, proxy = proxies[lane], bytes = to_bytes(envelope)] {
-                test.server_->on_clove(proxy, bytes);
+                test.model_side_->on_clove(proxy, bytes, test.clock_.now());
             });
         }
         std::size_t unsent(std::size_t lane) const override { return lane < held_back.size() ? held_back[lane] : 0; }
@@ -85,7 +85,7 @@ protected:
         void on_head(const inference::ReplyHead& reply) override { head = reply; }
         void on_body(ByteView bytes) override {
             append(body, bytes);
-            if (reads) client->consumed(bytes.size());
+            if (reads) side->consumed(bytes.size());
         }
         void on_end() override { ended = true; }
         void on_error(const Error& what) override { error = what; }
@@ -98,7 +98,7 @@ protected:
         std::uint8_t generation = 0;
         std::vector<NodeId> proxies;
         std::vector<std::size_t> held_back;
-        std::unique_ptr<Client> client;
+        std::unique_ptr<UserSide> side;
         bool accepted = false, ended = false, reads = true;
         std::optional<inference::ReplyHead> head;
         Bytes body;
@@ -108,9 +108,11 @@ protected:
 
     ExchangeTest() {
         model_ = random_.id<NodeId>();
-        make_server();
+        make_model_side();
     }
-    void make_server() { server_ = std::make_unique<Server>(model_, onion_, limits_, *this, engine_, random_, clock_); }
+    void make_model_side() {
+        model_side_ = std::make_unique<ModelSide>(model_, onion_, limits_, *this, engine_, random_, *this);
+    }
 
     Status send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) override {
         EXPECT_EQ(type, wire::FrameType::clove_reply);
@@ -120,30 +122,31 @@ protected:
         std::size_t lane = payload[1];
         if (lane_backward && !lane_backward(lane, payload)) return {};
         clock_.after(delay, [this, payload, lane] {
-            auto asker = askers_.find(payload[0]);
-            if (asker != askers_.end())
-                asker->second->client->on_clove(lane, ByteView(payload).subspan(ReplyHandle::size), clock_.now());
+            auto user = users_.find(payload[0]);
+            if (user != users_.end())
+                user->second->side->on_clove(lane, ByteView(payload).subspan(ReplyHandle::size), clock_.now());
         });
         return {};
     }
     std::size_t queued_bytes(const NodeId&) const override { return 0; }
+    void on_run_progress(const IdempotencyId& run) override { model_side_->on_run_progress(run, clock_.now()); }
 
     inference::Request request(std::size_t size = 100, std::string model = "m") {
         Bytes body(size);
         random_.fill(body);
         return {random_.id<IdempotencyId>(), "POST", "/v1/completions", "application/json", std::move(model), body};
     }
-    Asker& ask(inference::Request what, dispersal::Threshold threshold = {4, 3}) {
-        auto number = static_cast<std::uint8_t>(askers_.size() + 1);
-        auto& asker = askers_[number] = std::make_unique<Asker>(*this, number, std::move(what), threshold);
-        EXPECT_TRUE(asker->client->start(clock_.now()));
-        return *asker;
+    User& ask(inference::Request what, dispersal::Threshold threshold = {4, 3}) {
+        auto number = static_cast<std::uint8_t>(users_.size() + 1);
+        auto& user = users_[number] = std::make_unique<User>(*this, number, std::move(what), threshold);
+        EXPECT_TRUE(user->side->start(clock_.now()));
+        return *user;
     }
     void run_for(Duration duration) {
         for (Time end = clock_.now() + duration; clock_.now() < end;) {
             clock_.run_for(std::min<Duration>(100ms, end - clock_.now()));
-            server_->on_timer();
-            for (auto& [number, asker] : askers_) asker->client->on_timer(clock_.now());
+            model_side_->on_timer(clock_.now());
+            for (auto& [number, user] : users_) user->side->on_timer(clock_.now());
         }
     }
 
@@ -152,9 +155,9 @@ protected:
     crypto::AgreementKey onion_ = crypto::AgreementKey::generate(random_);
     NodeId model_;
     ScriptedEngine engine_;
-    ServerLimits limits_;
-    std::unique_ptr<Server> server_;
-    std::map<std::uint8_t, std::unique_ptr<Asker>> askers_;
+    ModelSideLimits limits_;
+    std::unique_ptr<ModelSide> model_side_;
+    std::map<std::uint8_t, std::unique_ptr<User>> users_;
     bool one_proxy = false;  // all lanes end there
     std::function<bool(std::size_t)> lane_forward;
     std::function<std::optional<crypto::AgreementPublicKey>(const NodeId&)> find_onion_key;

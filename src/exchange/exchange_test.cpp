@@ -1,4 +1,4 @@
-// An asker and a model node whose lanes fail now and then, and who are honest themselves.
+// A user and a model node whose lanes fail now and then, and who are honest themselves.
 
 #include "exchange/exchange_fixture.h"
 
@@ -10,9 +10,9 @@ TEST_F(ExchangeTest, RequestsAndRepliesOfEverySizeArriveWhole) {
         SCOPED_TRACE(size);
         auto what = request(size);
         Bytes body = what.body;
-        auto& asker = ask(what);
+        auto& user = ask(what);
         run_for(200ms);
-        ASSERT_TRUE(asker.accepted);
+        ASSERT_TRUE(user.accepted);
         ASSERT_EQ(engine_.calls.size(), 1u);
         auto& call = *engine_.calls[0];
         EXPECT_EQ(call.request.body, body);
@@ -21,28 +21,28 @@ TEST_F(ExchangeTest, RequestsAndRepliesOfEverySizeArriveWhole) {
             call.sink.on_body(ByteView(body).subspan(at, std::min<std::size_t>(70'000, size - at)));
         call.sink.on_end();
         run_for(2s);
-        ASSERT_TRUE(asker.ended) << (asker.error ? asker.error->message : "");
-        EXPECT_EQ(asker.body, body);
-        EXPECT_EQ(asker.head->status, 200u);
-        EXPECT_TRUE(asker.corrupt.empty());
-        askers_.clear();
+        ASSERT_TRUE(user.ended) << (user.error ? user.error->message : "");
+        EXPECT_EQ(user.body, body);
+        EXPECT_EQ(user.head->status, 200u);
+        EXPECT_TRUE(user.corrupt.empty());
+        users_.clear();
         run_for(1h);
-        EXPECT_EQ(server_->exchanges(), 0u);
-        EXPECT_EQ(server_->next_timer(), Time::max()) << "nothing is left behind";
+        EXPECT_EQ(model_side_->exchanges(), 0u);
+        EXPECT_EQ(model_side_->next_timer(), Time::max()) << "nothing is left behind";
     }
 }
 
 TEST_F(ExchangeTest, OneLaneMayLoseAllOrLie) {
     for (int kind = 0; kind < 2; ++kind) {
         SCOPED_TRACE(kind);
-        askers_.clear();
+        users_.clear();
         if (kind == 0) lane_forward = [](std::size_t lane) { return lane != 2; };
         lane_backward = [kind](std::size_t lane, Bytes& payload) {
             if (lane != 1) return true;
             payload.back() ^= 1;
             return kind == 1;
         };
-        auto& asker = ask(request());
+        auto& user = ask(request());
         run_for(200ms);
         ASSERT_EQ(engine_.calls.size(), 1u);
         auto& call = *engine_.calls[0];
@@ -55,15 +55,15 @@ TEST_F(ExchangeTest, OneLaneMayLoseAllOrLie) {
         }
         call.sink.on_end();
         run_for(1s);
-        ASSERT_TRUE(asker.ended);
-        EXPECT_EQ(asker.body, text);
-        EXPECT_EQ(asker.corrupt, kind == 1 ? std::set<std::size_t>{1} : std::set<std::size_t>{});
+        ASSERT_TRUE(user.ended);
+        EXPECT_EQ(user.body, text);
+        EXPECT_EQ(user.corrupt, kind == 1 ? std::set<std::size_t>{1} : std::set<std::size_t>{});
         run_for(1h);
     }
 }
 
 TEST_F(ExchangeTest, TwoLanesLostInMidStreamAreMadeGoodByReplacements) {
-    auto& asker = ask(request());
+    auto& user = ask(request());
     run_for(200ms);
     auto& call = *engine_.calls.at(0);
     call.sink.on_head({200, {}});
@@ -82,61 +82,61 @@ TEST_F(ExchangeTest, TwoLanesLostInMidStreamAreMadeGoodByReplacements) {
     lane_forward = [](std::size_t lane) { return lane > 1; };
     say(50);
     run_for(100ms);
-    EXPECT_LT(asker.body.size(), text.size());
+    EXPECT_LT(user.body.size(), text.size());
     lane_backward = nullptr;
     lane_forward = nullptr;
-    for (std::uint8_t lane : {0, 1}) asker.client->on_lane_down(lane, clock_.now());
-    for (std::uint8_t lane : {0, 1}) asker.client->on_lane_replaced(lane, asker.make_lane(lane), clock_.now());
+    for (std::uint8_t lane : {0, 1}) user.side->on_lane_down(lane, clock_.now());
+    for (std::uint8_t lane : {0, 1}) user.side->on_lane_replaced(lane, user.make_lane(lane), clock_.now());
     say(50);
     call.sink.on_end();
     run_for(1s);
-    ASSERT_TRUE(asker.ended) << (asker.error ? asker.error->message : "");
-    EXPECT_EQ(asker.body, text);
+    ASSERT_TRUE(user.ended) << (user.error ? user.error->message : "");
+    EXPECT_EQ(user.body, text);
 }
 
 TEST_F(ExchangeTest, ASlowReaderHoldsTheEngineBack) {
-    auto& asker = ask(request());
-    asker.reads = false;
+    auto& user = ask(request());
+    user.reads = false;
     run_for(200ms);
     auto& call = *engine_.calls.at(0);
     call.sink.on_head({200, {}});
     Bytes big(3 * inference::reply_window);
     call.sink.on_body(big);
     run_for(5s);
-    EXPECT_EQ(asker.body.size(), inference::reply_window);
+    EXPECT_EQ(user.body.size(), inference::reply_window);
     EXPECT_EQ(call.consumed_bytes, 0u);
-    asker.client->consumed(asker.body.size());
+    user.side->consumed(user.body.size());
     run_for(5s);
-    EXPECT_EQ(asker.body.size(), 2 * inference::reply_window);
+    EXPECT_EQ(user.body.size(), 2 * inference::reply_window);
     EXPECT_EQ(call.consumed_bytes, inference::reply_window);
 }
 
 TEST_F(ExchangeTest, LanesMayAllEndAtOneProxyWhereThereAreFewRelays) {
     one_proxy = true;
-    auto& asker = ask(request(100'000));
+    auto& user = ask(request(100'000));
     run_for(1s);
     auto& call = *engine_.calls.at(0);
     call.sink.on_head({200, {}});
     call.sink.on_body(Bytes(2 * inference::reply_window));
     call.sink.on_end();
     run_for(2s);
-    EXPECT_TRUE(asker.ended);
-    EXPECT_EQ(asker.body.size(), 2 * inference::reply_window);
+    EXPECT_TRUE(user.ended);
+    EXPECT_EQ(user.body.size(), 2 * inference::reply_window);
 }
 
 TEST_F(ExchangeTest, CancellingReachesTheEngine) {
-    auto& asker = ask(request());
+    auto& user = ask(request());
     run_for(200ms);
     ASSERT_EQ(engine_.calls.size(), 1u);
-    asker.client->cancel();
+    user.side->cancel();
     run_for(100ms);
     EXPECT_EQ(engine_.destroyed, 1);
-    EXPECT_EQ(server_->counters().cancelled, 1u);
-    EXPECT_FALSE(asker.error);
+    EXPECT_EQ(model_side_->counters().cancelled, 1u);
+    EXPECT_FALSE(user.error);
 }
 
-TEST_F(ExchangeTest, AnAskerThatVanishesIsNoticedByItsClosedHandles) {
-    auto& asker = ask(request());
+TEST_F(ExchangeTest, AUserThatVanishesIsNoticedByItsClosedHandles) {
+    auto& user = ask(request());
     run_for(200ms);
     std::vector<Bytes> handles;
     lane_backward = [&](std::size_t, Bytes& payload) {
@@ -150,11 +150,11 @@ TEST_F(ExchangeTest, AnAskerThatVanishesIsNoticedByItsClosedHandles) {
         proxy.value[0] = 1;
         proxy.value[1] = static_cast<std::uint8_t>(lane);
         proxy.value[2] = static_cast<std::uint8_t>(lane);
-        server_->on_reply_closed(proxy, handles[lane]);
+        model_side_->on_reply_closed(proxy, handles[lane], clock_.now());
     }
     run_for(limits_.lanes_deadline + 2s);
     EXPECT_EQ(engine_.destroyed, 1);
-    (void)asker;
+    (void)user;
 }
 
 TEST_F(ExchangeTest, ARetryWithTheSameIdDoesNotRunTwice) {
@@ -171,12 +171,12 @@ TEST_F(ExchangeTest, ARetryWithTheSameIdDoesNotRunTwice) {
     run_for(200ms);
     auto& third = ask(what);  // after it ended
     run_for(200ms);
-    for (auto* asker : {&first, &second, &third}) {
-        EXPECT_TRUE(asker->ended);
-        EXPECT_EQ(as_text(asker->body), "half whole");
+    for (auto* user : {&first, &second, &third}) {
+        EXPECT_TRUE(user->ended);
+        EXPECT_EQ(as_text(user->body), "half whole");
     }
     EXPECT_EQ(engine_.started, 1);
-    EXPECT_EQ(server_->counters().joined, 2u);
+    EXPECT_EQ(model_side_->counters().joined, 2u);
 }
 
 TEST_F(ExchangeTest, AFailedRunIsTriedAgain) {
@@ -187,7 +187,7 @@ TEST_F(ExchangeTest, AFailedRunIsTriedAgain) {
     run_for(3s);
     ASSERT_TRUE(first.error);
     EXPECT_EQ(first.error->message, "the engine stopped");
-    askers_.clear();
+    users_.clear();
     run_for(1min);
     ask(what);
     run_for(200ms);
@@ -224,10 +224,10 @@ TEST_F(ExchangeTest, RubbishOpensNothing) {
         Bytes bytes(random_.below(200));
         random_.fill(bytes);
         if (bytes.size() > 2) bytes[0] = 1, bytes[1] = 1;
-        server_->on_clove(NodeId{}, bytes);
+        model_side_->on_clove(NodeId{}, bytes, clock_.now());
     }
     EXPECT_EQ(engine_.started, 0);
-    EXPECT_EQ(server_->exchanges(), 0u);
+    EXPECT_EQ(model_side_->exchanges(), 0u);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What hostile proxies, askers and model nodes may not achieve.
+// What hostile proxies, users and model nodes may not achieve.
 
 #include "exchange/exchange_fixture.h"
 
@@ -37,17 +37,17 @@ protected:
 
 TEST_F(HostileTest, ANodeThatLeftTheListSinceItsFirstCloveMayStillAnswer) {
     lane_forward = [](std::size_t) { return false; };
-    auto& asker = ask(request());
-    OtherNode other(random_, *asker.exchange);
+    auto& user = ask(request());
+    OtherNode other(random_, *user.exchange);
     int looked_up = 0;
     find_onion_key = [&](const NodeId&) -> std::optional<crypto::AgreementPublicKey> {
         return looked_up++ == 0 ? std::optional(other.onion.public_key()) : std::nullopt;
     };
     const auto& cloves = other.replies->add(record_of(ItemKind::accepted), random_);
     for (std::size_t lane = 0; lane < 3; ++lane)
-        asker.client->on_clove(lane, seal_envelope(RecordKind::reply, other.id.bytes(), cloves[lane]), clock_.now());
-    EXPECT_TRUE(asker.accepted);
-    EXPECT_EQ(asker.client->server(), other.id);
+        user.side->on_clove(lane, seal_envelope(RecordKind::reply, other.id.bytes(), cloves[lane]), clock_.now());
+    EXPECT_TRUE(user.accepted);
+    EXPECT_EQ(user.side->serving_node(), other.id);
     EXPECT_EQ(looked_up, 1);
 }
 
@@ -57,76 +57,77 @@ TEST_F(HostileTest, OldRepeatedAndForgedClovesAreSilence) {
         if (lane == 0) old = to_bytes(ByteView(payload).subspan(ReplyHandle::size));
         return true;
     };
-    auto& asker = ask(request());
+    auto& user = ask(request());
     run_for(1s);
-    ASSERT_TRUE(asker.accepted);
+    ASSERT_TRUE(user.accepted);
     lane_backward = [](std::size_t, Bytes&) { return false; };
     for (std::uint64_t second = 0; second < 21; ++second) {
-        asker.client->on_clove(0, old, clock_.now());
+        user.side->on_clove(0, old, clock_.now());
         Bytes clove = forged(RecordKind::reply, 1 + second, 0);
-        asker.client->on_clove(0, seal_envelope(RecordKind::reply, model_.bytes(), clove), clock_.now());
+        user.side->on_clove(0, seal_envelope(RecordKind::reply, model_.bytes(), clove), clock_.now());
         run_for(1s);
     }
-    ASSERT_TRUE(asker.error);
-    EXPECT_EQ(asker.error->code, ErrorCode::timed_out);
+    ASSERT_TRUE(user.error);
+    EXPECT_EQ(user.error->code, ErrorCode::timed_out);
 }
 
 TEST_F(HostileTest, TheTimeToAcceptBeginsWhenTheRequestHasGone) {
     lane_forward = [](std::size_t) { return false; };
     auto what = request(2 << 20);  // 5 s, and 2 s for its size
-    auto& asker = askers_[1] = std::make_unique<Asker>(*this, std::uint8_t{1}, what, dispersal::Threshold{4, 3});
-    asker->held_back = {40, 40, 40, 0};
-    ASSERT_TRUE(asker->client->start(clock_.now()));
+    auto& user = users_[1] = std::make_unique<User>(*this, std::uint8_t{1}, what, dispersal::Threshold{4, 3});
+    user->held_back = {40, 40, 40, 0};
+    ASSERT_TRUE(user->side->start(clock_.now()));
     for (std::size_t left = 40; left > 0; --left) {
-        asker->held_back = {left, left, left, 0};
+        user->held_back = {left, left, left, 0};
         run_for(1s);
-        ASSERT_FALSE(asker->error) << left;
+        ASSERT_FALSE(user->error) << left;
     }
-    asker->held_back = {0, 0, 0, 0};
+    user->held_back = {0, 0, 0, 0};
     run_for(6s);
-    EXPECT_FALSE(asker->error);
+    EXPECT_FALSE(user->error);
     run_for(2s);
-    ASSERT_TRUE(asker->error);
-    EXPECT_EQ(asker->error->code, ErrorCode::unavailable);
+    ASSERT_TRUE(user->error);
+    EXPECT_EQ(user->error->code, ErrorCode::unavailable);
 }
 
 TEST_F(HostileTest, LanesThatDoNotSendTheRequestAreNotWaitedFor) {
     lane_forward = [](std::size_t) { return false; };
-    auto& asker = askers_[1] = std::make_unique<Asker>(*this, std::uint8_t{1}, request(), dispersal::Threshold{4, 3});
-    asker->held_back = {5, 5, 0, 0};
-    ASSERT_TRUE(asker->client->start(clock_.now()));
+    auto& user = users_[1] = std::make_unique<User>(*this, std::uint8_t{1}, request(), dispersal::Threshold{4, 3});
+    user->held_back = {5, 5, 0, 0};
+    ASSERT_TRUE(user->side->start(clock_.now()));
     run_for(6s);
-    EXPECT_TRUE(asker->error);
+    EXPECT_TRUE(user->error);
 }
 
 TEST_F(HostileTest, OneProxyCannotShutOutARequest) {
-    auto& asker = ask(request());
-    for (const auto& [lane, envelope] : asker.sent) {
+    auto& user = ask(request());
+    for (const auto& [lane, envelope] : user.sent) {
         Bytes changed = envelope;
         changed.back() ^= 1;
-        server_->on_clove(asker.proxies[0], changed);
+        model_side_->on_clove(user.proxies[0], changed, clock_.now());
     }
     run_for(1s);
-    EXPECT_TRUE(asker.accepted);
+    EXPECT_TRUE(user.accepted);
     EXPECT_EQ(engine_.started, 1);
-    EXPECT_EQ(server_->counters().corrupt, 4u);
+    EXPECT_EQ(model_side_->counters().corrupt, 4u);
 }
 
 TEST_F(HostileTest, ControlClovesOfNobodyAreBoundedAndDoNoHarm) {
-    auto& asker = ask(request());
+    auto& user = ask(request());
     run_for(1s);
-    ASSERT_TRUE(asker.accepted);
+    ASSERT_TRUE(user.accepted);
     auto flood = [&](const NodeId& proxy) {
         for (std::uint64_t number = 0; number < 1024; ++number) {
             Bytes clove = forged(RecordKind::control, number, 0, number % 2 == 0 ? 4096 : 512);
-            server_->on_clove(proxy, seal_envelope(RecordKind::control, asker.exchange->bytes(), clove));
+            model_side_->on_clove(proxy, seal_envelope(RecordKind::control, user.exchange->bytes(), clove),
+                                  clock_.now());
         }
     };
-    flood(asker.proxies[0]);
-    EXPECT_LE(server_->assembly_bytes(), 100u << 10);
-    asker.client->cancel();
+    flood(user.proxies[0]);
+    EXPECT_LE(model_side_->assembly_bytes(), 100u << 10);
+    user.side->cancel();
     run_for(1s);
-    EXPECT_EQ(server_->exchanges(), 0u) << "one proxy does not keep the others' cloves out";
+    EXPECT_EQ(model_side_->exchanges(), 0u) << "one proxy does not keep the others' cloves out";
 
     auto& second = ask(request());
     run_for(1s);
@@ -134,82 +135,86 @@ TEST_F(HostileTest, ControlClovesOfNobodyAreBoundedAndDoNoHarm) {
     for (std::uint8_t other = 0; other < 40; ++other)
         for (std::uint64_t number = 0; number < 1024; ++number) {
             Bytes clove = forged(RecordKind::control, number, 0, 4096);
-            server_->on_clove(peer(other), seal_envelope(RecordKind::control, second.exchange->bytes(), clove));
+            model_side_->on_clove(peer(other), seal_envelope(RecordKind::control, second.exchange->bytes(), clove),
+                                  clock_.now());
         }
-    EXPECT_LE(server_->assembly_bytes(), 600u << 10);
-    EXPECT_GT(server_->assembly_bytes(), 400u << 10);
+    EXPECT_LE(model_side_->assembly_bytes(), 600u << 10);
+    EXPECT_GT(model_side_->assembly_bytes(), 400u << 10);
 }
 
 TEST_F(HostileTest, ClovesAreBoundedWhenTheyArrive) {
     limits_.maximum_assembly = 100 << 10;
-    make_server();
+    make_model_side();
     for (int i = 0; i < 200; ++i) {
-        auto asker = crypto::AgreementKey::generate(random_);
+        auto user = crypto::AgreementKey::generate(random_);
         for (std::uint64_t number = 0; number < 5; ++number) {
             Bytes clove = forged(RecordKind::request, number, 0, 16384);
-            server_->on_clove(peer(1), seal_envelope(RecordKind::request, asker.public_key().value, clove));
-            ASSERT_LE(server_->assembly_bytes(), limits_.maximum_assembly + (8 << 10));
+            model_side_->on_clove(peer(1), seal_envelope(RecordKind::request, user.public_key().value, clove),
+                                  clock_.now());
+            ASSERT_LE(model_side_->assembly_bytes(), limits_.maximum_assembly + (8 << 10));
         }
     }
-    auto& asker = ask(request());
+    auto& user = ask(request());
     run_for(1s);
-    EXPECT_TRUE(asker.accepted) << "unverified cloves gave way";
-    EXPECT_GT(server_->counters().evicted, 0u);
+    EXPECT_TRUE(user.accepted) << "unverified cloves gave way";
+    EXPECT_GT(model_side_->counters().evicted, 0u);
 }
 
 TEST_F(HostileTest, RefusedAndUnopenedClovesKeepNoExchangeAlive) {
-    auto asker = crypto::AgreementKey::generate(random_);
+    auto user = crypto::AgreementKey::generate(random_);
     for (std::uint64_t second = 0; second < 30; ++second) {
         Bytes clove = forged(RecordKind::request, second, 0);
-        server_->on_clove(peer(1), seal_envelope(RecordKind::request, asker.public_key().value, clove));
-        server_->on_clove(peer(1), seal_envelope(RecordKind::request, asker.public_key().value, Bytes{1}));
-        EXPECT_EQ(server_->exchanges(), 1u);
+        model_side_->on_clove(peer(1), seal_envelope(RecordKind::request, user.public_key().value, clove),
+                              clock_.now());
+        model_side_->on_clove(peer(1), seal_envelope(RecordKind::request, user.public_key().value, Bytes{1}),
+                              clock_.now());
+        EXPECT_EQ(model_side_->exchanges(), 1u);
         run_for(1s);
     }
-    EXPECT_EQ(server_->counters().refused, 30u);
+    EXPECT_EQ(model_side_->counters().refused, 30u);
     run_for(1s);
-    EXPECT_EQ(server_->exchanges(), 0u);
-    EXPECT_EQ(server_->assembly_bytes(), 0u);
+    EXPECT_EQ(model_side_->exchanges(), 0u);
+    EXPECT_EQ(model_side_->assembly_bytes(), 0u);
 }
 
 TEST_F(HostileTest, SingleClovesDoNotKeepARequestOut) {
     limits_.maximum_exchanges = 32;
     limits_.maximum_unverified_of_proxy = 12;
-    make_server();
+    make_model_side();
     Bytes clove = forged(RecordKind::request, 0, 0);
     auto open_one = [&](const NodeId& proxy) {
-        auto asker = crypto::AgreementKey::generate(random_);
-        server_->on_clove(proxy, seal_envelope(RecordKind::request, asker.public_key().value, clove));
+        auto user = crypto::AgreementKey::generate(random_);
+        model_side_->on_clove(proxy, seal_envelope(RecordKind::request, user.public_key().value, clove), clock_.now());
     };
     for (int i = 0; i < 50; ++i) open_one(peer(1));
-    EXPECT_EQ(server_->exchanges(), 12u) << "one proxy has its share";
+    EXPECT_EQ(model_side_->exchanges(), 12u) << "one proxy has its share";
     for (int i = 0; i < 50; ++i)
         for (std::uint8_t from = 1; from < 5; ++from) open_one(peer(from));
-    EXPECT_EQ(server_->exchanges(), 32u);
-    auto& asker = ask(request());
+    EXPECT_EQ(model_side_->exchanges(), 32u);
+    auto& user = ask(request());
     run_for(1s);
-    EXPECT_TRUE(asker.accepted);
+    EXPECT_TRUE(user.accepted);
     for (int i = 0; i < 50; ++i)
         for (std::uint8_t from = 1; from < 5; ++from) open_one(peer(from));
     engine_.calls.at(0)->sink.on_head({200, {}});
     engine_.calls.at(0)->sink.on_end();
     run_for(1s);
-    EXPECT_TRUE(asker.ended) << "what was verified does not give way";
+    EXPECT_TRUE(user.ended) << "what was verified does not give way";
 }
 
 TEST_F(HostileTest, WhatIsKeptOfRepliesIsCountedExactly) {
     limits_.maximum_kept_reply = 1000;
-    make_server();
-    auto& asker = ask(request());
+    make_model_side();
+    auto& user = ask(request());
     run_for(1s);
     auto& call = *engine_.calls.at(0);
     call.sink.on_head({200, {}});
     call.sink.on_body(Bytes(5000));
     call.sink.on_end();
-    EXPECT_EQ(server_->kept_bytes(), 5000u);
+    EXPECT_EQ(model_side_->kept_bytes(), 5000u);
     run_for(1s);
-    EXPECT_TRUE(asker.ended);
-    EXPECT_EQ(server_->kept_bytes(), 0u) << "it was too long, and was trimmed";
+    EXPECT_TRUE(user.ended);
+    EXPECT_EQ(model_side_->kept_bytes(), 0u) << "it was too long, and was trimmed";
 
     auto what = request();
     for (int i = 0; i < 3; ++i) {
@@ -221,25 +226,25 @@ TEST_F(HostileTest, WhatIsKeptOfRepliesIsCountedExactly) {
         failing.sink.on_error({ErrorCode::internal, "broken"});
         run_for(300ms);
     }
-    EXPECT_LE(server_->kept_bytes(), 700u);
+    EXPECT_LE(model_side_->kept_bytes(), 700u);
     ask(what);
     run_for(500ms);
     engine_.calls.at(0)->sink.on_head({200, {}});
     engine_.calls.at(0)->sink.on_body(Bytes(900));
     engine_.calls.at(0)->sink.on_end();
     run_for(5min);
-    EXPECT_EQ(server_->kept_bytes(), 900u) << "a retry that went well is kept";
+    EXPECT_EQ(model_side_->kept_bytes(), 900u) << "a retry that went well is kept";
     int started = engine_.started;
     auto& again = ask(what);
     run_for(1s);
     EXPECT_TRUE(again.ended);
     EXPECT_EQ(engine_.started, started);
     run_for(11min);
-    EXPECT_EQ(server_->kept_bytes(), 0u);
-    EXPECT_EQ(server_->next_timer(), Time::max());
+    EXPECT_EQ(model_side_->kept_bytes(), 0u);
+    EXPECT_EQ(model_side_->next_timer(), Time::max());
 }
 
-TEST_F(HostileTest, AnAskerThatStopsReadingLosesTheEngineAndHoldsNobodyUp) {
+TEST_F(HostileTest, AUserThatStopsReadingLosesTheEngineAndHoldsNobodyUp) {
     auto what = request();
     auto& stuck = ask(what);
     auto& reader = ask(what);
@@ -257,7 +262,7 @@ TEST_F(HostileTest, AnAskerThatStopsReadingLosesTheEngineAndHoldsNobodyUp) {
     ASSERT_TRUE(stuck.error);
     EXPECT_EQ(stuck.error->code, ErrorCode::timed_out);
     EXPECT_GE(call.consumed_bytes, inference::reply_window);
-    EXPECT_EQ(server_->counters().stalled, 1u);
+    EXPECT_EQ(model_side_->counters().stalled, 1u);
     reader.reads = false;
     call.sink.on_body(Bytes(2 * inference::reply_window));
     run_for(122s);
@@ -287,21 +292,21 @@ TEST_F(HostileTest, AModelNodeThatSendsWrongClovesIsBlamedItself) {
         ++record;
         return true;
     };
-    auto& asker = ask(request());
+    auto& user = ask(request());
     run_for(1s);
-    EXPECT_TRUE(asker.accepted);
-    EXPECT_EQ(asker.corrupt, std::set<std::size_t>{1});
-    ASSERT_FALSE(asker.error);
+    EXPECT_TRUE(user.accepted);
+    EXPECT_EQ(user.corrupt, std::set<std::size_t>{1});
+    ASSERT_FALSE(user.error);
     run_for(5s);  // the next record is a heartbeat
-    ASSERT_TRUE(asker.error);
-    EXPECT_EQ(asker.error->code, ErrorCode::malformed);
-    EXPECT_EQ(asker.corrupt, std::set<std::size_t>{1}) << "no other path is given up for it";
+    ASSERT_TRUE(user.error);
+    EXPECT_EQ(user.error->code, ErrorCode::malformed);
+    EXPECT_EQ(user.corrupt, std::set<std::size_t>{1}) << "no other path is given up for it";
     run_for(1s);
     EXPECT_EQ(engine_.destroyed, 1) << "it is told to stop";
 }
 
 TEST_F(HostileTest, OnceItAnswersWrongClovesAreOnlyPassedOver) {
-    auto& asker = ask(request());
+    auto& user = ask(request());
     run_for(1s);
     auto& call = *engine_.calls.at(0);
     call.sink.on_head({200, {}});
@@ -314,9 +319,9 @@ TEST_F(HostileTest, OnceItAnswersWrongClovesAreOnlyPassedOver) {
     for (int i = 0; i < 100; ++i) call.sink.on_body(Bytes(10));
     call.sink.on_end();
     run_for(1s);
-    EXPECT_TRUE(asker.ended);
-    EXPECT_EQ(asker.body.size(), 1000u);
-    EXPECT_EQ(asker.corrupt.size(), 1u);
+    EXPECT_TRUE(user.ended);
+    EXPECT_EQ(user.body.size(), 1000u);
+    EXPECT_EQ(user.corrupt.size(), 1u);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 
 namespace planetserve::exchange {
 
-// Where clove i of every reply record goes: a proxy, and the handle under which it knows the asker's stream.
+// Where clove i of every reply record goes: a proxy, and the handle under which it knows the user's stream.
 struct Lane {
     NodeId proxy;
     ReplyHandle handle;

@@ -80,17 +80,17 @@ TEST(Envelope, RoundTripsAndRefusesTheRest) {
 
 TEST(Keys, AreTheSameAtBothEndsAndDifferForEachKindAndNode) {
     SeededRandom random(3);
-    auto asker = crypto::AgreementKey::generate(random);
+    auto user = crypto::AgreementKey::generate(random);
     auto model = crypto::AgreementKey::generate(random);
     auto other = crypto::AgreementKey::generate(random);
-    ExchangeId id{asker.public_key().value};
-    auto a = derive_keys(asker, model.public_key(), id, model.public_key());
-    auto b = derive_keys(model, asker.public_key(), id, model.public_key());
+    ExchangeId id{user.public_key().value};
+    auto a = derive_keys(user, model.public_key(), id, model.public_key());
+    auto b = derive_keys(model, user.public_key(), id, model.public_key());
     ASSERT_TRUE(a && b);
     EXPECT_EQ(a->reply, b->reply);
     EXPECT_EQ(a->request, b->request);
     EXPECT_FALSE(a->reply == a->request);
-    auto c = derive_keys(asker, other.public_key(), id, other.public_key());
+    auto c = derive_keys(user, other.public_key(), id, other.public_key());
     EXPECT_FALSE(a->reply == c->reply);
 }
 

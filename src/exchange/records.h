@@ -61,7 +61,7 @@ private:
 // one then holds nothing up).
 enum class Order { in_order, as_complete };
 
-// Who brought a clove: a proxy to the model node, a lane's path to the asker.
+// Who brought a clove: a proxy to the model node, a lane's path to the user.
 using Source = FixedBytes<struct SourceTag, 32>;
 
 struct ReceiverLimits {

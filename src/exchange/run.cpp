@@ -18,14 +18,14 @@ ByteView Run::body(std::uint64_t offset, std::size_t most) const {
     return rest.first(std::min(rest.size(), most));
 }
 
-void Run::progress(std::uint64_t consumed_by_all) {
-    if (engine_ && !over() && consumed_by_all > told_engine_) {
-        std::size_t more = consumed_by_all - told_engine_;
-        told_engine_ = consumed_by_all;
+void Run::consumed_by_all(std::uint64_t bytes) {
+    if (engine_ && !over() && bytes > told_engine_) {
+        std::size_t more = bytes - told_engine_;
+        told_engine_ = bytes;
         engine_->consumed(more);
     }
-    if (kept_.size() <= maximum_kept_ || consumed_by_all <= trimmed_) return;
-    std::size_t surplus = std::min<std::uint64_t>(consumed_by_all - trimmed_, kept_.size());
+    if (kept_.size() <= maximum_kept_ || bytes <= trimmed_) return;
+    std::size_t surplus = std::min<std::uint64_t>(bytes - trimmed_, kept_.size());
     kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(surplus));
     trimmed_ += surplus;
 }

@@ -2,24 +2,25 @@
 // running it again (docs/protocols/requests.md).
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 
-#include "base/time.h"
 #include "exchange/messages.h"
 
 namespace planetserve::exchange {
 
-// Told that a run has more to give; the run may not be destroyed within the call.
+// Told by an engine's callback that a run has more to give. An engine knows no time: whoever holds the ModelSide hands
+// this on to ModelSide::on_run_progress with the time, before it returns.
 class RunEvents {
 public:
     virtual ~RunEvents() = default;
+    // The run may not be destroyed within the call.
     virtual void on_run_progress(const IdempotencyId& run) = 0;
 };
 
 class Run final : public inference::ReplySink {
 public:
+    // The events outlive the run.
     Run(const IdempotencyId& id, std::size_t maximum_kept, RunEvents& events)
         : id_(id), maximum_kept_(maximum_kept), events_(events) {}
 
@@ -27,18 +28,19 @@ public:
     void start(inference::Service& service, inference::Request request);
 
     const std::optional<inference::ReplyHead>& head() const { return head_; }
-    // Body bytes from an offset on, of what is still kept; fewer than asked for when there are no more yet.
+    // Body bytes from an offset on, of what is still kept; fewer than `most` when there are no more yet.
     ByteView body(std::uint64_t offset, std::size_t most) const;
     std::uint64_t body_size() const { return trimmed_ + kept_.size(); }
     bool ended() const { return ended_; }
     const std::optional<Error>& error() const { return error_; }
     bool over() const { return ended_ || error_; }
-    // True while the whole reply from its beginning is kept, so that another asker may join.
+    // True while the whole reply from its beginning is kept, so that another reader may join.
     bool replayable() const { return trimmed_ == 0; }
     std::size_t kept_bytes() const { return kept_.size(); }
 
-    // All askers are done with the body up to here: lets the engine go on, and trims what is more than may be kept.
-    void progress(std::uint64_t consumed_by_all);
+    // All readers are done with the body up to here: the engine may produce more, and what is beyond the maximum to be
+    // kept is dropped.
+    void consumed_by_all(std::uint64_t bytes);
 
     void on_head(const inference::ReplyHead& head) override;
     void on_body(ByteView bytes) override;

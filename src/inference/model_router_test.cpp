@@ -63,7 +63,7 @@ public:
     std::size_t consumed = 0;
 };
 
-struct Asker final : ReplySink {
+struct User final : ReplySink {
     void on_head(const ReplyHead& told) override { head = told; }
     void on_body(ByteView bytes) override { body += as_text(bytes); }
     void on_end() override {
@@ -89,13 +89,13 @@ struct RouterTest : testing::Test {
     RouterTest() {
         router.add("small", engine, {.capacity = 2, .queue = 2, .longest_wait = 30s, .first_estimate = 2s});
     }
-    Status ask(Asker& asker, std::string body = "x", std::string model = "small") {
+    Status ask(User& user, std::string body = "x", std::string model = "small") {
         Request request;
         request.model = std::move(model);
         request.body = to_bytes(body);
-        auto exchange = router.start(std::move(request), asker);
+        auto exchange = router.start(std::move(request), user);
         if (!exchange) return std::unexpected(exchange.error());
-        asker.exchange = std::move(*exchange);
+        user.exchange = std::move(*exchange);
         return {};
     }
     LoadStats load() const { return router.stats().all; }
@@ -104,13 +104,13 @@ struct RouterTest : testing::Test {
     Later later;
     ScriptedEngine engine;
     ModelRouter router{later.defer(), clock};
-    Asker askers[6];
+    User users[6];
 };
 
 TEST_F(RouterTest, AnUnknownModelIsRefusedNamingThoseThereAre) {
     ScriptedEngine other;
     router.add("large", other, {});
-    Status asked = ask(askers[0], "x", "medium");
+    Status asked = ask(users[0], "x", "medium");
     ASSERT_FALSE(asked);
     EXPECT_EQ(asked.error().code, ErrorCode::not_found);
     EXPECT_NE(asked.error().message.find("medium"), std::string::npos);
@@ -119,20 +119,20 @@ TEST_F(RouterTest, AnUnknownModelIsRefusedNamingThoseThereAre) {
 }
 
 TEST_F(RouterTest, PassesTheReplyAndTheWindowThrough) {
-    ASSERT_TRUE(ask(askers[0], "question"));
+    ASSERT_TRUE(ask(users[0], "question"));
     EXPECT_EQ(engine.first_body(), "question");
-    askers[0].exchange->consumed(17);
+    users[0].exchange->consumed(17);
     EXPECT_EQ(engine.consumed, 17U);
     engine.answer_first("answer");
-    EXPECT_EQ(askers[0].head.status, 200U);
-    EXPECT_EQ(askers[0].body, "answer");
-    EXPECT_TRUE(askers[0].ended);
+    EXPECT_EQ(users[0].head.status, 200U);
+    EXPECT_EQ(users[0].body, "answer");
+    EXPECT_TRUE(users[0].ended);
     EXPECT_EQ(load().running, 0U);
     EXPECT_EQ(load().served, 1U);
 }
 
 TEST_F(RouterTest, QueuesBeyondCapacityAndStartsInOrder) {
-    for (int i = 0; i < 4; ++i) ASSERT_TRUE(ask(askers[i], std::to_string(i)));
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(ask(users[i], std::to_string(i)));
     later.run();
     EXPECT_EQ(engine.running.size(), 2U);
     EXPECT_EQ(load().queued, 2U);
@@ -148,9 +148,9 @@ TEST_F(RouterTest, QueuesBeyondCapacityAndStartsInOrder) {
 }
 
 TEST_F(RouterTest, ANewcomerDoesNotOvertakeThoseWhoWait) {
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(askers[i], std::to_string(i)));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(users[i], std::to_string(i)));
     engine.answer_first("a");
-    ASSERT_TRUE(ask(askers[3], "3"));  // a place is free, but 2 was first
+    ASSERT_TRUE(ask(users[3], "3"));  // a place is free, but 2 was first
     later.run();
     ASSERT_EQ(engine.running.size(), 2U);
     EXPECT_EQ(to_string(engine.running[1]->request.body), "2");
@@ -158,40 +158,40 @@ TEST_F(RouterTest, ANewcomerDoesNotOvertakeThoseWhoWait) {
 }
 
 TEST_F(RouterTest, AnswersOverloadedAfterStartReturned) {
-    for (int i = 0; i < 5; ++i) ASSERT_TRUE(ask(askers[i]));
-    EXPECT_EQ(askers[4].head.status, 0U);
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(ask(users[i]));
+    EXPECT_EQ(users[4].head.status, 0U);
     later.run();
-    EXPECT_EQ(askers[4].head.status, 503U);
-    EXPECT_EQ(askers[4].header("content-type"), "application/json");
-    EXPECT_EQ(askers[4].header("retry-after"), "3");  // (2 waiting + 1) * 2 s / 2 places
-    EXPECT_EQ(askers[4].body.find(R"({"error":{"message":")"), 0U);
-    EXPECT_NE(askers[4].body.find(R"("type":"server_error","param":null,"code":"overloaded"}})"), std::string::npos);
-    EXPECT_TRUE(askers[4].ended);
+    EXPECT_EQ(users[4].head.status, 503U);
+    EXPECT_EQ(users[4].header("content-type"), "application/json");
+    EXPECT_EQ(users[4].header("retry-after"), "3");  // (2 waiting + 1) * 2 s / 2 places
+    EXPECT_EQ(users[4].body.find(R"({"error":{"message":")"), 0U);
+    EXPECT_NE(users[4].body.find(R"("type":"server_error","param":null,"code":"overloaded"}})"), std::string::npos);
+    EXPECT_TRUE(users[4].ended);
     EXPECT_EQ(load().refused, 1U);
     EXPECT_EQ(load().running, 2U);
     EXPECT_EQ(load().queued, 2U);
 }
 
 TEST_F(RouterTest, HangingUpOnARefusalIsHeard) {
-    for (int i = 0; i < 5; ++i) ASSERT_TRUE(ask(askers[i]));
-    askers[4].exchange.reset();
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(ask(users[i]));
+    users[4].exchange.reset();
     later.run();
-    EXPECT_EQ(askers[4].head.status, 0U);
+    EXPECT_EQ(users[4].head.status, 0U);
 }
 
 TEST_F(RouterTest, CancellingAQueuedRequestFreesItsPlaceInTheQueue) {
-    for (int i = 0; i < 4; ++i) ASSERT_TRUE(ask(askers[i], std::to_string(i)));
-    askers[2].exchange.reset();
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(ask(users[i], std::to_string(i)));
+    users[2].exchange.reset();
     EXPECT_EQ(load().queued, 1U);
     engine.answer_first("a");
     later.run();
     EXPECT_EQ(to_string(engine.running[1]->request.body), "3");
-    EXPECT_FALSE(askers[2].ended);
+    EXPECT_FALSE(users[2].ended);
 }
 
 TEST_F(RouterTest, CancellingARunningRequestCancelsAtTheEngineAndStartsTheNext) {
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(askers[i], std::to_string(i)));
-    askers[0].exchange.reset();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(users[i], std::to_string(i)));
+    users[0].exchange.reset();
     EXPECT_EQ(engine.running.size(), 1U);
     later.run();
     ASSERT_EQ(engine.running.size(), 2U);
@@ -200,39 +200,39 @@ TEST_F(RouterTest, CancellingARunningRequestCancelsAtTheEngineAndStartsTheNext) 
 }
 
 TEST_F(RouterTest, ASinkMayHangUpInsideItsLastCallback) {
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(askers[i]));
-    askers[0].hang_up_at_end = true;
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(users[i]));
+    users[0].hang_up_at_end = true;
     engine.answer_first("a");
     later.run();
-    EXPECT_TRUE(askers[0].ended);
+    EXPECT_TRUE(users[0].ended);
     EXPECT_EQ(load().running, 2U);
     EXPECT_EQ(load().queued, 0U);
 }
 
 TEST_F(RouterTest, TurnsAwayWhoWaitedTooLong) {
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(askers[i]));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(users[i]));
     clock.time += 29s;
     router.on_timer();
     later.run();
-    EXPECT_EQ(askers[2].head.status, 0U);
+    EXPECT_EQ(users[2].head.status, 0U);
     clock.time += 1s;
     router.on_timer();
     later.run();
-    EXPECT_EQ(askers[2].head.status, 503U);
-    EXPECT_TRUE(askers[2].ended);
+    EXPECT_EQ(users[2].head.status, 503U);
+    EXPECT_TRUE(users[2].ended);
     EXPECT_EQ(load().queued, 0U);
     EXPECT_EQ(load().running, 2U);
 }
 
 TEST_F(RouterTest, AFailureAtTheEngineGivesThePlaceBack) {
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(askers[i], std::to_string(i)));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(ask(users[i], std::to_string(i)));
     engine.running.front()->sink->on_error({ErrorCode::unavailable, "gone"});
-    EXPECT_EQ(askers[0].error->message, "gone");
+    EXPECT_EQ(users[0].error->message, "gone");
     engine.refusal = Error{ErrorCode::unavailable, "starting again"};
     later.run();  // the queued one is started, and refused
-    ASSERT_TRUE(askers[2].error);
-    EXPECT_EQ(askers[2].error->message, "starting again");
-    Status asked = ask(askers[3]);
+    ASSERT_TRUE(users[2].error);
+    EXPECT_EQ(users[2].error->message, "starting again");
+    Status asked = ask(users[3]);
     ASSERT_FALSE(asked);
     EXPECT_EQ(asked.error().message, "starting again");
     EXPECT_EQ(load().running, 1U);
@@ -240,7 +240,7 @@ TEST_F(RouterTest, AFailureAtTheEngineGivesThePlaceBack) {
 
 TEST_F(RouterTest, AveragesServiceTimes) {
     for (Duration taken : {8s, 16s}) {
-        ASSERT_TRUE(ask(askers[0]));
+        ASSERT_TRUE(ask(users[0]));
         clock.time += taken;
         engine.answer_first("a");
     }

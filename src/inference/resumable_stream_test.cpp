@@ -301,7 +301,7 @@ TEST(ResumableStream, GoesOnWithACompletion) {
     EXPECT_EQ(reader.answer(path).text, " it now or never");
 }
 
-TEST(ResumableStream, GoesOnWithAnAnswerThatWasBegunByTheAsker) {
+TEST(ResumableStream, GoesOnWithAnAnswerThatWasBegunByTheUser) {
     std::string body =
         R"({"stream":true,"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"We"}]})";
     for (bool echoed : {false, true}) {

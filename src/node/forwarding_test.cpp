@@ -7,7 +7,7 @@ namespace {
 
 // Sends everything to one node, if it is not excluded.
 struct SendTo final : exchange::Forwarding {
-    std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded) override {
+    std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded, Time) override {
         ++placed;
         if (request.continues) return std::nullopt;
         if (!to || excluded.contains(*to)) return std::nullopt;
@@ -33,16 +33,18 @@ protected:
     }
     // So that requests enter by one of the others.
     void enter_by_others() {
-        DirectoryView view = asker().node.asker().directory();
+        DirectoryView view = user().node.requests().directory();
         view.models.front().running = 1000;
-        asker().node.asker().update_directory(view);
+        user().node.requests().update_directory(view);
     }
-    const exchange::ServerCounters& counters(std::size_t model) { return models_[model]->node.server().counters(); }
+    const exchange::ModelSideCounters& counters(std::size_t model) {
+        return models_[model]->node.model_side().counters();
+    }
 
     std::vector<std::unique_ptr<SendTo>> forwardings_;
 };
 
-TEST_F(ForwardedRequest, IsAnsweredByTheOtherNodeStraightToTheAsker) {
+TEST_F(ForwardedRequest, IsAnsweredByTheOtherNodeStraightToTheUser) {
     make_group(2, {.tokens = 200});
     enter_by_others();
     std::uint64_t between = 0;
@@ -58,9 +60,9 @@ TEST_F(ForwardedRequest, IsAnsweredByTheOtherNodeStraightToTheAsker) {
     EXPECT_EQ(counters(0).taken_over, 1u);
     EXPECT_EQ(models_[1]->engine.started(), 0u);
     EXPECT_LT(between, 100u) << "the answer does not go by way of the entry node";
-    EXPECT_EQ(asker().node.asker().counters().handed_over, 1u);
+    EXPECT_EQ(user().node.requests().counters().forwarded, 1u);
     clock_.run_for(10s);
-    for (auto& model : models_) EXPECT_EQ(model->node.server().exchanges(), 0u);
+    for (auto& model : models_) EXPECT_EQ(model->node.model_side().exchanges(), 0u);
     for (const auto& path : paths()) EXPECT_EQ(path.streams, 0u);
 }
 
@@ -107,7 +109,7 @@ TEST_F(ForwardedRequest, SurvivesLostPathsBeforeAndAfter) {
         clock_.run_for(wait);
         auto live = paths();
         for (int i = 0; i < 2; ++i) network_.kill(live[i].relays[i]);
-        network_.rearm(asker().id);
+        network_.rearm(user().id);
         ASSERT_TRUE(finish(reply));
         ASSERT_TRUE(reply.ended) << reply.error->message;
         EXPECT_EQ(reply.text, TokenEngine::answer(as_bytes(prompt + std::to_string(wait.count())), 400));
@@ -127,7 +129,7 @@ TEST_F(ForwardedRequest, SurvivesTheEntryNodesDeathOnceItIsTaken) {
     EXPECT_EQ(started(), 1u);
 }
 
-TEST_F(ForwardedRequest, StopsWhenItsAskerHangsUp) {
+TEST_F(ForwardedRequest, StopsWhenItsUserHangsUp) {
     make_group(2, {.tokens = 100000});
     enter_by_others();
     auto& reply = ask(prompt);
@@ -136,7 +138,7 @@ TEST_F(ForwardedRequest, StopsWhenItsAskerHangsUp) {
     hang_up(reply);
     clock_.run_for(1s);
     EXPECT_EQ(models_[0]->engine.running(), 0u);
-    EXPECT_EQ(models_[0]->node.server().exchanges(), 0u);
+    EXPECT_EQ(models_[0]->node.model_side().exchanges(), 0u);
 }
 
 TEST_F(ForwardedRequest, RunsWhereItCameInWhenTheOtherIsDeadSilentOrRefuses) {
@@ -186,10 +188,10 @@ TEST_F(ForwardedRequest, IsJoinedByItsRetry) {
     for (int i = 0; i < 3; ++i) {
         auto& reply = *replies.emplace_back(std::make_unique<Reply>());
         auto started =
-            asker().node.asker().start({id, "POST", "/v1/completions", "text/plain", "m", to_bytes(prompt)}, reply);
+            user().node.requests().start({id, "POST", "/v1/completions", "text/plain", "m", to_bytes(prompt)}, reply);
         ASSERT_TRUE(started);
         reply.exchange = std::move(*started);
-        network_.rearm(asker().id);
+        network_.rearm(user().id);
         clock_.run_for(500ms);
     }
     for (auto& reply : replies) {
@@ -210,7 +212,7 @@ TEST_F(ForwardedRequest, ThatNobodyHandedOverIsNotAnswered) {
     ASSERT_TRUE(stranger.send(models_[0]->id, wire::FrameType::forward_control, {payload}));
     clock_.run_for(1s);
     EXPECT_EQ(started(), 0u);
-    EXPECT_EQ(models_[0]->node.server().exchanges(), 0u);
+    EXPECT_EQ(models_[0]->node.model_side().exchanges(), 0u);
     EXPECT_GE(counters(0).refused, 1u);
 }
 

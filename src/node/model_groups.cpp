@@ -125,7 +125,8 @@ std::optional<Bytes> ModelGroups::prompt_of(const inference::Request& request) {
     return std::move(prompt->canonical);
 }
 
-std::optional<NodeId> ModelGroups::place(const inference::Request& request, const std::set<NodeId>& excluded) {
+std::optional<NodeId> ModelGroups::place(const inference::Request& request, const std::set<NodeId>& excluded,
+                                         Time now) {
     Group* group = find(request.model);
     if (group == nullptr || !group->options.enabled) return std::nullopt;
     // A conversation stays while there is a place. The tree does not know of its last chunk, which is not whole.
@@ -136,7 +137,6 @@ std::optional<NodeId> ModelGroups::place(const inference::Request& request, cons
     }
     auto prompt = prompt_of(request);
     if (!prompt) return std::nullopt;
-    const Time now = clock_.now();
     if (excluded.empty()) ++group->totals.entered;
     auto placement = group->member.place(*prompt, excluded, now);
     last_prompt_.emplace(request.id, std::move(*prompt));

@@ -12,7 +12,7 @@
 #include <string>
 
 #include "base/time.h"
-#include "exchange/server.h"
+#include "exchange/model_side.h"
 #include "inference/model_router.h"
 #include "inference/prompt.h"
 #include "inference/tokenizer.h"
@@ -80,7 +80,7 @@ public:
     void on_timer();
     Time next_timer() const;
 
-    std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded) override;
+    std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded, Time now) override;
     bool accepts_from(const NodeId& node, const std::string& model) override;
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override;
 

@@ -83,9 +83,9 @@ TEST_F(Groups, AnUntrustedNodeGetsNothingAndHandsNothingOver) {
     trust_[holder.id] = routing::Trust::not_trusted;
     tell_list();
     clock_.run_for(10s);
-    DirectoryView view = asker().node.asker().directory();
+    DirectoryView view = user().node.requests().directory();
     std::erase_if(view.models, [&](const auto& model) { return model.id == holder.id; });
-    asker().node.asker().update_directory(view);
+    user().node.requests().update_directory(view);
     for (int i = 0; i < 6; ++i) EXPECT_NE(&answer(long_text_ + std::to_string(i)), &holder);
     for (auto& model : models_) {
         if (model.get() == &holder) continue;

@@ -84,28 +84,28 @@ protected:
         view.relays = std::move(relays);
         for (auto& model : models_) view.models.push_back({model->id, model->keys.onion.public_key(), {"m"}, 4, 0, 0});
         for (auto& user : users_) {
-            user->node.asker().update_directory(view);
+            user->node.requests().update_directory(view);
             network_.rearm(user->id);
         }
         clock_.run_for(1s);
     }
-    UserHost& asker() { return *users_.front(); }
-    std::vector<onion::PathStatus> paths() { return asker().node.asker().pool().status(); }
+    UserHost& user() { return *users_.front(); }
+    std::vector<onion::PathStatus> paths() { return user().node.requests().pool().status(); }
 
     Reply& ask(const std::string& body, const std::string& model = "m", const std::string& path = "/v1/completions") {
         auto& reply = replies_.emplace_back(std::make_unique<Reply>());
         inference::Request request{random_.id<IdempotencyId>(), "POST", path, "text/plain", model, to_bytes(body)};
-        auto started = asker().node.asker().start(std::move(request), *reply);
+        auto started = user().node.requests().start(std::move(request), *reply);
         if (started)
             reply->exchange = std::move(*started);
         else
             reply->error = started.error();
-        network_.rearm(asker().id);
+        network_.rearm(user().id);
         return *reply;
     }
     void hang_up(Reply& reply) {
         reply.exchange.reset();
-        network_.rearm(asker().id);
+        network_.rearm(user().id);
     }
     bool finish(Reply& reply, Duration at_most = 60s) {
         return clock_.run_until_true([&] { return reply.over(); }, at_most);

@@ -13,7 +13,7 @@ TEST_F(Overlay, AnswersARequestOverFourPaths) {
     EXPECT_EQ(reply.text, TokenEngine::answer(as_bytes(prompt), 40));
     EXPECT_EQ(started(), 1u);
     clock_.run_for(2s);
-    EXPECT_EQ(serving(reply).node.server().exchanges(), 0u) << "the model node forgets an exchange that is over";
+    EXPECT_EQ(serving(reply).node.model_side().exchanges(), 0u) << "the model node forgets an exchange that is over";
     for (const auto& path : paths()) EXPECT_EQ(path.streams, 0u);
 }
 
@@ -182,14 +182,14 @@ TEST_F(Overlay, HangingUpStopsTheEngine) {
     hang_up(reply);
     clock_.run_for(1s);
     EXPECT_EQ(models_[0]->engine.running(), 0u);
-    EXPECT_EQ(models_[0]->node.server().exchanges(), 0u);
+    EXPECT_EQ(models_[0]->node.model_side().exchanges(), 0u);
 }
 
-TEST_F(Overlay, AnAskerThatDiesStopsTheEngineToo) {
+TEST_F(Overlay, AUserThatDiesStopsTheEngineToo) {
     make(60, 1, {.tokens = 100000});
     ask(prompt);
     clock_.run_for(1s);
-    network_.kill(asker().id);
+    network_.kill(user().id);
     clock_.run_for(20s);
     EXPECT_EQ(models_[0]->engine.running(), 0u);
 }
@@ -215,10 +215,10 @@ TEST_F(Overlay, ARetryGoesWhereTheRequestWentAndRunsOnce) {
     for (int i = 0; i < 4; ++i) {
         auto& reply = *replies.emplace_back(std::make_unique<Reply>());
         auto started =
-            asker().node.asker().start({id, "POST", "/v1/completions", "text/plain", "m", to_bytes(prompt)}, reply);
+            user().node.requests().start({id, "POST", "/v1/completions", "text/plain", "m", to_bytes(prompt)}, reply);
         ASSERT_TRUE(started);
         reply.exchange = std::move(*started);
-        network_.rearm(asker().id);
+        network_.rearm(user().id);
         if (i == 2) finish(reply);
     }
     for (auto& reply : replies) {
@@ -249,13 +249,13 @@ TEST_F(Overlay, APathThatHadToShareRelaysIsReplacedWhenThereAreOthersAgain) {
     clock_.run_for(20s);
     EXPECT_FALSE(distinct());
     users_.push_back(std::make_unique<UserHost>(clock_, network_, random_, UserNodeOptions{}));
-    DirectoryView view = asker().node.asker().directory();
+    DirectoryView view = user().node.requests().directory();
     std::vector<onion::RelayInfo> relays(view.relays.begin(), view.relays.end());
     std::erase_if(relays, [&](const auto& relay) { return relay.id == lost; });
     relays.push_back({users_.back()->id, users_.back()->keys.onion.public_key(), ""});
     view.relays = std::move(relays);
-    asker().node.asker().update_directory(view);
-    network_.rearm(asker().id);
+    user().node.requests().update_directory(view);
+    network_.rearm(user().id);
     EXPECT_TRUE(clock_.run_until_true(distinct, 180s));
 }
 
@@ -315,7 +315,7 @@ TEST_F(Overlay, NothingReadableAndNothingEqualPassesARelay) {
         // 24 bytes in a row are enough to know a message again.
         leaked |=
             contains(frame.payload, as_bytes(prompt.substr(10, 24))) || contains(frame.payload, as_bytes("token-"));
-        leaked |= contains(frame.payload, asker().id.bytes());
+        leaked |= contains(frame.payload, user().id.bytes());
         if (frame.type != wire::FrameType::path_cell) return;
         Bytes body = to_bytes(ByteView(frame.payload).subspan(PathId::size));
         received[frame.to].insert(body);

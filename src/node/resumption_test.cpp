@@ -46,12 +46,12 @@ protected:
     }
     void kill(ModelHost& model) {
         network_.kill(model.id);
-        network_.rearm(asker().id);
+        network_.rearm(user().id);
     }
     void expect_nothing_left() {
         clock_.run_for(40s);
         for (const auto& path : paths()) EXPECT_EQ(path.streams, 0u);
-        EXPECT_EQ(asker().node.asker().requests(), 0u);
+        EXPECT_EQ(user().node.requests().active(), 0u);
     }
 };
 
@@ -67,7 +67,7 @@ TEST_F(Resumption, TheRestComesFromAnotherNode) {
     expect_whole(reply, prompt);
     EXPECT_TRUE(reply.text.starts_with(before));
     EXPECT_EQ(resumed_by(reply), other.id.hex());
-    EXPECT_EQ(asker().node.asker().counters().resumed, 1u);
+    EXPECT_EQ(user().node.requests().counters().resumed, 1u);
     expect_nothing_left();
 }
 
@@ -113,7 +113,7 @@ TEST_F(Resumption, OfOneThatBreaksOffAgain) {
     }
     ASSERT_TRUE(finish(reply));
     expect_whole(reply, prompt);
-    EXPECT_EQ(asker().node.asker().counters().resumed, 3u);
+    EXPECT_EQ(user().node.requests().counters().resumed, 3u);
     expect_nothing_left();
 }
 
@@ -130,7 +130,7 @@ TEST_F(Resumption, FailsWithWordsWhenNoNodeIsLeft) {
     expect_nothing_left();
 }
 
-TEST_F(Resumption, StopsWhenItsAskerHangsUpMeanwhile) {
+TEST_F(Resumption, StopsWhenItsUserHangsUpMeanwhile) {
     make(60, 2);
     for (Duration wait : {0ms, 30ms, 300ms}) {
         auto& reply = ask_chat(prompt + std::to_string(wait.count()));
@@ -154,7 +154,7 @@ TEST_F(Resumption, WhatIsNoStreamOfTextFailsAsBefore) {
     kill(serving(reply));
     ASSERT_TRUE(finish(reply));
     EXPECT_TRUE(reply.error);
-    EXPECT_EQ(asker().node.asker().counters().resumed, 0u);
+    EXPECT_EQ(user().node.requests().counters().resumed, 0u);
 }
 
 }  // namespace

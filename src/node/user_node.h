@@ -3,14 +3,14 @@
 #pragma once
 
 #include "crypto/identity.h"
-#include "node/asker.h"
 #include "node/relay_role.h"
+#include "node/user_requests.h"
 
 namespace planetserve::node {
 
 struct UserNodeOptions {
     onion::PoolOptions pool;
-    AskerOptions asker;
+    UserRequestOptions requests;
     onion::RelayLimits relay;
     onion::ProxyLimits proxy;
 };
@@ -20,12 +20,12 @@ public:
     UserNode(const crypto::NodeKeys& keys, UserNodeOptions options, wire::FrameSender& sender, Random& random,
              const Clock& clock)
         : clock_(clock),
-          asker_(keys.identity.id(), options.pool, options.asker, sender, random, clock),
+          requests_(keys.identity.id(), options.pool, options.requests, sender, random, clock),
           relay_(keys.identity.id(), keys.onion, options.relay, options.proxy, sender, random, clock) {}
 
     // The overlay as a service, for the owner's API.
-    Asker& asker() { return asker_; }
-    const Asker& asker() const { return asker_; }
+    UserRequests& requests() { return requests_; }
+    const UserRequests& requests() const { return requests_; }
     const RelayRole& relay() const { return relay_; }
 
     // False for a frame that is none of a user node's business.
@@ -33,11 +33,11 @@ public:
     void on_link_down(const NodeId& peer);
     void on_drained(const NodeId& peer) { relay_.on_drained(peer); }
     void on_timer();
-    Time next_timer() const { return std::min(asker_.next_timer(), relay_.next_timer()); }
+    Time next_timer() const { return std::min(requests_.next_timer(), relay_.next_timer()); }
 
 private:
     const Clock& clock_;
-    Asker asker_;
+    UserRequests requests_;
     RelayRole relay_;
 };
 

@@ -9,7 +9,7 @@ void ModelMetrics::set(const std::string& name, const std::string& help, const s
 }
 
 void ModelMetrics::update(const std::vector<node::ModelGroupStatus>& groups,
-                          const std::vector<CacheEventsStatus>& cache_events, const exchange::Server& server) {
+                          const std::vector<CacheEventsStatus>& cache_events, const exchange::ModelSide& server) {
     for (const auto& group : groups) {
         auto value = [&](const char* name, const char* help, auto number) {
             set(std::string("planetserve_model_") + name, help, group.model, static_cast<double>(number));

@@ -17,7 +17,7 @@ public:
     explicit ModelMetrics(prometheus::Registry& registry) : registry_(registry) {}
 
     void update(const std::vector<node::ModelGroupStatus>& groups, const std::vector<CacheEventsStatus>& cache_events,
-                const exchange::Server& server);
+                const exchange::ModelSide& server);
 
 private:
     void set(const std::string& name, const std::string& help, const std::string& model, double value);

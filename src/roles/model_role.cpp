@@ -251,7 +251,7 @@ Status ModelRole::ready() {
 }
 
 std::string ModelRole::status_json() {
-    return model_status(runtime_.keys().identity.id(), node_.groups().status(), cache_events(), node_.server(),
+    return model_status(runtime_.keys().identity.id(), node_.groups().status(), cache_events(), node_.model_side(),
                         runtime_.directory());
 }
 
@@ -263,6 +263,6 @@ std::vector<CacheEventsStatus> ModelRole::cache_events() const {
     return all;
 }
 
-void ModelRole::refresh_metrics() { metrics_.update(node_.groups().status(), cache_events(), node_.server()); }
+void ModelRole::refresh_metrics() { metrics_.update(node_.groups().status(), cache_events(), node_.model_side()); }
 
 }  // namespace planetserve::roles

@@ -71,7 +71,7 @@ json::object group_of(const node::ModelGroupStatus& group) {
 }  // namespace
 
 std::string model_status(const NodeId& id, const std::vector<node::ModelGroupStatus>& groups,
-                         const std::vector<CacheEventsStatus>& cache_events, const exchange::Server& server,
+                         const std::vector<CacheEventsStatus>& cache_events, const exchange::ModelSide& server,
                          const committee::DirectoryClient& directory) {
     json::array models;
     for (const auto& group : groups) {

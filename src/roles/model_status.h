@@ -19,7 +19,7 @@ struct CacheEventsStatus {
 };
 
 std::string model_status(const NodeId& id, const std::vector<node::ModelGroupStatus>& groups,
-                         const std::vector<CacheEventsStatus>& cache_events, const exchange::Server& server,
+                         const std::vector<CacheEventsStatus>& cache_events, const exchange::ModelSide& server,
                          const committee::DirectoryClient& directory);
 
 }  // namespace planetserve::roles

@@ -32,7 +32,7 @@ private:
 Status run_user_node(const config::UserConfig& config) {
     Runtime runtime(config.common, user_node);
     UserRole role(runtime, config, runtime.links());
-    RearmingService service(role.node().asker(), runtime);
+    RearmingService service(role.node().requests(), runtime);
     prometheus::Registry metrics;
     std::unique_ptr<adapters::ApiServer> api;
     std::optional<HttpService> http;
@@ -52,7 +52,7 @@ Status run_user_node(const config::UserConfig& config) {
     runtime.attach(role, committee::NodeDescriptor{});
     runtime.run(http, [&](std::function<void()> finished) {
         auto leave = [&role, finished = std::move(finished)] {
-            role.node().asker().pool().shut_down();
+            role.node().requests().pool().shut_down();
             finished();
         };
         if (!api) return leave();

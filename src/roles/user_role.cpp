@@ -17,7 +17,7 @@ node::UserNodeOptions options_of(const config::UserConfig& config) {
     options.pool.rotate_before =
         std::min<std::chrono::milliseconds>(options.pool.rotate_before, options.pool.lifetime / 4);
     options.pool.entries.count = config.entry_relays;
-    options.asker.threshold = {config.n, config.k};
+    options.requests.threshold = {config.n, config.k};
     return options;
 }
 
@@ -29,21 +29,21 @@ UserRole::UserRole(Runtime& runtime, const config::UserConfig& config, wire::Fra
       entries_file_(runtime.home() / "entry_relays"),
       started_(runtime.clock().unix_now()) {
     if (auto kept = read_file(entries_file_)) {
-        if (auto loaded = node_.asker().pool().entry_relays().load(*kept); !loaded)
+        if (auto loaded = node_.requests().pool().entry_relays().load(*kept); !loaded)
             spdlog::warn("{}: {}", entries_file_.string(), loaded.error().message);
     }
 }
 
 void UserRole::on_list(const committee::DirectoryList& list) {
-    node_.asker().update_directory(node::view_of(list.entries, list.reputations, runtime_.keys().identity.id()));
-    if (!node_.asker().pool().take_entries_changed()) return;
-    if (auto written = write_file(entries_file_, node_.asker().pool().entry_relays().save()); !written)
+    node_.requests().update_directory(node::view_of(list.entries, list.reputations, runtime_.keys().identity.id()));
+    if (!node_.requests().pool().take_entries_changed()) return;
+    if (auto written = write_file(entries_file_, node_.requests().pool().entry_relays().save()); !written)
         spdlog::warn("{}", written.error().message);
 }
 
 std::vector<adapters::ServedModel> UserRole::models() {
     std::vector<adapters::ServedModel> models;
-    for (const auto& name : node::model_names(node_.asker().directory()))
+    for (const auto& name : node::model_names(node_.requests().directory()))
         models.push_back({name, started_.milliseconds / 1000, "planetserve"});
     return models;
 }

@@ -31,7 +31,7 @@ public:
     void on_list(const committee::DirectoryList& list) override;
 
     std::vector<adapters::ServedModel> models() override;
-    Status ready() override { return node_.asker().ready(); }
+    Status ready() override { return node_.requests().ready(); }
     std::string status_json() override;
 
 private:

@@ -12,7 +12,7 @@ namespace {
 
 json::array paths_of(const node::UserNode& node) {
     json::array paths;
-    for (const auto& path : node.asker().pool().status()) {
+    for (const auto& path : node.requests().pool().status()) {
         json::array relays;
         for (const NodeId& relay : path.relays) relays.push_back(json::value(relay.hex()));
         paths.push_back(json::object{{"number", static_cast<std::uint64_t>(path.number)},
@@ -69,21 +69,21 @@ json::object directory_of(const node::DirectoryView& view, const committee::Dire
 
 std::string user_status(const NodeId& id, const node::UserNode& node, const committee::DirectoryClient& directory,
                         const Clock& clock) {
-    const auto& asker = node.asker();
-    Status ready = asker.ready();
+    const auto& requests = node.requests();
+    Status ready = requests.ready();
     json::array models;
-    for (const auto& name : node::model_names(asker.directory())) models.push_back(json::value(name));
-    const auto& counters = asker.counters();
+    for (const auto& name : node::model_names(requests.directory())) models.push_back(json::value(name));
+    const auto& counters = requests.counters();
     return json::serialize(
         json::object{{"id", id.hex()},
                      {"role", "user"},
                      {"ready", ready.has_value()},
                      {"reason", ready ? "" : ready.error().message},
                      {"models", std::move(models)},
-                     {"model_nodes", model_nodes_of(asker.directory())},
+                     {"model_nodes", model_nodes_of(requests.directory())},
                      {"paths", paths_of(node)},
-                     {"directory", directory_of(asker.directory(), directory, clock)},
-                     {"requests", json::object{{"under_way", asker.requests()},
+                     {"directory", directory_of(requests.directory(), directory, clock)},
+                     {"requests", json::object{{"under_way", requests.active()},
                                                {"all", counters.requests},
                                                {"retried", counters.retried},
                                                {"resumed", counters.resumed},

@@ -61,7 +61,7 @@ VerificationAgentHost::VerificationAgentHost(Runtime& runtime, committee::Consen
       registry_(std::move(registry)),
       user_(runtime.keys(), {}, runtime.links(), runtime.random(), runtime.clock()),
       pool_(std::move(pool)),
-      agent_(runtime.genesis().network(), runtime.keys().identity, user_.asker(), *this, runtime.random(), pool_,
+      agent_(runtime.genesis().network(), runtime.keys().identity, user_.requests(), *this, runtime.random(), pool_,
              std::move(said)) {}
 
 VerificationAgentHost::~VerificationAgentHost() = default;
@@ -118,7 +118,7 @@ void VerificationAgentHost::take_registry(const committee::Registry& registry) {
     list_height_ = registry.height();
     list_taken_ = runtime_.clock().now();
     // It challenges untrusted nodes, too.
-    user_.asker().update_directory(node::view_of(registry.entries(), std::nullopt, runtime_.keys().identity.id()));
+    user_.requests().update_directory(node::view_of(registry.entries(), std::nullopt, runtime_.keys().identity.id()));
     runtime_.know(registry.entries());
     model_nodes_.clear();
     for (const auto& [id, entry] : registry.entries()) {
@@ -181,7 +181,7 @@ json::object VerificationAgentHost::status() const {
     for (const NodeId& verifier : state.epoch().order()) order.push_back(json::value(verifier.hex()));
     auto phase = state.schedule().phase(state.epoch().number, runtime_.clock().unix_now());
     std::string problem = agent_.problem();
-    if (auto ready = user_.asker().ready(); problem.empty() && !ready) problem = "cannot ask: " + ready.error().message;
+    if (auto ready = user_.requests().ready(); problem.empty() && !ready) problem = "cannot ask: " + ready.error().message;
     json::object findings;
     if (problem.empty()) problem = scorer_->problem();
     for (const auto& [node, finding] : scorer_->findings()) findings[node.hex()] = finding;

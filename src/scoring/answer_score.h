@@ -12,7 +12,7 @@ namespace planetserve::scoring {
 // Why an answer ended, as its node says.
 enum class FinishReason : std::uint8_t {
     end_of_text = 1,  // the model drew an end-of-generation token, which is the answer's last
-    max_tokens = 2,   // the asker's limit
+    max_tokens = 2,   // the user's limit
     context_full = 3,
 };
 std::string_view to_string(FinishReason reason);

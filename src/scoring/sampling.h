@@ -24,7 +24,7 @@ namespace planetserve::scoring {
 enum class TokenId : std::uint32_t {};
 inline std::uint32_t number(TokenId token) { return std::to_underlying(token); }
 
-// Drawn by the asker for each request, at random.
+// Drawn by the user for each request, at random.
 using Nonce = FixedBytes<struct NonceTag, 32>;
 
 // What llama-server takes for "draw a seed yourself": such an answer cannot be replayed.
@@ -35,7 +35,7 @@ struct SamplingProfile {
     std::uint32_t top_k = 40;
     float top_p = 1;  // 1: leaves none of the top_k out
     float min_p = 0;  // 0: the same
-    // A seed that the asker chose; it then has the meaning it has at llama-server, and the nonce has no part in the
+    // A seed that the user chose; it then has the meaning it has at llama-server, and the nonce has no part in the
     // draws. Without one the seed follows from the nonce.
     std::optional<std::uint32_t> seed = std::nullopt;
     std::uint32_t max_tokens = 0;  // 0: no limit but the context

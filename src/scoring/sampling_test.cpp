@@ -14,7 +14,7 @@ Nonce counting_nonce() {
 // Computed apart from this code, from the definitions.
 TEST(Sampling, SeedFollowsFromTheNonce) { EXPECT_EQ(seed_of(counting_nonce()), 0x2bca3a73U); }
 
-TEST(Sampling, AnAskersSeedKeepsItsMeaning) {
+TEST(Sampling, AUsersSeedKeepsItsMeaning) {
     EXPECT_EQ(seed_of(SamplingProfile{.seed = 42}, counting_nonce()), 42U);
     EXPECT_EQ(seed_of(SamplingProfile{.seed = 0}, counting_nonce()), 0U);
     EXPECT_EQ(seed_of(SamplingProfile{}, counting_nonce()), 0x2bca3a73U);

@@ -11,7 +11,7 @@
 
 namespace planetserve::scoring {
 
-// The nonce of a request: SHA-256("planetserve nonce v1" || idempotency id), which the asker drew at random.
+// The nonce of a request: SHA-256("planetserve nonce v1" || idempotency id), which the user drew at random.
 Nonce nonce_of(const IdempotencyId& request);
 
 struct SignedAnswer {
@@ -22,7 +22,7 @@ struct SignedAnswer {
     NodeId node{};
     std::string model{};  // its name, as the request has it
     Nonce nonce{};
-    crypto::Digest request{};  // SHA-256 of the request's body, as the asker sent it
+    crypto::Digest request{};  // SHA-256 of the request's body, as the user sent it
     FinishReason finish = FinishReason::end_of_text;
     std::uint32_t prompt_tokens = 0;
     std::vector<TokenId> tokens{};

@@ -133,7 +133,7 @@ TEST_F(Signing, WhatCannotBeScoredIsNotSigned) {
     EXPECT_TRUE(inference::is_given(find(&reply, "choices")));
 }
 
-TEST_F(Signing, AnAskersSeedAndFieldsStay) {
+TEST_F(Signing, AUsersSeedAndFieldsStay) {
     ask(R"({"seed":5,"top_p":0.5,"temperature":null,"messages":[]})");
     auto request = asked();
     EXPECT_EQ(inference::count_of(find(&request, "seed")), 5u);

@@ -47,7 +47,7 @@ def test_a_network_by_hand():
         for number in range(5):
             start("user", f"user-{number}", "operator: " + f"someone-{number}\n")
         start("model", "model", f"models: [{{name: {MODEL}, catalogue: {MODEL}, slots: 1, context: 512}}]\n")
-        start("user", "asker", f"api: {{listen: '127.0.0.1:{api}', key: sesame}}\npaths: {{length: 1}}\n")
+        start("user", "user", f"api: {{listen: '127.0.0.1:{api}', key: sesame}}\npaths: {{length: 1}}\n")
         url, key = f"http://127.0.0.1:{api}", {"authorization": "Bearer sesame"}
 
         def ready():
@@ -57,7 +57,7 @@ def test_a_network_by_hand():
             except httpx.HTTPError:
                 return False
 
-        wait_for(ready, "the asker to be ready", 60)
+        wait_for(ready, "the user to be ready", 60)
         assert httpx.post(url + "/v1/chat/completions", json=question("Hi")).status_code == 401
         reply = httpx.post(url + "/v1/chat/completions", json=question("Hi"), headers=key, timeout=60)
         assert reply.status_code == 200 and reply.json()["choices"][0]["message"]["content"], reply.text

@@ -19,7 +19,7 @@ def ask(user, seed):
     return httpx.post(user.api + "/v1/chat/completions", timeout=90, json=question(PROMPT, seed, 48))
 
 
-def asker_with_bad_paths(network, hostile, wanted):
+def user_with_bad_paths(network, hostile, wanted):
     """A fresh user node of whose four paths so many have a hostile relay."""
     for _ in range(60):
         user = network.start_user(settings="paths: {lifetime_seconds: 3600}\n")
@@ -44,7 +44,7 @@ def test_with_one_bad_path_every_request_succeeds(small_network, mode):
     try:
         hostile = {lab.id for lab in labs}
         wait_for(lambda: small_network.status()["directory"]["users"] >= 14, "the relays to be listed")
-        user = asker_with_bad_paths(small_network, hostile, lambda bad: bad == 1)
+        user = user_with_bad_paths(small_network, hostile, lambda bad: bad == 1)
         for _ in range(4):
             reply = ask(user, 1)
             assert reply.status_code == 200, reply.text
@@ -62,7 +62,7 @@ def test_with_more_bad_paths_no_wrong_text_is_given(small_network):
     try:
         hostile = {lab.id for lab in labs}
         wait_for(lambda: small_network.status()["directory"]["users"] >= 18, "the relays to be listed")
-        user = asker_with_bad_paths(small_network, hostile, lambda bad: bad >= 2)
+        user = user_with_bad_paths(small_network, hostile, lambda bad: bad >= 2)
         answered = 0
         for _ in range(4):
             reply = ask(user, 1)

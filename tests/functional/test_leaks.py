@@ -30,7 +30,7 @@ def test_no_relay_or_proxy_can_read_or_link():
             file = network.home / f"record-{number}"
             lab = network.start_lab("honest", file)
             files[lab.id] = file
-        # Only recording relays stay, and the asker comes new among them.
+        # Only recording relays stay, and the user comes new among them.
         for node in network.status()["nodes"]:
             if node["role"] == "user":
                 network.kill(node["id"], 15)
@@ -45,10 +45,10 @@ def test_no_relay_or_proxy_can_read_or_link():
         assert reply.status_code == 200, reply.text
         answer = reply.json()["choices"][0]["message"]["content"]
         assert len(answer) > 100
-        asker = bytes.fromhex(user.id)
+        user_id = bytes.fromhex(user.id)
         address = json.loads((user.folder / "run.json").read_text())["address"].encode()
         cells = 0
-        words = [SECRET.encode()[:20], b"marmalade", b"messages", b"max_tokens", b"chat/completions", asker, asker.hex().encode(), address]
+        words = [SECRET.encode()[:20], b"marmalade", b"messages", b"max_tokens", b"chat/completions", user_id, user_id.hex().encode(), address]
         words += [answer.encode()[at : at + 12] for at in range(0, len(answer.encode()) - 12, 12)]
         for relay, file in files.items():
             records = read_records(file)

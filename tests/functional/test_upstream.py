@@ -75,7 +75,7 @@ def test_a_tool_call(client):
     assert (call.function.name, json.loads(call.function.arguments)) == ("weather", {"city": "Paris"})
     headers, body = Upstream.seen[-1]
     assert body["tools"] == TOOLS and body["tool_choice"] == "auto"
-    assert headers.get("Authorization") == "Bearer sesame" and "mine" not in str(headers), "the asker's key stays with the asker"
+    assert headers.get("Authorization") == "Bearer sesame" and "mine" not in str(headers), "the user's key stays with the user"
 
 
 def test_a_streamed_tool_call(client):

@@ -1,4 +1,4 @@
-#include "exchange/client.h"
+#include "exchange/user_side.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -16,9 +16,9 @@ constexpr Duration upload_check_interval = 500ms;
 
 }  // namespace
 
-Client::Client(inference::Request request, ClientTarget target, dispersal::Threshold threshold, std::vector<Lane> lanes,
-               FindOnionKey find_onion_key, ClientTiming timing, Random& random, ClientOutput& output,
-               ClientEvents& events)
+UserSide::UserSide(inference::Request request, Target target, dispersal::Threshold threshold, std::vector<Lane> lanes,
+                   FindOnionKey find_onion_key, UserSideTiming timing, Random& random, UserSideOutput& output,
+                   UserSideEvents& events)
     : request_(std::move(request)),
       target_(target),
       threshold_(threshold),
@@ -39,7 +39,7 @@ Client::Client(inference::Request request, ClientTarget target, dispersal::Thres
     id_.value = ephemeral_.public_key().value;
 }
 
-Status Client::start(Time now) {
+Status UserSide::start(Time now) {
     auto keys = derive_keys(ephemeral_, target_.onion_key, id_, target_.onion_key);
     if (!keys)
         return fail(ErrorCode::invalid_argument,
@@ -58,7 +58,7 @@ Status Client::start(Time now) {
 }
 
 // The accept deadline begins anew as long as fewer than k lanes have sent all of the request and the rest move.
-void Client::note_upload(Time now) {
+void UserSide::note_upload(Time now) {
     upload_check_.reset();
     std::size_t left = 0, done = 0;
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
@@ -73,7 +73,7 @@ void Client::note_upload(Time now) {
     if (done < threshold_.k && left > 0) upload_check_ = now + upload_check_interval;
 }
 
-void Client::send_request() {
+void UserSide::send_request() {
     Bytes record;
     append_item(record, ItemKind::request_head,
                 encode(RequestHead{request_.id, request_.method, request_.path, request_.content_type, request_.model,
@@ -98,13 +98,13 @@ void Client::send_request() {
     request_.body.shrink_to_fit();
 }
 
-void Client::send_record(RecordSender& sender, RecordKind kind, ByteView record) {
+void UserSide::send_record(RecordSender& sender, RecordKind kind, ByteView record) {
     const auto& cloves = sender.add(record, random_);
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
         if (lane_up_[lane]) output_.send(lane, seal_envelope(kind, id_.bytes(), cloves[lane]));
 }
 
-void Client::on_clove(std::size_t lane, ByteView bytes, Time now) {
+void UserSide::on_clove(std::size_t lane, ByteView bytes, Time now) {
     if (finished_) return;
     auto envelope = parse_envelope(bytes);
     if (!envelope || envelope->kind != RecordKind::reply) return note_corrupt(lane);
@@ -140,26 +140,26 @@ void Client::on_clove(std::size_t lane, ByteView bytes, Time now) {
     if (!progress->records.empty() && !finished_) acknowledge(false);
 }
 
-void Client::fix_server(const NodeId& server) {
+void UserSide::fix_server(const NodeId& server) {
     server_fixed_ = true;
     server_ = server;
     std::erase_if(answers_, [&](const auto& item) { return item.first != server; });
     if (server != target_.node) control_sender_.emplace(RecordKind::control, answers_.at(server).control, threshold_);
 }
 
-void Client::repeat_changes() {
+void UserSide::repeat_changes() {
     Control control{answers_.at(server_).receiver.next(), consumed_, false, {}};
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
         if (lane_changed_[lane]) control.changes.push_back({static_cast<std::uint8_t>(lane), lanes_[lane]});
     if (!control.changes.empty()) send_control(control);
 }
 
-void Client::new_source(std::size_t lane) {
+void UserSide::new_source(std::size_t lane) {
     store_big_endian(MutableByteView(sources_[lane].value), ++next_source_);
     lane_corrupt_[lane] = false;
 }
 
-void Client::note_corrupt(std::size_t lane) {
+void UserSide::note_corrupt(std::size_t lane) {
     if (lane_corrupt_[lane]) return;
     lane_corrupt_[lane] = true;
     auto tolerated = static_cast<std::size_t>(std::max(1, threshold_.n - threshold_.k));
@@ -170,7 +170,7 @@ void Client::note_corrupt(std::size_t lane) {
                                              std::to_string(corrupt_paths_) + " paths"});
 }
 
-void Client::handle_record(ByteView record) {
+void UserSide::handle_record(ByteView record) {
     auto items = parse_items(record);
     if (!items) return fail_with(items.error());
     for (const Item& item : *items) {
@@ -210,12 +210,12 @@ void Client::handle_record(ByteView record) {
             }
             case ItemKind::request_head:
             case ItemKind::control:
-                return fail_with({ErrorCode::malformed, "a reply with an item only askers send"});
+                return fail_with({ErrorCode::malformed, "a reply with an item only users send"});
         }
     }
 }
 
-void Client::fail_with(Error error, bool tell_model_node) {
+void UserSide::fail_with(Error error, bool tell_model_node) {
     if (finished_) return;
     if (tell_model_node)
         cancel();
@@ -224,12 +224,12 @@ void Client::fail_with(Error error, bool tell_model_node) {
     events_.on_error(error);
 }
 
-void Client::on_lane_down(std::size_t lane, Time now) {
+void UserSide::on_lane_down(std::size_t lane, Time now) {
     lane_up_[lane] = false;
     if (lanes_up() < threshold_.k && !lanes_deadline_) lanes_deadline_ = now + timing_.lanes_deadline;
 }
 
-void Client::on_lane_replaced(std::size_t lane, const Lane& replacement, Time now) {
+void UserSide::on_lane_replaced(std::size_t lane, const Lane& replacement, Time now) {
     if (finished_) return;
     lanes_[lane] = replacement;
     lane_up_[lane] = true;
@@ -249,7 +249,7 @@ void Client::on_lane_replaced(std::size_t lane, const Lane& replacement, Time no
     send_control(control);
 }
 
-void Client::send_control(const Control& control) {
+void UserSide::send_control(const Control& control) {
     Bytes record;
     append_item(record, ItemKind::control, encode(control));
     send_record(*control_sender_, RecordKind::control, record);
@@ -258,12 +258,12 @@ void Client::send_control(const Control& control) {
     if (control_sender_->unacknowledged() > 16) control_sender_->acknowledge(control_sender_->next() - 16);
 }
 
-void Client::consumed(std::size_t bytes) {
+void UserSide::consumed(std::size_t bytes) {
     consumed_ += bytes;
     if (!finished_) acknowledge(false);
 }
 
-void Client::acknowledge(bool force) {
+void UserSide::acknowledge(bool force) {
     std::uint64_t records = answers_.at(server_).receiver.next();
     if (!force && consumed_ - acknowledged_bytes_ < acknowledge_bytes &&
         records - acknowledged_records_ < acknowledge_records)
@@ -273,12 +273,12 @@ void Client::acknowledge(bool force) {
     send_control({records, consumed_, false, {}});
 }
 
-void Client::cancel() {
+void UserSide::cancel() {
     if (std::exchange(finished_, true)) return;
     if (control_sender_) send_control({answers_.at(server_).receiver.next(), consumed_, true, {}});
 }
 
-void Client::on_timer(Time now) {
+void UserSide::on_timer(Time now) {
     if (finished_ || now < next_timer()) return;
     if (lanes_deadline_ && now >= *lanes_deadline_)
         return fail_with({ErrorCode::unavailable, "only " + std::to_string(lanes_up()) + " of " +
@@ -291,13 +291,13 @@ void Client::on_timer(Time now) {
                        (accepted_ ? " stopped answering" : " did not take the request in time")});
 }
 
-Time Client::next_timer() const {
+Time UserSide::next_timer() const {
     if (finished_) return Time::max();
     Time next = lanes_deadline_ ? std::min(*lanes_deadline_, deadline_) : deadline_;
     return upload_check_ ? std::min(*upload_check_, next) : next;
 }
 
-std::size_t Client::lanes_up() const {
+std::size_t UserSide::lanes_up() const {
     return static_cast<std::size_t>(std::count(lane_up_.begin(), lane_up_.end(), true));
 }
 

@@ -1,10 +1,10 @@
-// A model node's end among hostile askers and proxies: the input is a sequence of records, sealed truly under keys the
+// A model node's end among hostile users and proxies: the input is a sequence of records, sealed truly under keys the
 // fuzzer knows, and of raw cloves, lost links and time. Bounds hold, and nothing is left in the end.
 
 #include <vector>
 
 #include "base/random.h"
-#include "exchange/server.h"
+#include "exchange/model_side.h"
 #include "fuzz_check.h"
 #include "wire/path_sizes.h"
 
@@ -13,9 +13,9 @@ using namespace planetserve::exchange;
 
 namespace {
 
-struct FuzzClock final : Clock {
-    Time now() const override { return time; }
-    UnixTime unix_now() const override { return {1'800'000'000'000}; }
+struct Owner final : RunEvents {
+    void on_run_progress(const IdempotencyId& run) override { side->on_run_progress(run, time); }
+    ModelSide* side = nullptr;
     Time time{1s};
 };
 
@@ -49,10 +49,10 @@ struct Engine final : inference::Service {
     std::vector<Call*> calls;
 };
 
-// Hands every other request to one of three members, and accepts from two of them.
+// Forwards every other request to one of three members, and accepts from two of them.
 struct Group final : Forwarding {
     static NodeId member(std::uint8_t number) { return NodeId{{100, static_cast<std::uint8_t>(number % 3)}}; }
-    std::optional<NodeId> place(const inference::Request&, const std::set<NodeId>& excluded) override {
+    std::optional<NodeId> place(const inference::Request&, const std::set<NodeId>& excluded, Time) override {
         NodeId to = member(++placed);
         if (placed % 2 == 0 || excluded.contains(to)) return std::nullopt;
         return to;
@@ -68,22 +68,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static SeededRandom key_random(2);
     static const auto onion = crypto::AgreementKey::generate(key_random);
     static const auto self = key_random.id<NodeId>();
-    static const std::vector<crypto::AgreementKey> askers{crypto::AgreementKey::generate(key_random),
-                                                          crypto::AgreementKey::generate(key_random)};
-    FuzzClock clock;
+    static const std::vector<crypto::AgreementKey> users{crypto::AgreementKey::generate(key_random),
+                                                         crypto::AgreementKey::generate(key_random)};
+    Owner owner;
     Sink sink;
     Engine engine;
-    ServerLimits limits;
+    ModelSideLimits limits;
     limits.maximum_exchanges = 8;
     limits.maximum_body = 1 << 16;
     limits.maximum_assembly = 1 << 17;
-    Server server(self, onion, limits, sink, engine, random, clock);
+    ModelSide side(self, onion, limits, sink, engine, random, owner);
+    owner.side = &side;
     Group group;
-    server.set_forwarding(group);
+    side.set_forwarding(group);
     std::vector<std::unique_ptr<RecordSender>> senders;
-    for (const auto& asker : askers) {
-        ExchangeId id{asker.public_key().value};
-        auto keys = derive_keys(asker, onion.public_key(), id, onion.public_key());
+    for (const auto& user : users) {
+        ExchangeId id{user.public_key().value};
+        auto keys = derive_keys(user, onion.public_key(), id, onion.public_key());
         senders.push_back(
             std::make_unique<RecordSender>(RecordKind::request, keys->request, dispersal::Threshold{4, 3}));
         senders.push_back(
@@ -92,13 +93,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ByteReader input(ByteView(data, size));
     auto some = [&] { return input.bytes(std::min<std::size_t>(input.remaining(), input.u8())); };
     auto deliver = [&](std::size_t which, ByteView record) {
-        ExchangeId id{askers[which / 2].public_key().value};
+        ExchangeId id{users[which / 2].public_key().value};
         RecordKind kind = which % 2 == 0 ? RecordKind::request : RecordKind::control;
         std::uint8_t proxy = 0;
         for (const Bytes& clove : senders[which]->add(record, random)) {
             NodeId from{{proxy++}};
             if (input.u8() % 5 == 4) continue;  // lost on its way
-            server.on_clove(from, seal_envelope(kind, id.bytes(), clove));
+            side.on_clove(from, seal_envelope(kind, id.bytes(), clove), owner.time);
         }
     };
     for (int step = 0; input.remaining() > 0 && step < 200; ++step) {
@@ -127,13 +128,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 deliver(input.u8() % 4, some());
                 break;  // a true record of nonsense
             case 3:
-                server.on_clove(NodeId{}, some());
+                side.on_clove(NodeId{}, some(), owner.time);
                 break;
             case 4: {
                 NodeId peer{{static_cast<std::uint8_t>(input.u8() % 5)}};
-                server.on_link_down(peer);
-                server.on_drained(peer);
-                server.on_reply_closed(peer, some());
+                side.on_link_down(peer, owner.time);
+                side.on_drained(peer);
+                side.on_reply_closed(peer, some(), owner.time);
                 break;
             }
             case 5: {
@@ -151,13 +152,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 break;
             }
             case 6:
-                clock.time += std::chrono::milliseconds(input.u16());
-                server.on_timer();
-                check(server.next_timer() > clock.time, "a timer that was served is not due again");
+                owner.time += std::chrono::milliseconds(input.u16());
+                side.on_timer(owner.time);
+                check(side.next_timer() > owner.time, "a timer that was served is not due again");
                 break;
-            case 7: {  // another node hands over a request
+            case 7: {  // another node forwards a request
                 std::uint8_t which = input.u8();
-                ExchangeId id{askers[which % 2].public_key().value};
+                ExchangeId id{users[which % 2].public_key().value};
                 RequestHead head{{}, "POST", "/v1", "", "m", input.u8(), {}, 3};
                 head.id.value[0] = input.u8() % 3;
                 for (std::uint8_t i = 0; i < 4; ++i) head.lanes.push_back({NodeId{{i}}, random.id<ReplyHandle>()});
@@ -169,37 +170,38 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 append(payload, encoded_size);
                 append(payload, encoded);
                 payload.resize(payload.size() + head.body_size);
-                server.on_forward_request(Group::member(which), payload);
+                side.on_forward_request(Group::member(which), payload, owner.time);
                 break;
             }
-            case 8: {  // the word of a node that was handed one, and of one that handed one over
-                ExchangeId id{askers[input.u8() % 2].public_key().value};
+            case 8: {  // the answer of a node that was offered a request, and the control record of one that forwarded
+                       // one
+                ExchangeId id{users[input.u8() % 2].public_key().value};
                 NodeId from = Group::member(input.u8());
                 Bytes answer = to_bytes(id.bytes());
                 answer.push_back(input.u8() % 4);
-                server.on_forward_answer(from, answer);
+                side.on_forward_answer(from, answer, owner.time);
                 Control control{input.u16(), input.u32(), input.u8() % 16 == 0, {}};
                 Bytes word = to_bytes(id.bytes());
                 if (input.u8() % 4 == 0)
                     append(word, some());
                 else
                     append_item(word, ItemKind::control, encode(control));
-                server.on_forward_control(from, word);
+                side.on_forward_control(from, word, owner.time);
                 break;
             }
         }
-        check(server.exchanges() <= 8, "exchanges are bounded");
-        check(server.assembly_bytes() <= limits.maximum_assembly + (1 << 20), "what is held is bounded");
+        check(side.exchanges() <= 8, "exchanges are bounded");
+        check(side.assembly_bytes() <= limits.maximum_assembly + (1 << 20), "what is held is bounded");
     }
     for (int i = 0; i < 1000; ++i) {
-        clock.time += 2s;
-        server.on_timer();
+        owner.time += 2s;
+        side.on_timer(owner.time);
         auto calls = engine.calls;
         if (i == 100)
             for (auto* call : calls) call->sink.on_error({ErrorCode::internal, "broken"});
     }
-    check(server.exchanges() == 0, "no exchange outlives its deadlines");
-    check(server.assembly_bytes() == 0, "what was held is accounted for");
-    check(server.kept_bytes() == 0, "what was kept is accounted for");
+    check(side.exchanges() == 0, "no exchange outlives its deadlines");
+    check(side.assembly_bytes() == 0, "what was held is accounted for");
+    check(side.kept_bytes() == 0, "what was kept is accounted for");
     return 0;
 }

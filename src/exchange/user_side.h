@@ -1,7 +1,7 @@
-// The asker's end of an exchange: one request, dispersed over n lanes, and its reply (docs/protocols/requests.md).
+// The user's end of an exchange: one request, dispersed over n lanes, and its reply (docs/protocols/requests.md).
 //
-// Takes cloves from lanes, losses and replacements of lanes, and the time; sends through ClientOutput and reports to
-// ClientEvents, both from within its calls. Not thread-safe. It never runs a request twice by itself: whoever tries
+// Takes cloves from lanes, losses and replacements of lanes, and the time; sends through UserSideOutput and reports to
+// UserSideEvents, both from within its calls. Not thread-safe. It never runs a request twice by itself: whoever tries
 // again makes a new exchange with the same idempotency id.
 #pragma once
 
@@ -13,18 +13,18 @@
 
 namespace planetserve::exchange {
 
-class ClientOutput {
+class UserSideOutput {
 public:
-    virtual ~ClientOutput() = default;
+    virtual ~UserSideOutput() = default;
     // Sends an envelope over a lane; a lane that is down loses it.
     virtual void send(std::size_t lane, ByteView envelope) = 0;
     // How much of that the lane still holds back for want of a window, in units of its own; 0 once all has gone.
     virtual std::size_t unsent(std::size_t lane) const = 0;
 };
 
-class ClientEvents {
+class UserSideEvents {
 public:
-    virtual ~ClientEvents() = default;
+    virtual ~UserSideEvents() = default;
     // The server has the request: the target, or another node that it handed the request to. Lanes should lead there
     // from now on; what is sent before they do the target passes on.
     virtual void on_accepted(const NodeId& server) = 0;
@@ -37,7 +37,7 @@ public:
     virtual void on_corrupt_lane(std::size_t lane) = 0;
 };
 
-struct ClientTiming {
+struct UserSideTiming {
     // From the last part of the request, once k lanes have sent it or have stopped sending, to the model node's word
     // that it has it; a second more for each MiB.
     Duration accept_deadline = 5s;
@@ -48,20 +48,20 @@ struct ClientTiming {
     Duration lanes_deadline = 10s;
 };
 
-struct ClientTarget {
+struct Target {
     NodeId node;
     crypto::AgreementPublicKey onion_key;
 };
 
-class Client {
+class UserSide {
 public:
     // The onion key of a model node that says it serves the request; empty for one the directory does not list.
     using FindOnionKey = std::function<std::optional<crypto::AgreementPublicKey>(const NodeId&)>;
 
     // REQUIRES: lanes.size() == threshold.n. Nothing is sent before start().
-    Client(inference::Request request, ClientTarget target, dispersal::Threshold threshold, std::vector<Lane> lanes,
-           FindOnionKey find_onion_key, ClientTiming timing, Random& random, ClientOutput& output,
-           ClientEvents& events);
+    UserSide(inference::Request request, Target target, dispersal::Threshold threshold, std::vector<Lane> lanes,
+             FindOnionKey find_onion_key, UserSideTiming timing, Random& random, UserSideOutput& output,
+             UserSideEvents& events);
 
     Status start(Time now);
     void on_clove(std::size_t lane, ByteView envelope, Time now);
@@ -77,7 +77,7 @@ public:
 
     bool finished() const { return finished_; }
     // Who serves: the target until another node answers.
-    const NodeId& server() const { return server_; }
+    const NodeId& serving_node() const { return server_; }
     std::size_t lanes_up() const;
     bool lane_up(std::size_t lane) const { return lane_up_[lane]; }
 
@@ -96,16 +96,16 @@ private:
     void fail_with(Error error, bool tell_model_node = true);
 
     inference::Request request_;
-    ClientTarget target_;
+    Target target_;
     dispersal::Threshold threshold_;
     std::vector<Lane> lanes_;
     std::vector<bool> lane_up_;
     std::vector<bool> lane_changed_;  // since the request was sent
     FindOnionKey find_onion_key_;
-    ClientTiming timing_;
+    UserSideTiming timing_;
     Random& random_;
-    ClientOutput& output_;
-    ClientEvents& events_;
+    UserSideOutput& output_;
+    UserSideEvents& events_;
 
     crypto::AgreementKey ephemeral_;
     ExchangeId id_;
