@@ -255,7 +255,9 @@ void Network::arrive(FlightNumber number) {
     if (host != nullptr && link.up && link.epoch == flight.epoch) {
         const NodeId from = ids_[flight.from];
         if (trace_ != nullptr) trace_->delivered(events_.now(), from, ids_[flight.to], flight.type, flight.payload);
+        if (arrivals_) arrivals_->before(events_.now(), from, ids_[flight.to], flight.type, flight.payload);
         host->on_frame(from, flight.type, flight.payload);
+        if (arrivals_) arrivals_->after();
         rearm(flight.to);
     }
     flights_[number].payload = std::move(flight.payload);

@@ -13,6 +13,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -51,6 +52,11 @@ public:
     using Interference = std::function<std::vector<std::pair<Duration, Bytes>>(const Frame&)>;
     using Delay = std::function<Duration(const NodeId& from, const NodeId& to)>;
     using Tap = std::function<void(Time, const Frame&)>;
+    // Called with each frame that arrives: before the host takes it, and after.
+    struct ArrivalWatch {
+        std::function<void(Time, const NodeId& from, const NodeId& to, wire::FrameType, ByteView payload)> before;
+        std::function<void()> after;
+    };
 
     // A link's keep-alive and its deadline, and the deadline of dialling.
     static constexpr Duration silence = 25s;
@@ -79,6 +85,7 @@ public:
 
     void interfere(Interference interference) { interference_ = std::move(interference); }
     void tap(Tap tap) { tap_ = std::move(tap); }
+    void watch_arrivals(ArrivalWatch watch) { arrivals_ = std::move(watch); }
     // Every delivery and lost link from now on. It outlives the network, or null.
     void record(Trace* trace) { trace_ = trace; }
 
@@ -142,6 +149,7 @@ private:
     Delay delay_;
     Interference interference_;
     Tap tap_;
+    std::optional<ArrivalWatch> arrivals_;
     Trace* trace_ = nullptr;
     std::unordered_map<NodeId, NodeNumber, IdHash> numbers_;
     std::vector<NodeId> ids_;  // these two by number

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "eval/adversary/adversary_experiment.h"
-#include "eval/adversary/geography.h"
 #include "eval/adversary/inference.h"
 #include "eval/kit/experiment_fixture.h"
+#include "eval/kit/overlay/distance.h"
 
 namespace planetserve::eval {
 namespace {

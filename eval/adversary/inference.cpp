@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "eval/adversary/geography.h"
+#include "eval/kit/overlay/distance.h"
 
 namespace planetserve::eval {
 

@@ -2,18 +2,12 @@
 
 #include <cmath>
 
-#include "eval/adversary/geography.h"
-#include "node/model_node.h"
-#include "simulator/node_host.h"
-#include "simulator/token_engine.h"
+#include "eval/kit/overlay/distance.h"
+#include "eval/kit/overlay/simulated_overlay.h"
 
 namespace planetserve::eval {
 
 namespace {
-
-using simulator::EventQueue;
-using simulator::Network;
-using simulator::NodeHost;
 
 // As in a genesis of default parameters, and as clients fetch.
 constexpr Duration lease = 30s;
@@ -24,36 +18,15 @@ constexpr Duration fetch = 3s;
 constexpr Duration watching = 50ms;
 constexpr std::size_t answer_tokens = 40;
 
-struct Reply final : inference::ReplySink {
-    Reply(const Clock& own_clock, std::size_t own_place, ByteView body)
-        : clock(own_clock),
-          place(own_place),
-          asked(clock.now()),
-          expected(simulator::TokenEngine::answer(body, answer_tokens)) {}
-    void on_head(const inference::ReplyHead&) override {}
-    void on_body(ByteView bytes) override {
-        if (!first) first = clock.now();
-        text += planetserve::to_string(bytes);
-        if (exchange) exchange->consumed(bytes.size());
-    }
-    void on_end() override { ended = true; }
-    bool delivered() const { return ended && text == expected; }
-    void on_error(const Error&) override { failed = true; }
-
-    const Clock& clock;
-    const std::size_t place;  // of its request in the results
-    const Time asked;
-    const std::string expected;
-    std::string text;
-    std::unique_ptr<inference::Exchange> exchange;
-    std::optional<Time> first;
-    bool ended = false;
-    bool failed = false;
+struct Asked {
+    std::size_t place = 0;  // of its request in the results
+    std::string expected;
+    std::unique_ptr<SimulatedReply> reply;
 };
 
-struct User {
-    std::unique_ptr<NodeHost<node::UserNode>> host;
-    std::vector<std::unique_ptr<Reply>> replies;
+struct AskingUser {
+    SimulatedUser user;
+    std::vector<Asked> asked{};
 };
 
 struct Broken {
@@ -68,9 +41,8 @@ class ChurnNetwork {
 public:
     ChurnNetwork(const ChurnShape& shape, std::uint64_t seed, const ChurnWatch& watch)
         : shape_(shape),
-          random_(seed),
           trace_(watch.trace != nullptr ? simulator::Trace(*watch.trace) : simulator::Trace()),
-          network_(clock_, [](const NodeId& from, const NodeId& to) { return distance(from, to); }) {
+          overlay_(seed, [](const NodeId& from, const NodeId& to) { return distance(from, to); }) {
         network_.record(&trace_);
         for (std::size_t i = 0; i < shape.users; ++i) add_user();
         while (users_.size() + relays_.size() < shape.nodes) add_relay();
@@ -80,7 +52,8 @@ public:
     Result<ChurnResult> run(const std::vector<simulator::Fault>& faults, const ChurnWatch& watch) {
         for (std::size_t i = 0; i < users_.size(); ++i) clock_.after(within(fetch), [this, i] { fetch_list(i); });
         clock_.run_for(5s);
-        for (const User& user : users_) result_.never_ready += whole_paths(user) < shape_.threshold.n ? 1 : 0;
+        for (const AskingUser& asking : users_)
+            result_.never_ready += asking.user.paths_up() < shape_.threshold.n ? 1 : 0;
         if (result_.never_ready == users_.size())
             return fail(ErrorCode::unavailable, "no user has its paths up in the simulated network");
         if (auto scheduled = schedule_faults(faults, all_, clock_, network_, &trace_); !scheduled)
@@ -94,8 +67,8 @@ public:
             watch.progress(static_cast<double>(step) / steps);
         }
         clock_.run_for(shape_.give_up);
-        for (User& user : users_)
-            for (auto& reply : user.replies) settle(*reply);
+        for (const AskingUser& user : users_)
+            for (const Asked& asked : user.asked) settle(asked);
         result_.frames = network_.frames();
         result_.trace_hash = trace_.hash();
         result_.trace_events = trace_.events();
@@ -107,8 +80,6 @@ private:
     bool over() const { return clock_.now() >= begun_ + shape_.session; }
 
     void add_user() {
-        crypto::NodeKeys keys{crypto::Identity::generate(random_), crypto::AgreementKey::generate(random_)};
-        const NodeId id = keys.identity.id();
         node::UserNodeOptions options;
         options.pool.paths = shape_.threshold.n;
         options.pool.length = shape_.hops;
@@ -117,33 +88,23 @@ private:
         // What is never replaced should not expire either.
         if (!shape_.repair) options.pool.lifetime = std::chrono::hours(1);
         options.requests.threshold = shape_.threshold;
-        users_.push_back({std::make_unique<NodeHost<node::UserNode>>(network_, id, keys, options, network_.sender(id),
-                                                                     random_, clock_),
-                          {}});
-        in_list_[id] = keys.onion.public_key();
-        all_.push_back(id);
+        const SimulatedUser& added = users_.emplace_back(AskingUser{overlay_.make_user(options)}).user;
+        in_list_[added.id()] = added.listed.onion_key;
+        all_.push_back(added.id());
     }
 
     void add_relay() {
-        auto id = random_.id<NodeId>();
-        auto key = crypto::AgreementKey::generate(random_);
-        relays_.push_back(std::make_unique<NodeHost<node::RelayRole>>(
-            network_, id, id, key, onion::RelayLimits{}, onion::ProxyLimits{}, network_.sender(id), random_, clock_));
-        in_list_[id] = key.public_key();
+        const SimulatedRelay& added = relays_.emplace_back(overlay_.make_relay());
+        in_list_[added.id()] = added.listed.onion_key;
         list_changed_ = true;
-        if (begun_ == Time{}) all_.push_back(id);
+        if (begun_ == Time{}) all_.push_back(added.id());
     }
 
     void add_model() {
-        crypto::NodeKeys keys{crypto::Identity::generate(random_), crypto::AgreementKey::generate(random_)};
-        const NodeId id = keys.identity.id();
-        engines_.push_back(std::make_unique<simulator::TokenEngine>(
-            clock_, simulator::TokenEngineOptions{answer_tokens, 200ms, 50ms, 1000}));
-        models_.push_back(std::make_unique<NodeHost<node::ModelNode>>(
-            network_, id, keys, node::ModelNodeOptions{}, network_.sender(id), *engines_.back(), random_, clock_));
-        engines_.back()->after_progress = [this, id] { network_.rearm(id); };
-        view_.models.push_back({id, keys.onion.public_key(), {"m"}, 1000, 0, 0});
-        all_.push_back(id);
+        const SimulatedModelNode& added =
+            models_.emplace_back(overlay_.make_model_node({answer_tokens, 200ms, 50ms, 1000}));
+        view_.models.push_back(added.listed);
+        all_.push_back(added.id());
     }
 
     // The directory.
@@ -156,8 +117,7 @@ private:
             list_changed_ = false;
             list_made_ = clock_.now();
         }
-        users_[i].host->node.requests().update_directory(view_);
-        network_.rearm(users_[i].host->id);
+        overlay_.tell_directory(users_[i].user, view_);
         clock_.after(fetch, [this, i] { fetch_list(i); });
     }
     void unlist(const NodeId& id, Duration after) {
@@ -178,7 +138,7 @@ private:
     }
     void depart() {
         std::size_t which = random_.below(relays_.size());
-        const NodeId id = relays_[which]->id;
+        const NodeId id = relays_[which].id();
         Departure how =
             shape_.departure == Departure::mixed ? static_cast<Departure>(random_.below(3)) : shape_.departure;
         note_broken(id);
@@ -197,7 +157,7 @@ private:
     // Paths that have lost a relay.
     void note_broken(const NodeId& lost) {
         for (std::size_t i = 0; i < users_.size(); ++i)
-            for (const auto& path : users_[i].host->node.requests().pool().status()) {
+            for (const auto& path : users_[i].user.pool().status()) {
                 if (path.state != onion::PathState::up || std::ranges::find(path.relays, lost) == path.relays.end())
                     continue;
                 if (is_broken(i, path.number)) continue;
@@ -211,7 +171,7 @@ private:
     }
     void watch_broken() {
         for (Broken& one : broken_) {
-            auto status = users_[one.user].host->node.requests().pool().status();
+            auto status = users_[one.user].user.pool().status();
             if (!one.noticed && std::ranges::find(status, one.path, &onion::PathStatus::number) == status.end()) {
                 one.noticed = true;
                 result_.noticed.push_back(clock_.now() - one.since);
@@ -225,46 +185,38 @@ private:
         std::erase_if(broken_, [](const Broken& one) { return one.over; });
         if (!broken_.empty()) clock_.after(watching, [this] { watch_broken(); });
     }
-    std::size_t whole_paths(const User& user) const {
-        std::size_t up = 0;
-        for (const auto& path : user.host->node.requests().pool().status())
-            up += path.state == onion::PathState::up ? 1 : 0;
-        return up;
-    }
 
     // Requests.
     void ask(std::size_t i) {
         if (over()) return;
-        User& user = users_[i];
-        std::erase_if(user.replies, [&](auto& reply) {
-            if (!reply->ended && !reply->failed && clock_.now() < reply->asked + shape_.give_up) return false;
-            settle(*reply);
+        AskingUser& asking = users_[i];
+        std::erase_if(asking.asked, [&](const Asked& asked) {
+            const bool running = asked.reply->state() == SimulatedReply::State::running;
+            if (running && clock_.now() < asked.reply->asked() + shape_.give_up) return false;
+            settle(asked);
             return true;
         });
-        Bytes body(100);
-        random_.fill(body);
-        auto& reply = *user.replies.emplace_back(std::make_unique<Reply>(clock_, result_.requests.size(), body));
+        Bytes body = overlay_.random_body();
+        const Asked& asked = asking.asked.emplace_back(
+            Asked{result_.requests.size(), simulator::TokenEngine::answer(body, answer_tokens),
+                  std::make_unique<SimulatedReply>(clock_, SimulatedReply::Reading::kept)});
         result_.requests.push_back({.age = clock_.now() - begun_});
-        auto started = user.host->node.requests().start(
-            {random_.id<IdempotencyId>(), "POST", "/v1/completions", "text/plain", "m", std::move(body)}, reply);
-        if (started)
-            reply.exchange = std::move(*started);
-        else
-            reply.failed = true;
-        network_.rearm(user.host->id);
+        overlay_.ask(asking.user, std::move(body), *asked.reply);
         clock_.after(shape_.every, [this, i] { ask(i); });
     }
-    void settle(Reply& reply) {
-        ChurnRequest& request = result_.requests[reply.place];
-        request.delivered = reply.delivered();
-        if (reply.first) request.first_token = *reply.first - reply.asked;
+    void settle(const Asked& asked) {
+        const SimulatedReply& reply = *asked.reply;
+        ChurnRequest& request = result_.requests[asked.place];
+        request.delivered = reply.state() == SimulatedReply::State::ended && reply.text() == asked.expected;
+        if (reply.first_token()) request.first_token = *reply.first_token() - reply.asked();
     }
 
     const ChurnShape shape_;
-    SeededRandom random_;
-    EventQueue clock_;
     simulator::Trace trace_;
-    Network network_;
+    SimulatedOverlay overlay_;
+    SeededRandom& random_ = overlay_.random();
+    simulator::EventQueue& clock_ = overlay_.clock();
+    simulator::Network& network_ = overlay_.network();
     ChurnResult result_;
     Time begun_{};
 
@@ -274,10 +226,9 @@ private:
     node::DirectoryView view_;
     std::vector<NodeId> all_;
 
-    std::vector<std::unique_ptr<simulator::TokenEngine>> engines_;
-    std::vector<std::unique_ptr<NodeHost<node::ModelNode>>> models_;
-    std::vector<std::unique_ptr<NodeHost<node::RelayRole>>> relays_;
-    std::vector<User> users_;
+    std::vector<SimulatedModelNode> models_;
+    std::vector<SimulatedRelay> relays_;
+    std::vector<AskingUser> users_;
     std::vector<Broken> broken_;
 };
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <deque>
 
-#include "eval/adversary/geography.h"
+#include "eval/kit/overlay/distance.h"
 #include "eval/scale/costs.h"
 #include "node/model_node.h"
 #include "simulator/node_host.h"
