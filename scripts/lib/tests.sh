@@ -58,7 +58,7 @@ Runs the tests. Without a name, all sections.
     asan         unit tests under AddressSanitizer and UBSan, built by clang
     fuzz         every fuzz target for FUZZ_SECONDS (40 where CI is set, else 10), with the build of asan
     tsan         the tests of what has threads, under ThreadSanitizer
-    tidy         clang-tidy over all code
+    tidy         clang-tidy over all code, and each file compiled by itself
 
     ./planetserve test                      everything
     ./planetserve test lint unit            some
@@ -172,6 +172,7 @@ build_preset() {
         test) configure_preset test release && build_targets release all planetserve_lab hostile_verifier ;;
         asan) configure_preset asan asan && build_targets asan all ;;
         tsan) configure_preset tsan tsan && build_targets tsan planetserve_tests ;;
+        tidy) check_units tidy; check_units alone ;;
     esac
 }
 
@@ -226,7 +227,7 @@ build_beside() {
     chrt --idle --pid 0 "$BASHPID" || true
     renice -n 19 -p "$BASHPID" >/dev/null || true
     for what in "$@"; do
-        if [[ $what == tidy ]]; then run_clang_tidy; else build_preset "$what"; fi || echo "$what: failed"
+        build_preset "$what" || echo "$what: failed"
         touch "$LOGS/beside-$what.ended"
     done
 }
@@ -245,18 +246,21 @@ beside_ended() {
 # --- clang-tidy ---
 
 test_tidy() {
+    local what
     wait_beside tidy
-    if run_clang_tidy; then count_pass; else count_fail 1; fi
+    for what in tidy alone; do
+        if check_units "$what"; then count_pass; else count_fail 1; fi
+    done
 }
 
-# run_clang_tidy: over the unity sources of everything, by clang. What it found good is kept by content, in the cache.
-run_clang_tidy() {
-    configure_preset tidy tidy &&
-        run_step "  clang-tidy" "$LOGS/tidy.log" "tidy_progress $LOGS/tidy.log" \
-            python3 "$ROOT/scripts/run_clang_tidy.py" "$ROOT/build/tidy" "$CACHE/tidy"
+# check_units tidy|alone: clang-tidy over the unity sources, or each file read by itself. Neither builds anything.
+check_units() {
+    configure_preset "$1" "$1" &&
+        run_step "  checking all code ($1)" "$LOGS/$1.log" "units_progress $LOGS/$1.log" \
+            python3 "$ROOT/scripts/check_units.py" "$1" "$ROOT/build/$1" "$CACHE/units"
 }
 
-tidy_progress() { tail -c 4096 "$1" | grep -oE '^\[[0-9]+/[0-9]+\]' | tail -n 1; }
+units_progress() { tail -c 4096 "$1" | grep -oE '^\[[0-9]+/[0-9]+\]' | tail -n 1; }
 
 # --- coverage ---
 

@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy over a build folder: run_clang_tidy.py BUILD CACHE. BUILD was configured by the preset "tidy".
+"""Checks each unit of a build folder: check_units.py tidy|alone BUILD CACHE.
 
-It reads the unity sources, so each header is read once for ten files. A unit without findings is remembered in CACHE under a
-hash of all that clang-tidy saw of it (command, configuration, sources and headers of this tree), and not read again before
-one of them changes. Findings go to standard output; exit status 1 where there are any.
+tidy   runs clang-tidy. BUILD was configured by the preset "tidy": its units are unity sources, so that each header is read
+       once for ten files.
+alone  has clang read each source by itself, which shows an #include that is missing and that another file of a unity source
+       would bring. BUILD was configured by the preset "alone".
+
+A unit without findings is remembered in CACHE under a hash of all that was seen of it (command, configuration, sources and
+headers of this tree), and not read again before one of them changes; not so in continuous integration (CI), where nothing is
+there from before. Findings go to standard output; exit status 1 where there are any.
 """
 
 import concurrent.futures
@@ -32,12 +37,18 @@ def units(build):
     return [entry for entry in entries if not entry["file"].endswith(".pb.cc")]
 
 
-def content_key(entry, root):
-    """Of the command, the configuration, and every file of this tree that the unit includes."""
+def compiler(entry):
+    """The unit's command without its output."""
     command = shlex.split(entry["command"])
     del command[command.index("-o"):command.index("-o") + 2]
+    return command
+
+
+def content_key(tool, entry, root):
+    """Of the command, the configuration, and every file of this tree that the unit includes."""
+    command = compiler(entry)
     listed = subprocess.run([*command, "-MM", "-MT", "unit"], cwd=entry["directory"], capture_output=True, text=True, check=True).stdout
-    key = hashlib.sha256((CLANG_TIDY + entry["command"]).encode())
+    key = hashlib.sha256((tool + entry["command"]).encode())
     key.update((root / ".clang-tidy").read_bytes())
     for name in sorted(set(listed.replace("\\\n", " ").split()[1:])):
         path = pathlib.Path(entry["directory"], name)
@@ -46,26 +57,31 @@ def content_key(entry, root):
     return key.hexdigest()
 
 
-def check(entry, build, cache, root):
-    """What clang-tidy found in one unit."""
-    stamp = cache / content_key(entry, root)
-    if stamp.exists():
+def check(tool, entry, build, cache, root):
+    """What was found in one unit."""
+    stamp = None if os.environ.get("CI") else cache / content_key(tool, entry, root)
+    if stamp and stamp.exists():
         return ""
-    done = subprocess.run([CLANG_TIDY, "-p", build, "--quiet", entry["file"]], capture_output=True, text=True)
-    if done.returncode == 0 and "warning:" not in done.stdout:
-        stamp.touch()
+    if tool == "tidy":
+        command = [CLANG_TIDY, "-p", build, "--quiet", entry["file"]]
+    else:
+        command = [*compiler(entry), "-fsyntax-only"]
+    done = subprocess.run(command, cwd=entry["directory"], capture_output=True, text=True)
+    if done.returncode == 0:
+        if stamp:
+            stamp.touch()
         return ""
-    return done.stdout or done.stderr
+    return done.stdout + done.stderr
 
 
 def main():
-    build, cache = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
+    tool, build, cache = sys.argv[1], pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3])
     root = pathlib.Path(__file__).resolve().parents[1]
     cache.mkdir(parents=True, exist_ok=True)
     generate_headers(build)
     entries, found = units(build), 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {pool.submit(check, entry, build, cache, root): entry for entry in entries}
+        jobs = {pool.submit(check, tool, entry, build, cache, root): entry for entry in entries}
         for number, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             text = job.result()
             print(f"[{number}/{len(entries)}] {os.path.relpath(jobs[job]['file'], build)}", flush=True)
