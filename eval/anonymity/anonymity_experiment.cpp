@@ -34,13 +34,11 @@ public:
         const PathShape onion{nodes_, 1, onion_relays_};
         Table table({"f", "PlanetServe", "Garlic Cast", "Onion"});
         Table more({"f", "three_relays", "overfull_probability"});
-        const auto relays_a_path = [](std::uint32_t relays) {
-            return ", " + std::to_string(relays) + " relays a path";
-        };
-        Series series[] = {{"PlanetServe" + relays_a_path(relays_)},
-                           {"Garlic Cast" + relays_a_path(relays_)},
-                           {"onion routing" + relays_a_path(onion_relays_)},
-                           {"PlanetServe" + relays_a_path(default_relays) + " (the default)"}};
+        const auto with_relays = [](std::uint32_t relays) { return ", " + std::to_string(relays) + " relays"; };
+        Series series[] = {{"PlanetServe" + with_relays(relays_)},
+                           {"Garlic Cast" + with_relays(relays_)},
+                           {"onion routing" + with_relays(onion_relays_)},
+                           {"PlanetServe" + with_relays(default_relays) + " (default)"}};
         for (double f : fractions_) {
             double values[] = {anonymity_per_path(dispersed, f), anonymity_across_paths(dispersed, f),
                                anonymity_per_path(onion, f), anonymity_per_path(by_default, f)};
@@ -54,8 +52,8 @@ public:
         report.print("Normalised entropy of the sender (1: nothing is known)", table);
         report.print("With 3 relays a path; and how often the formula's suspects add up to more than one", more);
         report.figure({.name = "anonymity",
-                       .title = "What malicious nodes do not know of the sender (the paper's formulas), N = " +
-                                std::to_string(nodes_) + ", n = " + std::to_string(paths_),
+                       .title = "Uncertainty about the sender (the paper's formulas), N = " + std::to_string(nodes_) +
+                                ", n = " + std::to_string(paths_),
                        .x_label = "share of malicious nodes",
                        .y_label = "normalised entropy",
                        .style = Figure::Style::lines_and_points,
