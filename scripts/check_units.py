@@ -23,12 +23,13 @@ import sys
 CLANG_TIDY = "clang-tidy-19"
 
 
-def generate_headers(build):
-    """The protobuf headers and others that the build writes, without which nothing can be read."""
+def generate_sources(build):
+    """What the build itself writes, and nothing can be read without: headers of protobuf, the version."""
     listed = subprocess.run(["ninja", "-C", build, "-t", "targets", "all"], capture_output=True, text=True, check=True).stdout
-    headers = [line.split(":")[0] for line in listed.splitlines() if line.split(":")[0].endswith(".h")]
-    if headers:
-        subprocess.run(["ninja", "-C", build, *headers], check=True, stdout=subprocess.DEVNULL)
+    outputs = [line.split(":")[0] for line in listed.splitlines()]
+    generated = [output for output in outputs if output.startswith("generated/") and output.endswith((".h", ".cpp"))]
+    if generated:
+        subprocess.run(["ninja", "-C", build, *generated], check=True, stdout=subprocess.DEVNULL)
 
 
 def units(build):
@@ -78,7 +79,7 @@ def main():
     tool, build, cache = sys.argv[1], pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3])
     root = pathlib.Path(__file__).resolve().parents[1]
     cache.mkdir(parents=True, exist_ok=True)
-    generate_headers(build)
+    generate_sources(build)
     entries, found = units(build), 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = {pool.submit(check, tool, entry, build, cache, root): entry for entry in entries}
