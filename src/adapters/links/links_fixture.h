@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "adapters/links/link_manager.h"
-#include "crypto/random.h"
+#include "crypto/system_random.h"
 
 namespace planetserve::adapters::testing_support {
 
