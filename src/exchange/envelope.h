@@ -3,8 +3,8 @@
 //
 // An exchange is named by the user's fresh X25519 public key. From it and a model node's onion key follow three
 // secrets, one for each kind of record; each record's AEAD key depends on its secret besides the dispersed key
-// (dispersal/split.h). So those who carry the cloves learn nothing even when all of them collude, and only the node
-// whose onion key was used can read or answer.
+// (dispersal/split.h). So the relays and proxies that carry the cloves learn nothing, even when all of them collude,
+// and only the node whose onion key was used can read or answer.
 #pragma once
 
 #include "base/ids.h"

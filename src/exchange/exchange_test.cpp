@@ -1,4 +1,4 @@
-// A user and a model node whose lanes fail now and then, and who are honest themselves.
+// Honest ends of an exchange whose lanes fail now and then.
 
 #include "exchange/exchange_fixture.h"
 

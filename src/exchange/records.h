@@ -61,7 +61,7 @@ private:
 // one then holds nothing up).
 enum class Order { in_order, as_complete };
 
-// Who brought a clove: a proxy to the model node, a lane's path to the user.
+// Where a clove came from: a proxy to the model node, a lane's path to the user.
 using Source = FixedBytes<struct SourceTag, 32>;
 
 struct ReceiverLimits {
@@ -72,7 +72,7 @@ struct ReceiverLimits {
     std::size_t maximum_held_of_source = 2 << 20;
 };
 
-// Cloves of one record are kept with who brought them, so that wrong ones can be traced. One source's cloves of a
+// Cloves of one record are kept with their sources, so that wrong ones can be traced. One source's cloves of a
 // record must all make the same claim about its size and threshold, and there are places for twice n cloves of each
 // claim: so one source that forges as many as n cannot shut out true ones. What a source may hold is bounded on its
 // own.

@@ -9,8 +9,8 @@
 
 namespace planetserve::exchange {
 
-// Told by an engine's callback that a run has more to give. An engine knows no time: whoever holds the ModelSide hands
-// this on to ModelSide::on_run_progress with the time, before it returns.
+// Told by an engine's callback that a run has more to give. An engine knows no time: the owner of the
+// ModelSide calls ModelSide::on_run_progress with the time, before it returns.
 class RunEvents {
 public:
     virtual ~RunEvents() = default;

@@ -61,7 +61,7 @@ struct Session {
     NodeId opener;        // the proxy whose clove opened it, or the model node that forwarded it
     std::uint64_t order;  // in which sessions were opened
     SessionPhase phase = SessionPhase::assembling;
-    // A record of it opened, so whoever made it knows the exchange's key.
+    // A record of it opened, so its maker knows the exchange's key.
     bool verified = false;
     bool taken_over = false;  // the opener is a model node that forwarded the request
     RecordReceiver request;

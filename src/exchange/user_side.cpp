@@ -1,7 +1,8 @@
 #include "exchange/user_side.h"
 
 #include <algorithm>
-#include <stdexcept>
+
+#include "base/requires.h"
 
 namespace planetserve::exchange {
 
@@ -10,48 +11,39 @@ namespace {
 // A word to the model node every so often, well within the windows of bytes and records.
 constexpr std::uint64_t acknowledge_bytes = inference::reply_window / 4;
 constexpr std::uint64_t acknowledge_records = record_window / 8;
-// Nodes that may claim to serve one exchange before one is proven.
-constexpr std::size_t maximum_claims = 4;
+// Control records kept for lanes that are replaced later.
+constexpr std::uint64_t kept_control_records = 16;
 constexpr Duration upload_check_interval = 500ms;
 
 }  // namespace
 
 UserSide::UserSide(inference::Request request, Target target, dispersal::Threshold threshold, std::vector<Lane> lanes,
-                   FindOnionKey find_onion_key, UserSideTiming timing, Random& random, UserSideOutput& output,
+                   Claims::FindOnionKey find_onion_key, UserSideTiming timing, Random& random, UserSideOutput& output,
                    UserSideEvents& events)
     : request_(std::move(request)),
-      target_(target),
       threshold_(threshold),
-      lanes_(std::move(lanes)),
-      lane_up_(lanes_.size(), true),
-      lane_changed_(lanes_.size(), false),
-      find_onion_key_(std::move(find_onion_key)),
       timing_(timing),
       random_(random),
       output_(output),
       events_(events),
-      ephemeral_(crypto::AgreementKey::generate(random)),
-      server_(target.node),
-      sources_(lanes_.size()),
-      lane_corrupt_(lanes_.size(), false) {
-    if (lanes_.size() != threshold_.n) throw std::logic_error("an exchange needs one lane for each clove");
-    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) new_source(lane);
-    id_.value = ephemeral_.public_key().value;
+      claims_(target, threshold, std::move(find_onion_key), random) {
+    REQUIRES(lanes.size() == threshold.n);
+    for (const Lane& lane : lanes) {
+        lanes_.push_back({.lane = lane});
+        new_source(lanes_.size() - 1);
+    }
 }
 
 Status UserSide::start(Time now) {
-    auto keys = derive_keys(ephemeral_, target_.onion_key, id_, target_.onion_key);
+    auto keys = claims_.begin();
     if (!keys)
         return fail(ErrorCode::invalid_argument,
-                    "model node " + target_.node.brief() + " has an onion key of small order");
+                    "model node " + claims_.target().brief() + " has an onion key of small order");
     request_sender_.emplace(RecordKind::request, keys->request, threshold_);
     control_sender_.emplace(RecordKind::control, keys->control, threshold_);
-    Answer& answer =
-        answers_.try_emplace(target_.node, Answer{{RecordKind::reply, keys->reply}, keys->control}).first->second;
-    answer.receiver.expect(threshold_);
-    accept_deadline_ = timing_.accept_deadline + 1s * static_cast<int>(request_.body.size() >> 20);
-    deadline_ = now + accept_deadline_;
-    unsent_ = ~std::size_t{0};
+    upload_.accept_deadline = timing_.accept_deadline + 1s * static_cast<int>(request_.body.size() >> 20);
+    deadline_ = now + upload_.accept_deadline;
+    upload_.unsent = ~std::size_t{0};
     send_request();
     note_upload(now);
     return {};
@@ -59,25 +51,27 @@ Status UserSide::start(Time now) {
 
 // The accept deadline begins anew as long as fewer than k lanes have sent all of the request and the rest move.
 void UserSide::note_upload(Time now) {
-    upload_check_.reset();
+    upload_.check.reset();
     std::size_t left = 0, done = 0;
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-        if (!lane_up_[lane]) continue;
+        if (!lanes_[lane].up) continue;
         std::size_t unsent = output_.unsent(lane);
         left += unsent;
         done += unsent == 0 ? 1 : 0;
     }
-    bool moves = left < unsent_;
-    unsent_ = left;
-    if (moves) deadline_ = std::max(deadline_, now + accept_deadline_);
-    if (done < threshold_.k && left > 0) upload_check_ = now + upload_check_interval;
+    bool moves = left < upload_.unsent;
+    upload_.unsent = left;
+    if (moves) deadline_ = std::max(deadline_, now + upload_.accept_deadline);
+    if (done < threshold_.k && left > 0) upload_.check = now + upload_check_interval;
 }
 
 void UserSide::send_request() {
+    std::vector<Lane> lanes;
+    for (const LaneState& state : lanes_) lanes.push_back(state.lane);
     Bytes record;
     append_item(record, ItemKind::request_head,
                 encode(RequestHead{request_.id, request_.method, request_.path, request_.content_type, request_.model,
-                                   request_.body.size(), lanes_, threshold_.k, request_.continues}));
+                                   request_.body.size(), lanes, threshold_.k, request_.continues}));
     ByteView body = request_.body;
     while (!body.empty()) {
         if (record.size() + item_header_size >= maximum_record) {
@@ -101,72 +95,64 @@ void UserSide::send_request() {
 void UserSide::send_record(RecordSender& sender, RecordKind kind, ByteView record) {
     const auto& cloves = sender.add(record, random_);
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
-        if (lane_up_[lane]) output_.send(lane, seal_envelope(kind, id_.bytes(), cloves[lane]));
+        if (lanes_[lane].up) output_.send(lane, seal_envelope(kind, claims_.id().bytes(), cloves[lane]));
 }
 
 void UserSide::on_clove(std::size_t lane, ByteView bytes, Time now) {
-    if (finished_) return;
+    REQUIRES(lane < lanes_.size());
+    if (finished()) return;
     auto envelope = parse_envelope(bytes);
     if (!envelope || envelope->kind != RecordKind::reply) return note_corrupt(lane);
-    NodeId server{envelope->name.value};
-    auto answer = answers_.find(server);
-    if (answer == answers_.end()) {
-        auto onion_key = server_fixed_ || answers_.size() >= maximum_claims ? std::nullopt : find_onion_key_(server);
-        auto keys = onion_key ? derive_keys(ephemeral_, *onion_key, id_, *onion_key) : std::nullopt;
-        if (!keys) return note_corrupt(lane);
-        answer = answers_.try_emplace(server, Answer{{RecordKind::reply, keys->reply}, keys->control}).first;
-        answer->second.receiver.expect(threshold_);
-    }
+    const NodeId node{envelope->name.value};
+    RecordReceiver* receiver = claims_.receiver_of(node);
+    if (receiver == nullptr) return note_corrupt(lane);
     // The model node puts clove i on lane i, so no lane can speak for another.
     if (envelope->clove.size() < 4 || envelope->clove[3] != lane) return note_corrupt(lane);
-    auto progress = answer->second.receiver.add(sources_[lane], envelope->clove);
+    auto progress = receiver->add(lanes_[lane].source, envelope->clove);
     if (!progress) {
         if (progress.error().code != ErrorCode::exhausted) note_corrupt(lane);
         return;
     }
     if (!progress->records.empty()) {
         deadline_ = std::max(deadline_, now + timing_.silence_deadline);
-        upload_check_.reset();
-        if (!server_fixed_) fix_server(server);
+        upload_.check.reset();
+        if (!claims_.proven()) on_proven(node);
     }
     for (const Bytes& record : progress->records) {
         handle_record(record);
-        if (finished_) break;
+        if (finished()) break;
     }
-    // A source that is no lane's by now was a path that was replaced.
+    // A source that belongs to no lane by now was a path that was replaced.
     for (const Source& source : progress->corrupt)
-        if (auto at = std::ranges::find(sources_, source); at != sources_.end())
-            note_corrupt(static_cast<std::size_t>(at - sources_.begin()));
-    if (!progress->records.empty() && !finished_) acknowledge(false);
+        if (auto at = std::ranges::find(lanes_, source, &LaneState::source); at != lanes_.end())
+            note_corrupt(static_cast<std::size_t>(at - lanes_.begin()));
+    if (!progress->records.empty() && !finished()) acknowledge_if_due();
 }
 
-void UserSide::fix_server(const NodeId& server) {
-    server_fixed_ = true;
-    server_ = server;
-    std::erase_if(answers_, [&](const auto& item) { return item.first != server; });
-    if (server != target_.node) control_sender_.emplace(RecordKind::control, answers_.at(server).control, threshold_);
+void UserSide::on_proven(const NodeId& node) {
+    claims_.prove(node);
+    if (claims_.forwarded()) control_sender_.emplace(RecordKind::control, claims_.control_key(), threshold_);
 }
 
 void UserSide::repeat_changes() {
-    Control control{answers_.at(server_).receiver.next(), consumed_, false, {}};
+    Control control = progress();
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
-        if (lane_changed_[lane]) control.changes.push_back({static_cast<std::uint8_t>(lane), lanes_[lane]});
+        if (lanes_[lane].changed) control.changes.push_back({static_cast<std::uint8_t>(lane), lanes_[lane].lane});
     if (!control.changes.empty()) send_control(control);
 }
 
 void UserSide::new_source(std::size_t lane) {
-    store_big_endian(MutableByteView(sources_[lane].value), ++next_source_);
-    lane_corrupt_[lane] = false;
+    store_big_endian(MutableByteView(lanes_[lane].source.value), ++next_source_);
+    lanes_[lane].corrupt = false;
 }
 
 void UserSide::note_corrupt(std::size_t lane) {
-    if (lane_corrupt_[lane]) return;
-    lane_corrupt_[lane] = true;
+    if (std::exchange(lanes_[lane].corrupt, true)) return;
     auto tolerated = static_cast<std::size_t>(std::max(1, threshold_.n - threshold_.k));
     if (++corrupt_paths_ <= tolerated) return events_.on_corrupt_lane(lane);
-    // Rather the model node than so many paths. Where it has answered already, the lanes that are right may do.
-    if (!head_seen_)
-        fail_with({ErrorCode::malformed, "model node " + server_.brief() + " answers with wrong cloves over " +
+    // Rather the model node is at fault than so many paths. Once it answers, the lanes that are right may do.
+    if (phase_ < Phase::answering)
+        fail_with({ErrorCode::malformed, "model node " + serving_node().brief() + " answers with wrong cloves over " +
                                              std::to_string(corrupt_paths_) + " paths"});
 }
 
@@ -174,78 +160,90 @@ void UserSide::handle_record(ByteView record) {
     auto items = parse_items(record);
     if (!items) return fail_with(items.error());
     for (const Item& item : *items) {
-        if (finished_) return;
-        switch (item.kind) {
-            case ItemKind::accepted:
-                if (!std::exchange(accepted_, true)) {
-                    request_sender_.reset();
-                    events_.on_accepted(server_);
-                    if (server_ != target_.node) repeat_changes();
-                }
-                break;
-            case ItemKind::heartbeat:
-                break;
-            case ItemKind::reply_head: {
-                auto head = parse_reply_head(item.content);
-                if (!head) return fail_with(head.error());
-                if (std::exchange(head_seen_, true)) return fail_with({ErrorCode::malformed, "a reply with two heads"});
-                events_.on_head(*head);
-                break;
-            }
-            case ItemKind::body:
-                if (!head_seen_) return fail_with({ErrorCode::malformed, "a reply without a head"});
-                events_.on_body(item.content);
-                break;
-            case ItemKind::end:
-                if (!head_seen_) return fail_with({ErrorCode::malformed, "a reply without a head"});
-                // The model node is told before the owner, who may close the lanes.
-                acknowledge(true);
-                finished_ = true;
-                events_.on_end();
-                return;
-            case ItemKind::error: {
-                auto error = parse_error(item.content);
-                acknowledge(true);
-                return fail_with(error ? *error : error.error(), false);
-            }
-            case ItemKind::request_head:
-            case ItemKind::control:
-                return fail_with({ErrorCode::malformed, "a reply with an item only users send"});
-        }
+        if (finished()) return;
+        handle_item(item);
     }
 }
 
-void UserSide::fail_with(Error error, bool tell_model_node) {
-    if (finished_) return;
-    if (tell_model_node)
-        cancel();
-    else
-        finished_ = true;
+void UserSide::handle_item(const Item& item) {
+    switch (item.kind) {
+        case ItemKind::accepted:
+            return accept();
+        case ItemKind::heartbeat:
+            return;
+        case ItemKind::reply_head: {
+            auto head = parse_reply_head(item.content);
+            if (!head) return fail_with(head.error());
+            if (phase_ == Phase::answering) return fail_with({ErrorCode::malformed, "a reply with two heads"});
+            accept();
+            if (finished()) return;
+            phase_ = Phase::answering;
+            return events_.on_head(*head);
+        }
+        case ItemKind::body:
+            if (phase_ != Phase::answering) return fail_with({ErrorCode::malformed, "a reply without a head"});
+            return events_.on_body(item.content);
+        case ItemKind::end:
+            if (phase_ != Phase::answering) return fail_with({ErrorCode::malformed, "a reply without a head"});
+            // The model node is told before the owner, who may close the lanes.
+            acknowledge();
+            phase_ = Phase::finished;
+            return events_.on_end();
+        case ItemKind::error: {
+            auto error = parse_error(item.content);
+            acknowledge();
+            return end_with(error ? *error : error.error());
+        }
+        case ItemKind::request_head:
+        case ItemKind::control:
+            return fail_with({ErrorCode::malformed, "a reply with an item that only users send"});
+    }
+}
+
+void UserSide::accept() {
+    if (phase_ != Phase::sending) return;
+    phase_ = Phase::accepted;
+    request_sender_.reset();
+    events_.on_accepted(serving_node());
+    if (claims_.forwarded()) repeat_changes();
+}
+
+void UserSide::fail_with(const Error& error) {
+    if (finished()) return;
+    cancel();
+    events_.on_error(error);
+}
+
+void UserSide::end_with(const Error& error) {
+    phase_ = Phase::finished;
     events_.on_error(error);
 }
 
 void UserSide::on_lane_down(std::size_t lane, Time now) {
-    lane_up_[lane] = false;
+    REQUIRES(lane < lanes_.size());
+    lanes_[lane].up = false;
     if (lanes_up() < threshold_.k && !lanes_deadline_) lanes_deadline_ = now + timing_.lanes_deadline;
 }
 
 void UserSide::on_lane_replaced(std::size_t lane, const Lane& replacement, Time now) {
-    if (finished_) return;
-    lanes_[lane] = replacement;
-    lane_up_[lane] = true;
-    lane_changed_[lane] = true;
+    REQUIRES(lane < lanes_.size() && control_sender_);
+    if (finished()) return;
+    LaneState& state = lanes_[lane];
+    state.lane = replacement;
+    state.up = true;
+    state.changed = true;
     new_source(lane);
     if (lanes_up() >= threshold_.k) lanes_deadline_.reset();
+    const ByteView id = claims_.id().bytes();
     if (request_sender_) {
-        request_sender_->resend(lane, [&](const Bytes& clove) {
-            output_.send(lane, seal_envelope(RecordKind::request, id_.bytes(), clove));
-        });
-        upload_check_ = now;
+        request_sender_->resend(
+            lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::request, id, clove)); });
+        upload_.check = now;
     }
     control_sender_->resend(
-        lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::control, id_.bytes(), clove)); });
-    Control control{
-        answers_.at(server_).receiver.next(), consumed_, false, {{static_cast<std::uint8_t>(lane), replacement}}};
+        lane, [&](const Bytes& clove) { output_.send(lane, seal_envelope(RecordKind::control, id, clove)); });
+    Control control = progress();
+    control.changes.push_back({static_cast<std::uint8_t>(lane), replacement});
     send_control(control);
 }
 
@@ -253,52 +251,59 @@ void UserSide::send_control(const Control& control) {
     Bytes record;
     append_item(record, ItemKind::control, encode(control));
     send_record(*control_sender_, RecordKind::control, record);
-    // Each word makes those before it superfluous, except changes of lanes; a few are kept for lanes that are replaced
-    // later.
-    if (control_sender_->unacknowledged() > 16) control_sender_->acknowledge(control_sender_->next() - 16);
+    // Each control record supersedes those before it, except for changes of lanes.
+    if (control_sender_->unacknowledged() > kept_control_records)
+        control_sender_->acknowledge(control_sender_->next() - kept_control_records);
 }
+
+Control UserSide::progress() const { return {claims_.received(), consumed_, false, {}}; }
 
 void UserSide::consumed(std::size_t bytes) {
     consumed_ += bytes;
-    if (!finished_) acknowledge(false);
+    if (!finished()) acknowledge_if_due();
 }
 
-void UserSide::acknowledge(bool force) {
-    std::uint64_t records = answers_.at(server_).receiver.next();
-    if (!force && consumed_ - acknowledged_bytes_ < acknowledge_bytes &&
-        records - acknowledged_records_ < acknowledge_records)
-        return;
-    acknowledged_bytes_ = consumed_;
-    acknowledged_records_ = records;
-    send_control({records, consumed_, false, {}});
+void UserSide::acknowledge_if_due() {
+    if (consumed_ - acknowledged_.bytes >= acknowledge_bytes ||
+        claims_.received() - acknowledged_.records >= acknowledge_records)
+        acknowledge();
+}
+
+void UserSide::acknowledge() {
+    acknowledged_ = {consumed_, claims_.received()};
+    send_control(progress());
 }
 
 void UserSide::cancel() {
-    if (std::exchange(finished_, true)) return;
-    if (control_sender_) send_control({answers_.at(server_).receiver.next(), consumed_, true, {}});
+    if (std::exchange(phase_, Phase::finished) == Phase::finished || !control_sender_) return;
+    Control control = progress();
+    control.cancel = true;
+    send_control(control);
 }
 
 void UserSide::on_timer(Time now) {
-    if (finished_ || now < next_timer()) return;
+    if (finished() || now < next_timer()) return;
     if (lanes_deadline_ && now >= *lanes_deadline_)
         return fail_with({ErrorCode::unavailable, "only " + std::to_string(lanes_up()) + " of " +
                                                       std::to_string(threshold_.n) + " paths are up, and " +
                                                       std::to_string(int{threshold_.k}) + " are needed"});
-    if (upload_check_ && now >= *upload_check_) note_upload(now);
-    if (now >= deadline_)
-        fail_with({accepted_ ? ErrorCode::timed_out : ErrorCode::unavailable,
-                   "model node " + server_.brief() +
-                       (accepted_ ? " stopped answering" : " did not take the request in time")});
+    if (upload_.check && now >= *upload_.check) note_upload(now);
+    if (now < deadline_) return;
+    if (phase_ == Phase::sending)
+        fail_with(
+            {ErrorCode::unavailable, "model node " + serving_node().brief() + " did not take the request in time"});
+    else
+        fail_with({ErrorCode::timed_out, "model node " + serving_node().brief() + " stopped answering"});
 }
 
 Time UserSide::next_timer() const {
-    if (finished_) return Time::max();
+    if (finished()) return Time::max();
     Time next = lanes_deadline_ ? std::min(*lanes_deadline_, deadline_) : deadline_;
-    return upload_check_ ? std::min(*upload_check_, next) : next;
+    return upload_.check ? std::min(*upload_.check, next) : next;
 }
 
 std::size_t UserSide::lanes_up() const {
-    return static_cast<std::size_t>(std::count(lane_up_.begin(), lane_up_.end(), true));
+    return static_cast<std::size_t>(std::ranges::count(lanes_, true, &LaneState::up));
 }
 
 }  // namespace planetserve::exchange

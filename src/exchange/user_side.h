@@ -1,15 +1,13 @@
 // The user's end of an exchange: one request, dispersed over n lanes, and its reply (docs/protocols/requests.md).
 //
 // Takes cloves from lanes, losses and replacements of lanes, and the time; sends through UserSideOutput and reports to
-// UserSideEvents, both from within its calls. Not thread-safe. It never runs a request twice by itself: whoever tries
-// again makes a new exchange with the same idempotency id.
+// UserSideEvents, both from within its calls. Not thread-safe. It never repeats a request by itself: a
+// retry is a new exchange with the same idempotency id.
 #pragma once
 
-#include <functional>
-
 #include "base/time.h"
+#include "exchange/claims.h"
 #include "exchange/messages.h"
-#include "exchange/records.h"
 
 namespace planetserve::exchange {
 
@@ -48,19 +46,11 @@ struct UserSideTiming {
     Duration lanes_deadline = 10s;
 };
 
-struct Target {
-    NodeId node;
-    crypto::AgreementPublicKey onion_key;
-};
-
 class UserSide {
 public:
-    // The onion key of a model node that says it serves the request; empty for one the directory does not list.
-    using FindOnionKey = std::function<std::optional<crypto::AgreementPublicKey>(const NodeId&)>;
-
-    // REQUIRES: lanes.size() == threshold.n. Nothing is sent before start().
+    // Requires: lanes.size() == threshold.n. Nothing is sent before start().
     UserSide(inference::Request request, Target target, dispersal::Threshold threshold, std::vector<Lane> lanes,
-             FindOnionKey find_onion_key, UserSideTiming timing, Random& random, UserSideOutput& output,
+             Claims::FindOnionKey find_onion_key, UserSideTiming timing, Random& random, UserSideOutput& output,
              UserSideEvents& events);
 
     Status start(Time now);
@@ -75,67 +65,75 @@ public:
     void on_timer(Time now);
     Time next_timer() const;
 
-    bool finished() const { return finished_; }
-    // Who serves: the target until another node answers.
-    const NodeId& serving_node() const { return server_; }
+    bool finished() const { return phase_ == Phase::finished; }
+    // The node that serves: the target until another answers.
+    const NodeId& serving_node() const { return claims_.serving(); }
     std::size_t lanes_up() const;
-    bool lane_up(std::size_t lane) const { return lane_up_[lane]; }
+    bool lane_up(std::size_t lane) const { return lanes_[lane].up; }
 
 private:
+    enum class Phase {
+        sending,    // the request goes out; nobody said that it has it
+        accepted,   // a model node has the whole request
+        answering,  // the reply's head came
+        finished,   // the reply's end, an error, or a cancellation
+    };
+    struct LaneState {
+        Lane lane;
+        bool up = true;
+        bool changed = false;  // replaced since the request was sent
+        Source source{};       // another with each path that carries the lane
+        bool corrupt = false;  // was told of this path
+    };
+    // While the request goes out: when to look again, and how much was left.
+    struct Upload {
+        Duration accept_deadline{};  // for this request's size
+        std::optional<Time> check;
+        std::size_t unsent = 0;
+    };
+    struct Acknowledged {
+        std::uint64_t bytes = 0;
+        std::uint64_t records = 0;
+    };
+
     void send_request();
     void send_record(RecordSender& sender, RecordKind kind, ByteView record);
     void send_control(const Control& control);
-    void acknowledge(bool force);
+    Control progress() const;
+    void acknowledge();
+    void acknowledge_if_due();
     void handle_record(ByteView record);
-    void fix_server(const NodeId& server);
+    void handle_item(const Item& item);
+    void on_proven(const NodeId& node);
+    void accept();
     // Another node than the target serves: it may not know of lanes that were replaced meanwhile.
     void repeat_changes();
     void note_corrupt(std::size_t lane);
     void new_source(std::size_t lane);
     void note_upload(Time now);
-    void fail_with(Error error, bool tell_model_node = true);
+    // Tells the model node that nobody waits for it.
+    void fail_with(const Error& error);
+    // The model node ended the exchange itself.
+    void end_with(const Error& error);
 
     inference::Request request_;
-    Target target_;
     dispersal::Threshold threshold_;
-    std::vector<Lane> lanes_;
-    std::vector<bool> lane_up_;
-    std::vector<bool> lane_changed_;  // since the request was sent
-    FindOnionKey find_onion_key_;
     UserSideTiming timing_;
     Random& random_;
     UserSideOutput& output_;
     UserSideEvents& events_;
-
-    crypto::AgreementKey ephemeral_;
-    ExchangeId id_;
-    NodeId server_;
-    std::optional<RecordSender> request_sender_;
+    Claims claims_;
+    std::vector<LaneState> lanes_;
+    std::optional<RecordSender> request_sender_;  // until the request is accepted
     std::optional<RecordSender> control_sender_;
-    struct Answer {
-        RecordReceiver receiver;
-        crypto::SymmetricKey control;
-    };
-    std::map<NodeId, Answer> answers_;  // by the node that claims to serve
-    bool server_fixed_ = false;         // one of them was proven by a record that opened
-
-    std::vector<Source> sources_;  // of each lane; another with each path that carries it
     std::uint64_t next_source_ = 0;
-    std::vector<bool> lane_corrupt_;  // was told of this path
     std::size_t corrupt_paths_ = 0;
-
-    bool accepted_ = false;
-    bool head_seen_ = false;
-    bool finished_ = false;
+    Phase phase_ = Phase::sending;
     Time deadline_{};
-    Duration accept_deadline_{};  // for this request's size
-    // While the request is still going out: when to look again, and how much was left.
-    std::optional<Time> upload_check_;
-    std::size_t unsent_ = 0;
+    Upload upload_;
     std::optional<Time> lanes_deadline_;
     std::uint64_t consumed_ = 0;
-    std::uint64_t acknowledged_bytes_ = 0;
-    std::uint64_t acknowledged_records_ = 0;
+    Acknowledged acknowledged_;
 };
 
 }  // namespace planetserve::exchange

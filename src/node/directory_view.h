@@ -1,4 +1,4 @@
-// What a user node needs to know of the network, however it was learnt and checked.
+// The network as a user node needs it: relays, and model nodes with their models.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ struct ModelNodeInfo {
     crypto::AgreementPublicKey onion_key;
     std::vector<std::string> models;
     std::uint32_t capacity = 1;  // requests at once
-    std::uint32_t running = 0;   // by its last word to the directory
+    std::uint32_t running = 0;   // as it last told the directory
     std::uint32_t queued = 0;
     bool trusted = true;                                     // gets requests
     std::optional<std::uint32_t> reputation = std::nullopt;  // in millionths; none where nothing verifies

@@ -1,4 +1,4 @@
-// Requests that a model node hands to another of its group, in the whole overlay in virtual time.
+// Requests that a model node forwards to another of its group, in the whole overlay in virtual time.
 
 #include "node/overlay_fixture.h"
 
@@ -22,7 +22,7 @@ struct SendTo final : exchange::Forwarding {
 
 class ForwardedRequest : public Overlay {
 protected:
-    // Node 0 serves all; the others hand everything to it. Users know all of them.
+    // Node 0 serves all; the others forward everything to it. Users know all of them.
     void make_group(std::size_t models, simulator::TokenEngineOptions engine = {}) {
         make(60, models, engine);
         for (auto& model : models_) {

@@ -1,5 +1,5 @@
-// Which model node a request goes to, as the user's node sees it: the one that served the conversation so far, else the
-// least loaded that serves the model. Pure.
+// Which model node a request goes to: the one that served the conversation so far, else the least loaded that serves
+// the model. Pure.
 #pragma once
 
 #include <list>
@@ -20,8 +20,8 @@ const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::str
                                        const std::set<NodeId>& excluded, const std::map<NodeId, std::uint32_t>& own,
                                        const std::optional<NodeId>& preferred, Random& random);
 
-// Remembers which node served a conversation. A conversation is known by its messages: a request whose messages begin
-// with all those of an earlier request, and go on, continues it. Only a digest is kept, of the last 4,096.
+// Remembers which node served a conversation. A request continues a conversation when its messages begin with all
+// messages of an earlier request. Only digests are kept, of the last 4,096.
 class Conversations {
 public:
     explicit Conversations(std::size_t maximum = 4096) : maximum_(maximum) {}

@@ -1,8 +1,9 @@
 // A model node in the groups of the models it serves (docs/protocols/routing.md, docs/protocols/forwarding.md).
 //
-// Stands between the node's end of exchanges and its engines. Before a request runs it says where it belongs
-// (Forwarding); of what runs here it reads along (Service), so that the group learns what this engine's cache holds and
-// how busy it is. Pure: frames, lists of peers and the time go in, frames go out. Not thread-safe.
+// Stands between the model side of exchanges and the engines. Before a request runs it says on which node it belongs
+// (Forwarding). It observes what runs here (Service), so that the group learns what this engine's cache holds and how
+// busy the engine is. Frames and lists of peers go in, frames go out. It reads the clock: callbacks of engines carry no
+// time. Not thread-safe.
 #pragma once
 
 #include <functional>
@@ -22,19 +23,19 @@ namespace planetserve::node {
 
 struct ModelGroupOptions {
     std::uint32_t capacity = 4;  // requests at once
-    // False: every request runs where it comes in, and nothing is told to others.
+    // False: every request runs where it enters, and other nodes are told nothing.
     bool enabled = true;
     routing::MemberOptions member;
 };
 
 struct ModelGroupStatus {
     std::string model;
-    std::uint64_t entered = 0;          // requests that came in here and could have gone elsewhere
+    std::uint64_t entered = 0;          // requests that entered here and could have been forwarded
     std::uint64_t forwarded = 0;        // of those, to others
-    std::uint64_t run = 0;              // answers that began here, wherever the request came in
+    std::uint64_t run = 0;              // answers that began here, wherever the request entered
     std::uint64_t prompt_tokens = 0;    // of those, as the engine counted
     std::uint64_t cached_tokens = 0;    // of those, from its cache
-    std::uint64_t expected_tokens = 0;  // what the tree said of them
+    std::uint64_t expected_tokens = 0;  // as the tree predicted
     std::size_t own_prefixes = 0;
     std::size_t tree_prefixes = 0;
     std::uint32_t array_version = 0;
@@ -58,17 +59,17 @@ public:
                 Random& random, const Clock& clock, routing::Incarnation incarnation);
     ~ModelGroups() override;
 
-    // Called when next_timer() may have come nearer without a call from outside: an engine said something.
+    // Called when an engine's callback may have moved next_timer() forward.
     void on_wake(std::function<void()> wake) { wake_ = std::move(wake); }
-    // REQUIRES: the model has no group yet.
+    // Requires: the model has no group yet.
     void add(const std::string& model, ModelGroupOptions options);
     // All others that serve the model by the directory, and whether this node is trusted.
     void set_peers(const std::string& model, const std::vector<routing::Peer>& peers, routing::Trust own_trust);
     // The model's engine lost what it had cached.
     void on_engine_restart(const std::string& model);
-    // An engine whose cache is followed (routing::MemberOptions::follow_cache): who tells what prompts are as tokens,
-    // and what the engine says of its blocks (routing/member.h). The tokenizer outlives the groups, or is destroyed
-    // before them.
+    // For an engine whose cache is followed (routing::MemberOptions::follow_cache): the tokenizer turns prompts into
+    // tokens; the events tell which blocks the engine holds (routing/member.h). The tokenizer lives until no more
+    // requests start.
     void follow_cache(const std::string& model, inference::Tokenizer& tokenizer);
     void on_cache_events(const std::string& model, std::span<const routing::CacheEvent> events);
     void on_cache_unknown(const std::string& model, bool complete);
@@ -92,7 +93,7 @@ private:
     struct SoughtTokens;
 
     Group* find(const std::string& model);
-    // The request's canonical prompt; nothing where routing by it makes no sense.
+    // The request's canonical prompt; nothing where a request is not routed by its prompt.
     std::optional<Bytes> prompt_of(const inference::Request& request);
     void update_load(Group& group);
 
@@ -105,7 +106,7 @@ private:
     routing::Incarnation incarnation_;
     std::function<void()> wake_ = [] {};
     std::map<std::string, std::unique_ptr<Group>> groups_;
-    // Of the request that was placed last: most run here right after.
+    // Of the request that was placed last: most then run here at once.
     std::optional<std::pair<IdempotencyId, Bytes>> last_prompt_;
 };
 

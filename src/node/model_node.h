@@ -1,5 +1,7 @@
-// A model node: answers requests that reach it through the overlay by running them on its engines, or hands them to
-// others of its models' groups. Pure, as UserNode is.
+// A model node: answers requests that reach it through the overlay by running them on its engines, or forwards
+// them to others of its models' groups. Frames, lost links and the time go in; frames go out. Not thread-safe.
+//
+// It reads the clock, once for each event: callbacks of engines carry no time.
 #pragma once
 
 #include "crypto/identity.h"

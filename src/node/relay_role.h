@@ -12,7 +12,7 @@ public:
               onion::ProxyLimits proxy_limits, wire::FrameSender& sender, Random& random, const Clock& clock)
         : clock_(clock), relay_(self, onion_key, relay_limits, sender, random), proxy_(relay_, proxy_limits, sender) {}
 
-    // False for a frame that is none of a relay's business.
+    // False for a frame that a relay does not take.
     bool on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload);
     void on_link_down(const NodeId& peer) {
         relay_.on_link_down(peer);

@@ -1,4 +1,4 @@
-// Answers whose node dies in the middle of the stream, in the whole overlay in virtual time.
+// Answers whose node dies in mid-stream, in the whole overlay in virtual time.
 
 #include "inference/answer_reader.h"
 #include "node/overlay_fixture.h"
@@ -38,7 +38,7 @@ protected:
         EXPECT_EQ(answer.finish_reason, "length");
         EXPECT_TRUE(answer.complete);
     }
-    // Who went on, as the stream says.
+    // The node that resumed, as the stream says.
     std::string resumed_by(const Reply& reply) {
         static const std::string mark = ": planetserve-resumed ";
         auto at = reply.text.find(mark);

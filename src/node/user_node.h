@@ -1,5 +1,5 @@
-// A user node: asks for its owner, relays for others. Pure: frames, losses of links, directory lists and the time go
-// in; frames go out through the FrameSender, answers through the Service. Not thread-safe.
+// A user node: asks for its owner, relays for others. Frames, lost links and directory lists go in; frames go out
+// through the FrameSender, answers through the Service. It reads the clock, once for each event. Not thread-safe.
 #pragma once
 
 #include "crypto/identity.h"
@@ -28,7 +28,7 @@ public:
     const UserRequests& requests() const { return requests_; }
     const RelayRole& relay() const { return relay_; }
 
-    // False for a frame that is none of a user node's business.
+    // False for a frame that a user node does not take.
     bool on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload);
     void on_link_down(const NodeId& peer);
     void on_drained(const NodeId& peer) { relay_.on_drained(peer); }

@@ -4,7 +4,7 @@ namespace planetserve::node {
 
 namespace {
 
-// A rate measured over fewer tokens says more of overheads than of the engine.
+// Over fewer tokens, a rate measures overheads rather than the engine.
 constexpr std::uint64_t tokens_to_measure = 32;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A run on this node's engine that its group reads along. Private to src/node.
+// A run on this node's engine, observed for its group. Private to src/node.
 #pragma once
 
 #include "inference/answer_reader.h"
@@ -6,7 +6,7 @@
 
 namespace planetserve::node {
 
-// What a prompt is as tokens: the group is told once they are known and the run is over, whichever comes first.
+// A prompt as tokens. The group is told when both are there: the tokens, and the end of the run.
 struct ModelGroups::SoughtTokens {
     std::optional<inference::PromptTokens> tokens;
     Bytes prompt;  // once the run is over
@@ -35,7 +35,7 @@ public:
 private:
     void seek_tokens(const inference::Request& request);
     void prefilled();
-    // Once: what the engine did is told to the group.
+    // Tells the group what the engine did. Further calls do nothing.
     void finish();
 
     ModelGroups& groups_;
@@ -45,7 +45,7 @@ private:
     inference::ReplySink& sink_;
     std::unique_ptr<inference::Exchange> inner_;
     routing::Member::Started begun_;
-    std::shared_ptr<SoughtTokens> tokens_;  // none where the engine's cache is not followed
+    std::shared_ptr<SoughtTokens> tokens_;  // null where the engine's cache is not followed
     std::uint64_t waiting_tokens_ = 0;      // counted in the group's queued tokens
     bool served_ = false;                   // the engine answered, it did not refuse
     bool finished_ = false;
