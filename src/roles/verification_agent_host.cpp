@@ -181,7 +181,8 @@ json::object VerificationAgentHost::status() const {
     for (const NodeId& verifier : state.epoch().order()) order.push_back(json::value(verifier.hex()));
     auto phase = state.schedule().phase(state.epoch().number, runtime_.clock().unix_now());
     std::string problem = agent_.problem();
-    if (auto ready = user_.requests().ready(); problem.empty() && !ready) problem = "cannot ask: " + ready.error().message;
+    if (auto ready = user_.requests().ready(); problem.empty() && !ready)
+        problem = "cannot ask: " + ready.error().message;
     json::object findings;
     if (problem.empty()) problem = scorer_->problem();
     for (const auto& [node, finding] : scorer_->findings()) findings[node.hex()] = finding;
