@@ -1,5 +1,5 @@
-// What orders the transactions of a network, as the directory sees it: the embedded consensus engine of a single
-// verification node, or the CometBFT of a committee (docs/protocols/committee.md).
+// Orders the transactions of a network: the embedded consensus engine of a single verification node, or the CometBFT of
+// a committee (docs/protocols/committee.md).
 #pragma once
 
 #include <functional>
@@ -13,12 +13,13 @@ public:
     using Answer = std::function<void(Status)>;
 
     virtual ~ConsensusEngine() = default;
-    // Takes a transaction for one of the next blocks, or says why not. The answer comes once, perhaps before submit
-    // returns.
+    // Takes a transaction for one of the next blocks, or answers why it is refused. Calls answer once, perhaps before
+    // it returns.
     virtual void submit(ByteView transaction, UnixTime now, Answer answer) = 0;
-    // The newest state that can be proven, by its header; or why there is none yet.
+    // The header of the newest state that can be proven. Error: why there is none yet.
     virtual Result<StateHeader> proof(UnixTime now) = 0;
-    // That state, serialised. REQUIRES: the last proof() gave one.
+    // That state, serialised.
+    // Requires: the last proof() succeeded.
     virtual Bytes proven_state() const = 0;
 };
 

@@ -1,4 +1,4 @@
-// What a node says of itself to the network (docs/protocols/registry.md).
+// A node's description of itself for the network (docs/protocols/registry.md).
 #pragma once
 
 #include <string>
@@ -39,7 +39,7 @@ struct NodeDescriptor {
     bool operator==(const NodeDescriptor&) const = default;
 };
 
-// A descriptor as its node signed it. The bytes are kept as they were: they may hold fields of a later version.
+// A descriptor as its node signed it. The bytes stay unchanged: they may hold fields of a later version.
 struct SignedDescriptor {
     Bytes bytes;
     crypto::Signature signature;
@@ -55,7 +55,7 @@ struct Load {
     bool operator==(const Load&) const = default;
 };
 
-// Checks every limit above; an error names the field.
+// Checks every limit above. The error names the field.
 Status check(const NodeDescriptor& descriptor);
 
 // Parses and checks; says nothing about who wrote it.

@@ -22,16 +22,16 @@ public:
 
     using Reply = std::function<void(Bytes payload)>;
 
-    // The payload of a call_request frame: call id (8), Call. The reply is told that of the call_response, at most 1
-    // MiB, perhaps before this returns and once; never for what is no call. A peer that calls too often is refused with
-    // `exhausted`.
+    // payload: of a call_request frame, call id (8), Call. Calls reply once, perhaps before it returns, with the
+    // payload of the call_response, at most 1 MiB; never for a payload that is no call. Refuses a peer that calls too
+    // often with `exhausted`.
     void on_call(const NodeId& from, ByteView payload, UnixTime now, Reply reply);
 
     std::uint64_t calls() const { return calls_; }
     std::uint64_t refused() const { return *refused_; }
 
 private:
-    // A list stays as it is while it is fetched in parts, though the state goes on.
+    // A list that clients fetch in parts stays unchanged while the state moves on.
     struct Snapshot {
         StateHeader header;
         Bytes state;

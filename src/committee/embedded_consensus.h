@@ -1,5 +1,5 @@
-// Orders the transactions of a network with a single verification node: what a BFT engine does for a committee
-// (docs/protocols/registry.md). Pure; the state goes to a Store in commit only, whole or not at all.
+// The consensus engine of a network with a single verification node (docs/protocols/registry.md). Pure; the state goes
+// to a Store with each block, whole or not at all.
 #pragma once
 
 #include <memory>
@@ -17,14 +17,14 @@ public:
     static Result<std::unique_ptr<EmbeddedConsensus>> open(const Genesis& genesis, const crypto::Identity& identity,
                                                            Store& store);
 
-    // Takes a transaction for the next block, or says why not.
+    // Takes a transaction for the next block. Error: why it is refused.
     Status submit(ByteView transaction, UnixTime now);
-    // Makes a block when there is something to put in it or one is due. An error is the store's; the engine must
-    // then be dropped, since it is ahead of what is kept.
+    // Makes a block if there are transactions or one is due. Error: from the store; then drop the engine, because its
+    // state is ahead of the store.
     Status tick(UnixTime now);
 
     const Registry& registry() const { return registry_; }
-    // The state as of now, signed. Cheap while nothing changed: it is signed anew once a second.
+    // The state as of now, signed. Cheap while nothing changed: the engine signs it again once a second.
     const StateHeader& header(UnixTime now);
 
     void submit(ByteView transaction, UnixTime now, Answer answer) override { answer(submit(transaction, now)); }

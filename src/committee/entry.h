@@ -1,4 +1,4 @@
-// One node in the registry's state: its value in bytes, its leaf in the Merkle tree, and proofs of it
+// A node's entry in the registry's state: its encoding, its leaf in the Merkle tree, and proofs of it
 // (docs/protocols/registry.md).
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace planetserve::committee {
 
-// Without a descriptor it only remembers the last sequence of a node that left, so that its old transactions cannot be
-// played again.
+// An entry without a descriptor only holds the last sequence of a node that left, so that nobody can replay its old
+// transactions.
 struct Entry {
     std::optional<NodeDescriptor> descriptor;
     SignedDescriptor signed_descriptor;  // what descriptor was parsed from; empty without it
@@ -33,7 +33,7 @@ Result<std::pair<NodeId, Entry>> parse_entry(ByteView value);
 // it, under RFC 6962's leaf prefix.
 crypto::Digest entry_leaf(const NodeId& id, ByteView value);
 
-// That a value is in the state of an app hash, under its node's id.
+// Proves that a value is in the state of an app hash, under its node's id.
 struct EntryProof {
     Bytes value;
     std::size_t index = 0;

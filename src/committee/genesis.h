@@ -1,4 +1,4 @@
-// The genesis: all that a node must be given to join a network (docs/protocols/registry.md). A JSON file.
+// The genesis: all that a node needs to join a network (docs/protocols/registry.md). A JSON file.
 #pragma once
 
 #include <optional>
@@ -19,8 +19,8 @@ struct GenesisValidator {
     NodeId id;  // its Ed25519 key
     std::uint64_t power = 1;
     Endpoint address;  // where nodes connect
-    // Where the other validators' consensus engines connect. Every validator of a committee has one, a validator that
-    // is alone none.
+    // Where the other validators' consensus engines connect. Every validator of a committee has one; a single validator
+    // has none.
     std::optional<Endpoint> consensus_address = std::nullopt;
 };
 
@@ -28,13 +28,12 @@ struct Parameters {
     std::int64_t lease_ms = 30'000;  // an entry lives this long without a renewal
     std::int64_t renew_ms = 10'000;  // between renewals; at most half of lease_ms
     std::int64_t clock_tolerance_ms = 300'000;
-    std::int64_t update_interval_ms = 500;  // of one node, at least
+    std::int64_t update_interval_ms = 500;  // the least between two transactions of a node
     std::uint64_t maximum_nodes = 200'000;
     std::uint64_t maximum_list_bytes = 64 << 20;
-    // How model nodes are verified; without it they are not.
+    // Without it the network does not verify its model nodes.
     std::optional<verification::Parameters> verification = std::nullopt;
-    // SHA-256 of the conversations that its challenges are made of (verification_agent/prompt_pool.h); none: they are
-    // made up.
+    // SHA-256 of the file of challenges (verification_agent/prompt_pool.h); none: challenges are made up.
     std::optional<crypto::Digest> prompt_pool = std::nullopt;
     bool operator==(const Parameters&) const = default;
 };
@@ -45,19 +44,20 @@ struct Genesis {
     std::vector<GenesisValidator> validators;
     Parameters parameters;
 
-    // What links of this network name in their hello: SHA-256 of the canonical form.
+    // The name of the network in the hello of links: SHA-256 of the canonical form.
     wire::NetworkId network() const;
     std::uint64_t total_power() const;
-    // A BFT engine orders the transactions: every validator has a consensus address. Else the only one does it itself.
+    // Whether every validator has a consensus address, so that a BFT engine orders the transactions. Otherwise the
+    // single validator orders them.
     bool is_committee() const;
-    // What the consensus engine calls the chain, and its votes are signed for: it names the network, so that a vote is
-    // worth nothing under another genesis.
+    // The consensus engine's name of the chain, which its votes sign. It names the network, so a vote is worth nothing
+    // under another genesis.
     std::string consensus_chain_id() const;
     const GenesisValidator* find(const NodeId& id) const;
     // Canonical: one line, keys in a fixed order.
     std::string to_json() const;
-    // Refuses unknown keys by name, no validators, no power, two validators with one key, several of
-    // whom one has no consensus address, or two the same.
+    // Error: an unknown key, by name; no validators; no power; two validators with one key; several validators of which
+    // one has no consensus address, or two have the same.
     static Result<Genesis> parse(std::string_view json);
 };
 

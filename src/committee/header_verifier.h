@@ -1,4 +1,4 @@
-// What a client holds against a state's header: the genesis, and for a committee the light client that began with it
+// Checks the headers of states by the genesis and, for a committee, a light client that begins with the genesis
 // (docs/protocols/committee.md). Pure. Not thread-safe.
 #pragma once
 
@@ -9,18 +9,19 @@
 
 namespace planetserve::committee {
 
-// The genesis's validators as the consensus engine has them. Fails where they are beyond the light client's limits.
+// The genesis's validators as the consensus engine has them. Error: beyond the light client's limits.
 Result<lightclient::ValidatorSet> consensus_validators(const Genesis& genesis);
 
 class HeaderVerifier {
 public:
     explicit HeaderVerifier(const Genesis& genesis);
 
-    // That validators with more than 2/3 of the power signed the header: of a committee by its light block, whose
-    // height must not be below that of one verified before; else by the header's own signatures. Nothing is said about
-    // its age, but that a light block may not be older than a week or ahead of the clock.
+    // Checks that validators with more than 2/3 of the power signed the header: for a committee by its light block,
+    // whose height must not be below that of one verified before; otherwise by the header's own signatures. Does not
+    // check its age, except that a light block may not be older than a week or ahead of the clock.
     Status verify(const StateHeader& header, UnixTime now);
-    // The same of a header kept on disk, however old. REQUIRES: nothing was verified yet.
+    // The same for a header from disk, however old.
+    // Requires: nothing was verified yet.
     Status adopt(const StateHeader& header);
 
 private:

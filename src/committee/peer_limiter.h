@@ -1,4 +1,4 @@
-// How much each peer may ask: a token bucket a peer, in a table of bounded size. Pure. Not thread-safe.
+// Limits the calls of each peer: a token bucket a peer, in a table of bounded size. Pure. Not thread-safe.
 #pragma once
 
 #include <unordered_map>
@@ -9,21 +9,21 @@
 namespace planetserve::committee {
 
 struct PeerLimits {
-    std::int64_t burst = 128;
-    std::int64_t per_second = 32;
-    std::size_t peers = 65'536;
+    std::int64_t burst = 128;      // calls at once; the largest list has 64 parts of 1 MiB
+    std::int64_t per_second = 32;  // calls
+    std::size_t peers = 65'536;    // in the table; bounds its memory
 };
 
 class PeerLimiter {
 public:
     explicit PeerLimiter(PeerLimits limits) : limits_(limits) {}
 
-    // Takes a token of the peer's. False when it has none left, or when the table is full of peers that used theirs.
+    // Takes one of the peer's tokens. False if it has none left, or if the table is full of peers with used tokens.
     bool take(const NodeId& peer, UnixTime now);
     std::size_t peers() const { return buckets_.size(); }
 
 private:
-    // In thousandths, so that a millisecond's share is a whole number.
+    // In thousandths of a token, so that a millisecond's share is a whole number.
     struct Bucket {
         std::int64_t thousandths = 0;
         UnixTime filled;

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "base/requires.h"
 #include "committee/committee.pb.h"
 
 namespace planetserve::committee {
 
 namespace {
 
-// What an entry takes beside its descriptor, at most.
+// The most that an entry takes beside its descriptor, in bytes.
 constexpr std::uint64_t entry_overhead = 256;
 
 // Sequences come from the sender: any 64 bits.
@@ -26,22 +27,23 @@ Registry::Registry(const Genesis& genesis)
       network_(genesis.network()),
       time_(genesis.time),
       verification_(make_verification(genesis)) {
-    // The first block tells the store of them.
+    // The first block's changes hold these leaves.
     if (verification_) verification_hashes_.reset(verification_->leaves());
     app_hash_ = crypto::merkle_root(leaf_hashes());
 }
 
 void Registry::begin_block(std::int64_t height, UnixTime time) {
+    REQUIRES(height > height_);
     auto gap = time - time_;
     height_ = height;
     time_ = std::max(time_, time);
-    if (verification_) verification_->begin_block(time_, model_nodes_);
+    if (verification_) verification_->begin_block(time_, table_.model_nodes());
     if (gap <= std::chrono::milliseconds(parameters_.renew_ms)) return;
-    for (const auto& [id, known] : entries_) {
+    for (const auto& [id, known] : table_.entries()) {
         if (!known.descriptor) continue;
         Entry entry = known;
         entry.expires = entry.expires + gap;
-        put(id, std::move(entry));
+        table_.put(id, std::move(entry));
     }
 }
 
@@ -54,31 +56,33 @@ Status Registry::check(const Transaction& transaction, UnixTime time) const {
         return fail(ErrorCode::invalid_argument,
                     "the sender's clock is " + seconds(off) + " off; set it right and try again");
     if (const auto* verify = std::get_if<Verify>(&transaction.body)) {
-        // Its epoch keeps it from being played again, and not the sequence.
+        // The epoch of a verification transaction stops replays, not the sequence.
         if (verification_) return verification_->check(verify->transaction, time);
         return fail(ErrorCode::not_found, "this network does not verify its model nodes");
     }
-    auto found = entries_.find(transaction.sender);
-    bool known = found != entries_.end();
-    bool registered = known && found->second.descriptor;
-    if (known && transaction.sequence <= found->second.sequence)
+    const Entry* known = table_.find(transaction.sender);
+    if (known != nullptr && transaction.sequence <= known->sequence)
         return fail(ErrorCode::already_exists, "a transaction no later than one before it");
     const auto* reg = std::get_if<Register>(&transaction.body);
-    if (reg == nullptr && !registered)
+    if (reg == nullptr && (known == nullptr || !known->descriptor))
         return fail(ErrorCode::not_found, "node " + transaction.sender.brief() + " is not registered");
-    // A node may leave at any time; it can do so but once.
+    // A node may leave at any time, but only once.
     if (std::holds_alternative<Deregister>(transaction.body)) return {};
-    if (known && time - found->second.updated < std::chrono::milliseconds(parameters_.update_interval_ms))
+    if (known != nullptr && time - known->updated < std::chrono::milliseconds(parameters_.update_interval_ms))
         return fail(ErrorCode::exhausted,
                     "a node may send one transaction every " + std::to_string(parameters_.update_interval_ms) + " ms");
-    if (reg == nullptr) return {};
-    // What is remembered of nodes that left is bounded as well.
-    if ((!registered && nodes_ >= parameters_.maximum_nodes) ||
-        (!known && entries_.size() / 2 >= parameters_.maximum_nodes))
-        return fail(ErrorCode::exhausted, "the registry has " + std::to_string(nodes_) +
+    return reg == nullptr ? Status{} : check_room(*reg, known);
+}
+
+Status Registry::check_room(const Register& reg, const Entry* known) const {
+    const bool registered = known != nullptr && known->descriptor;
+    // Half of all entries may be nodes that left.
+    if ((!registered && table_.nodes() >= parameters_.maximum_nodes) ||
+        (known == nullptr && table_.entries().size() / 2 >= parameters_.maximum_nodes))
+        return fail(ErrorCode::exhausted, "the registry has " + std::to_string(table_.nodes()) +
                                               " nodes, which is as many as it takes; try again later");
-    if (bytes_ + reg->signed_descriptor.bytes.size() + entry_overhead > parameters_.maximum_list_bytes)
-        return fail(ErrorCode::exhausted, "the registry has " + std::to_string(bytes_) +
+    if (table_.bytes() + reg.signed_descriptor.bytes.size() + entry_overhead > parameters_.maximum_list_bytes)
+        return fail(ErrorCode::exhausted, "the registry has " + std::to_string(table_.bytes()) +
                                               " bytes, which is as many as it takes; try again later");
     return {};
 }
@@ -86,8 +90,8 @@ Status Registry::check(const Transaction& transaction, UnixTime time) const {
 Status Registry::apply(const Transaction& transaction) {
     if (auto checked = check(transaction, time_); !checked) return checked;
     if (const auto* verify = std::get_if<Verify>(&transaction.body)) return verification_->apply(verify->transaction);
-    Entry entry;
-    if (auto found = entries_.find(transaction.sender); found != entries_.end()) entry = found->second;
+    const Entry* known = table_.find(transaction.sender);
+    Entry entry = known == nullptr ? Entry{} : *known;
     entry.sequence = transaction.sequence;
     entry.updated = time_;
     entry.expires = time_ + std::chrono::milliseconds(parameters_.lease_ms);
@@ -98,13 +102,19 @@ Status Registry::apply(const Transaction& transaction) {
     } else if (const auto* renew = std::get_if<Renew>(&transaction.body)) {
         entry.load = renew->load;
     } else {
-        entry.descriptor.reset();
-        entry.signed_descriptor = {};
-        entry.load = {};
-        entry.expires = time_ + std::chrono::milliseconds(2 * parameters_.clock_tolerance_ms);
+        entry = left(std::move(entry));
     }
-    put(transaction.sender, std::move(entry));
+    table_.put(transaction.sender, std::move(entry));
     return {};
+}
+
+// Transactions as old as the clock tolerance are accepted, so the sequence is kept for longer than that.
+Entry Registry::left(Entry entry) const {
+    entry.descriptor.reset();
+    entry.signed_descriptor = {};
+    entry.load = {};
+    entry.expires = time_ + std::chrono::milliseconds(2 * parameters_.clock_tolerance_ms);
+    return entry;
 }
 
 Status Registry::apply(ByteView bytes) {
@@ -114,102 +124,51 @@ Status Registry::apply(ByteView bytes) {
 }
 
 Changes Registry::commit() {
-    while (!expiries_.empty() && expiries_.begin()->first <= time_) {
-        NodeId id = expiries_.begin()->second;
-        Entry entry = entries_.at(id);
-        if (!entry.descriptor) {
-            erase(id);
-            continue;
-        }
-        entry.descriptor.reset();
-        entry.signed_descriptor = {};
-        entry.load = {};
-        entry.expires = time_ + std::chrono::milliseconds(2 * parameters_.clock_tolerance_ms);
-        put(id, std::move(entry));
+    for (auto next = table_.next_expiry(); next && next->first <= time_; next = table_.next_expiry()) {
+        const NodeId id = next->second;
+        const Entry& entry = *table_.find(id);
+        if (entry.descriptor)
+            table_.put(id, left(entry));
+        else
+            table_.erase(id);
     }
-    Changes changes;
-    for (const NodeId& id : changed_) {
-        auto found = leaves_.find(id);
-        if (found == leaves_.end()) {
-            changes.emplace(to_bytes(id.bytes()), std::nullopt);
-            continue;
-        }
-        found->second.hash = entry_leaf(id, found->second.value);
-        changes.emplace(to_bytes(id.bytes()), found->second.value);
-    }
+    Changes changes = table_.commit();
     if (verification_) {
         auto verified = verification_->commit();
         verification_hashes_.apply(verified);
         changes.merge(verified);
     }
     if (!changes.empty()) app_hash_ = crypto::merkle_root(leaf_hashes());
-    changed_.clear();
     return changes;
 }
 
 std::optional<UnixTime> Registry::next_due() const {
     std::optional<UnixTime> due;
     auto by = [&](UnixTime time) { due = due ? std::min(*due, time) : time; };
-    if (!expiries_.empty()) by(expiries_.begin()->first);
-    if (nodes_ > 0) by(time_ + std::chrono::milliseconds(parameters_.renew_ms / 2));
+    if (auto expiry = table_.next_expiry()) by(expiry->first);
+    if (table_.nodes() > 0) by(time_ + std::chrono::milliseconds(parameters_.renew_ms / 2));
     if (verification_) by(verification_->next_due());
     return due;
 }
 
-void Registry::put(const NodeId& id, Entry entry) {
-    Bytes value = encode_entry(id, entry);
-    put_encoded(id, std::move(entry), std::move(value));
-}
-
-void Registry::put_encoded(const NodeId& id, Entry entry, Bytes value) {
-    auto found = entries_.find(id);
-    Leaf& leaf = leaves_[id];
-    if (found != entries_.end()) {
-        expiries_.erase({found->second.expires, id});
-        count(found->second, -1);
-    }
-    bytes_ = bytes_ - leaf.value.size() + value.size();
-    leaf.value = std::move(value);
-    count(entry, 1);
-    expiries_.emplace(entry.expires, id);
-    entries_[id] = std::move(entry);
-    changed_.insert(id);
-}
-
-void Registry::count(const Entry& entry, int change) {
-    if (!entry.descriptor) return;
-    nodes_ += static_cast<std::size_t>(change);
-    if (entry.descriptor->role == wire::Role::model) model_nodes_ += static_cast<std::size_t>(change);
-}
-
-void Registry::erase(const NodeId& id) {
-    auto found = entries_.find(id);
-    expiries_.erase({found->second.expires, id});
-    count(found->second, -1);
-    bytes_ -= leaves_.at(id).value.size();
-    entries_.erase(found);
-    leaves_.erase(id);
-    changed_.insert(id);
-}
-
 std::vector<crypto::Digest> Registry::leaf_hashes() const {
     std::vector<crypto::Digest> hashes;
-    hashes.reserve(leaves_.size());
-    for (const auto& [id, leaf] : leaves_) hashes.push_back(leaf.hash);
+    hashes.reserve(table_.leaves().size());
+    for (const auto& [id, leaf] : table_.leaves()) hashes.push_back(leaf.hash);
     verification_hashes_.append_to(hashes);
     return hashes;
 }
 
 Values Registry::values() const {
     Values values;
-    for (const auto& [id, leaf] : leaves_) values.emplace(to_bytes(id.bytes()), leaf.value);
+    for (const auto& [id, leaf] : table_.leaves()) values.emplace(to_bytes(id.bytes()), leaf.value);
     if (verification_) values.insert(verification_->leaves().begin(), verification_->leaves().end());
     return values;
 }
 
 Bytes Registry::serialise() const {
     proto::State state;
-    for (const auto& [id, leaf] : leaves_) state.add_entries(leaf.value.data(), leaf.value.size());
+    for (const auto& [id, leaf] : table_.leaves()) state.add_entries(leaf.value.data(), leaf.value.size());
     if (verification_)
         for (const auto& [key, value] : verification_->leaves()) {
             auto* leaf = state.add_verification();
@@ -222,9 +181,9 @@ Bytes Registry::serialise() const {
 }
 
 std::optional<EntryProof> Registry::prove(const NodeId& id) const {
-    auto found = leaves_.find(id);
-    if (found == leaves_.end()) return std::nullopt;
-    auto index = static_cast<std::size_t>(std::distance(leaves_.begin(), found));
+    auto found = table_.leaves().find(id);
+    if (found == table_.leaves().end()) return std::nullopt;
+    auto index = static_cast<std::size_t>(std::distance(table_.leaves().begin(), found));
     auto hashes = leaf_hashes();
     return EntryProof{found->second.value, index, hashes.size(), crypto::merkle_proof(hashes, index)};
 }
@@ -249,15 +208,9 @@ Status Registry::restore(const Values& values, std::int64_t height, UnixTime tim
         if (auto restored = verification_->restore(verified, time); !restored) return restored;
         verification_hashes_.reset(verified);
     }
-    entries_.clear();
-    leaves_.clear();
-    expiries_.clear();
-    nodes_ = 0;
-    model_nodes_ = 0;
-    bytes_ = 0;
-    for (auto& [id, entry] : parsed) put_encoded(id, std::move(entry), values.at(to_bytes(id.bytes())));
-    for (auto& [id, leaf] : leaves_) leaf.hash = entry_leaf(id, leaf.value);
-    changed_.clear();
+    table_ = {};
+    for (auto& [id, entry] : parsed) table_.put_encoded(id, std::move(entry), values.at(to_bytes(id.bytes())));
+    (void)table_.commit();
     height_ = height;
     time_ = time;
     app_hash_ = crypto::merkle_root(leaf_hashes());

@@ -1,4 +1,4 @@
-// Transactions: what nodes ask of the registry, each signed by its sender (docs/protocols/registry.md).
+// The transactions of the registry, each signed by its sender (docs/protocols/registry.md).
 #pragma once
 
 #include <variant>
@@ -19,7 +19,7 @@ struct Renew {
     Load load;
 };
 struct Deregister {};
-// A verification node's word in the running epoch: what it signed, and what that says.
+// A verification node's statement in the running epoch: the signed bytes, and the parsed form.
 struct Verify {
     Bytes signed_transaction;
     verification::Transaction transaction;
@@ -32,7 +32,7 @@ struct Transaction {
     std::variant<Register, Renew, Deregister, Verify> body;
 };
 
-// A registration of the identity's own node. Fills in the descriptor's sequence and signs it.
+// Makes a registration of the identity's own node: fills in the descriptor's sequence and signs it.
 Transaction make_register(NodeDescriptor descriptor, const wire::NetworkId& network, std::uint64_t sequence,
                           const crypto::Identity& identity);
 Bytes sign(const Transaction& transaction, const crypto::Identity& identity);

@@ -1,6 +1,6 @@
-// What proves a state to a client: a header that validators with more than 2/3 of the voting power signed
-// (docs/protocols/registry.md). The app hash follows from the list itself, so a list with its header needs no other
-// proof. A committee's validators sign blocks, not states: its proof is the block whose header has the app hash.
+// The proof of a state: a header that validators with more than 2/3 of the voting power signed
+// (docs/protocols/registry.md). The app hash follows from the list itself, so a list and its header need no other
+// proof. The validators of a committee sign blocks, not states: the proof is the block whose header has the app hash.
 #pragma once
 
 #include <vector>
@@ -26,7 +26,7 @@ struct StateHeader {
 
 HeaderSignature sign_header(const StateHeader& header, const wire::NetworkId& network,
                             const crypto::Identity& validator);
-// More than 2/3 of the genesis voting power signed this header itself; each validator counts once.
+// Checks that more than 2/3 of the genesis voting power signed this header; each validator counts once.
 Status verify_header(const StateHeader& header, const Genesis& genesis, const wire::NetworkId& network);
 
 namespace proto {

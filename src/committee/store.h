@@ -1,4 +1,4 @@
-// Where a verification node keeps the state of the registry between two starts.
+// Keeps the state of a verification node's registry on disk.
 #pragma once
 
 #include <optional>
@@ -17,15 +17,15 @@ struct StoredState {
 class Store {
 public:
     virtual ~Store() = default;
-    // Empty for a new store. Fails for one of another network, or that is damaged.
+    // Empty for a new store. Error: of another network, or damaged.
     virtual Result<std::optional<StoredState>> load(const wire::NetworkId& network) = 0;
-    // All of a block, or nothing of it.
+    // Stores all changes of a block, or none.
     virtual Status save(const wire::NetworkId& network, std::int64_t height, UnixTime time,
                         const crypto::Digest& app_hash, const Changes& changes) = 0;
 };
 
-// Puts the stored state back into the registry, which stays as it is where there is none. Fails for a store that was
-// damaged, saying what to do.
+// Restores the stored state into the registry; without one the registry stays unchanged. Error: the store is damaged,
+// and what to do.
 Status restore_from(Store& store, const wire::NetworkId& network, Registry& registry);
 
 }  // namespace planetserve::committee

@@ -1,11 +1,13 @@
 #include "committee/verification_part.h"
 
+#include "base/requires.h"
 #include "crypto/merkle.h"
 #include "verification/leaf_keys.h"
 
 namespace planetserve::committee {
 
 crypto::Digest state_leaf(ByteView key, ByteView value) {
+    REQUIRES(key.size() <= 127);  // the varint of the length has one byte
     Bytes leaf;
     leaf.reserve(2 + key.size() + sizeof(crypto::Digest));
     leaf.push_back(static_cast<std::uint8_t>(key.size()));

@@ -1,5 +1,5 @@
-// The verification of model nodes as a part of the registry's state: its leaves stand behind the entries in the same
-// Merkle tree, so that one app hash proves both, and a list brings the reputations along (docs/protocols/registry.md).
+// The verification state as a part of the registry's state: its leaves follow the entries in the same Merkle tree. So
+// one app hash proves both, and a list contains the reputations (docs/protocols/registry.md).
 #pragma once
 
 #include <map>
@@ -12,14 +12,14 @@
 
 namespace planetserve::committee {
 
-// A leaf of the form of CometBFT's value proofs: the key and the SHA-256 of the value, each with its length before it.
-// REQUIRES: a key of at most 127 bytes.
+// A leaf of the form of CometBFT's value proofs: the key and the SHA-256 of the value, each after its length.
+// Requires: a key of at most 127 bytes.
 crypto::Digest state_leaf(ByteView key, ByteView value);
 
-// Nothing where the genesis asks for no verification.
+// Nothing if the genesis has no verification.
 std::optional<verification::State> make_verification(const Genesis& genesis);
 
-// Hashes of the state machine's leaves, kept up with its changes.
+// The hashes of the verification state's leaves, updated with its changes.
 class VerificationHashes {
 public:
     void apply(const verification::Changes& changes);
@@ -30,7 +30,7 @@ private:
     std::map<Bytes, crypto::Digest> hashes_;
 };
 
-// What a list says of the model nodes' standing.
+// The reputations in a list.
 struct Reputations {
     verification::Parameters parameters;
     std::map<NodeId, verification::Standing> standings;
@@ -41,7 +41,7 @@ struct Reputations {
 };
 // Whether a model node gets requests. Where the network verifies nothing, every node does.
 bool is_trusted(const std::optional<Reputations>& reputations, const NodeId& node);
-// Of a state's leaves; nothing where there are none. malformed: leaves that do not parse.
+// Reads them from a state's leaves; nothing if there are none. Error: malformed.
 Result<std::optional<Reputations>> read_reputations(const verification::Leaves& leaves);
 
 }  // namespace planetserve::committee

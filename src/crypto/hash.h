@@ -17,7 +17,7 @@ Digest sha256(ByteView data);
 // The digest of the parts' concatenation; parts are not delimited.
 Digest sha256(std::initializer_list<ByteView> parts);
 
-// A SHA-256 of data that comes in pieces, as of a large file.
+// A SHA-256 of data in pieces, for example of a large file.
 class Sha256 {
 public:
     Sha256();
@@ -26,7 +26,7 @@ public:
     Sha256& operator=(const Sha256&) = delete;
 
     void update(ByteView data);
-    // The digest of all there was; begins anew.
+    // The digest of all pieces since the last finish.
     Digest finish();
 
 private:
@@ -38,7 +38,7 @@ Digest hmac_sha256(ByteView key, ByteView data);
 // HMAC of the parts' concatenation; parts are not delimited.
 Digest hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
 
-// Fills out with HKDF-SHA256(salt, key material, info). REQUIRES: out.size() <= 255 * 32.
+// Fills out with HKDF-SHA256(salt, key material, info). Throws std::logic_error if out has more than 255 * 32 bytes.
 void hkdf_sha256(ByteView salt, ByteView key_material, std::string_view info, MutableByteView out);
 SymmetricKey derive_key(ByteView salt, ByteView key_material, std::string_view info);
 

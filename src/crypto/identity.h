@@ -19,11 +19,11 @@ public:
     static Identity generate(Random& random);
 
     const NodeId& id() const { return id_; }
-    // The 32 bytes from which the key pair follows (RFC 8032's private key).
+    // The 32 bytes that the key pair is derived from (RFC 8032's private key).
     Secret<32> seed() const;
-    // Signs context || 0x00 || message. The context separates what is signed for one purpose from any other.
+    // Signs context || 0x00 || message. The context keeps signatures for one purpose from serving another.
     Signature sign(std::string_view context, ByteView message) const;
-    // Signs the bytes alone, for protocols whose own format says what is signed.
+    // Signs the bytes alone, for protocols whose own format states the purpose.
     Signature sign_raw(ByteView message) const;
 
 private:
@@ -35,15 +35,14 @@ private:
 [[nodiscard]] bool verify(const NodeId& signer, std::string_view context, ByteView message, const Signature& signature);
 [[nodiscard]] bool verify_raw(const NodeId& signer, ByteView message, const Signature& signature);
 
-// What a node keeps secret on disk.
+// The secrets of a node on disk.
 struct NodeKeys {
     Identity identity;
     AgreementKey onion;
 };
 
-// Reads the node's keys from a file, or makes them and writes the file (mode 0600, in a directory that is created
-// 0700). A file that others can read, or that does not parse, is refused with an error that says what to do; it is
-// never replaced.
+// Reads the node's keys from a file, or makes keys and writes the file (mode 0600; a new directory gets 0700). Refuses
+// a file that other users can read or that does not parse, with an error that says what to do; never replaces it.
 Result<NodeKeys> load_or_create_keys(const std::filesystem::path& file, Random& random);
 
 }  // namespace planetserve::crypto

@@ -3,6 +3,8 @@
 #include <bit>
 #include <optional>
 
+#include "base/requires.h"
+
 namespace planetserve::crypto {
 
 namespace {
@@ -42,6 +44,7 @@ Digest merkle_root(std::span<const Digest> leaves) {
 }
 
 std::vector<Digest> merkle_proof(std::span<const Digest> leaves, std::size_t index) {
+    REQUIRES(index < leaves.size());
     if (leaves.size() == 1) return {};
     std::size_t left = split_point(leaves.size());
     bool in_left = index < left;

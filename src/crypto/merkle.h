@@ -9,9 +9,10 @@
 namespace planetserve::crypto {
 
 Digest leaf_hash(ByteView leaf);
-// Root over leaf hashes; the digest of nothing for none.
+// The root over leaf hashes; the digest of the empty string for none.
 Digest merkle_root(std::span<const Digest> leaves);
-// The audit path of a leaf, from its sibling upwards. REQUIRES: index < leaves.size().
+// The audit path of a leaf, from its sibling upwards.
+// Requires: index < leaves.size().
 std::vector<Digest> merkle_proof(std::span<const Digest> leaves, std::size_t index);
 // Whether a leaf is at index of a tree of that many leaves with that root.
 bool verify_proof(const Digest& root, std::size_t count, std::size_t index, const Digest& leaf,

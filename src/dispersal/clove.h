@@ -1,4 +1,4 @@
-// Cloves: what a dispersed message travels as (docs/protocols/cloves.md).
+// Cloves: the pieces in which a dispersed message travels (docs/protocols/cloves.md).
 //
 // S-IDA (PlanetServe, NSDI '26, section 2): a message is encrypted under a fresh key, the ciphertext is split into n
 // fragments of which any k recover it (Rabin, 1989), the key into n Shamir shares of which any k recover it. Clove i is
@@ -23,10 +23,10 @@ inline constexpr std::size_t sealing_overhead = 16;
 // Version, n, k, index (1 byte each), message size (4), message id (16); then share and fragment.
 inline constexpr std::size_t clove_header_size = 24;
 inline constexpr std::size_t clove_overhead = clove_header_size + share_size;
-// What split takes at the most, whatever the caller's own limit.
+// The most that split accepts, whatever the caller's own limit.
 inline constexpr std::size_t largest_message = std::size_t{1} << 30;
 
-// n cloves are made, any k recover the message.
+// split makes n cloves; any k recover the message.
 struct Threshold {
     std::uint8_t n = 4;
     std::uint8_t k = 3;
@@ -44,9 +44,9 @@ constexpr std::size_t clove_size(std::size_t message_size, std::uint8_t k) {
     return clove_overhead + fragment_size(message_size, k);
 }
 
-// What all cloves of one message have in common. A table of messages in assembly is best keyed by all of it, not by the
-// id alone: a forged clove that copies an id but states another threshold or size then opens an entry of its own and
-// cannot keep the true cloves out.
+// What all cloves of one message have in common. Key a table of messages in assembly by all of it, not by the id alone:
+// then a forged clove that copies an id but states another threshold or size opens an entry of its own and cannot keep
+// the true cloves out.
 struct DispersedMessage {
     MessageId id;
     Threshold threshold;
@@ -66,12 +66,12 @@ struct CloveView {
     ByteView fragment;
 
     DispersedMessage dispersed() const { return {message, {n, k}, message_size}; }
-    // Share and fragment, which lie side by side.
+    // Share and fragment, which are adjacent.
     ByteView body() const { return {share.data(), share.size() + fragment.size()}; }
 };
 
-// Refuses (malformed) another version, a threshold or index out of range, and any size but the one that follows from
-// the message size and k; and (invalid_argument) a message of more than maximum_message bytes. Allocates nothing.
+// Error: malformed for another version, a threshold or index out of range, or a size that does not follow from the
+// message size and k; invalid_argument for a message of more than maximum_message bytes. Allocates nothing.
 Result<CloveView> parse_clove(ByteView encoded, std::size_t maximum_message);
 
 // Appends a clove's header.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/requires.h"
 #include "crypto/secret.h"
 
 namespace planetserve::dispersal {
@@ -73,6 +74,7 @@ constexpr std::array<std::uint8_t, maximum_cloves> points_of_cloves = [] {
 
 Interpolation::Interpolation(std::span<const std::uint8_t> points, std::uint8_t at)
     : count_(static_cast<std::uint8_t>(points.size())) {
+    REQUIRES(!points.empty() && points.size() <= maximum_cloves);
     std::array<std::uint8_t, maximum_cloves> coefficients;
     lagrange(points, at, coefficients.data());
     ec_init_tables(count_, 1, coefficients.data(), tables_.data());
@@ -93,6 +95,7 @@ SystematicCode::SystematicCode(std::uint8_t k) : k_(k), secret_(std::span(points
 }
 
 const SystematicCode& SystematicCode::of(std::uint8_t k) {
+    REQUIRES(k >= 1 && k <= maximum_cloves);
     static const std::vector<SystematicCode> codes = [] {
         std::vector<SystematicCode> all;
         for (std::uint8_t i = 1; i <= maximum_cloves; ++i) all.push_back(SystematicCode(i));
@@ -103,6 +106,7 @@ const SystematicCode& SystematicCode::of(std::uint8_t k) {
 
 void SystematicCode::encode(std::span<const std::uint8_t* const> values, std::span<std::uint8_t* const> parity,
                             std::size_t size) const {
+    REQUIRES(values.size() == k_ && parity.size() <= maximum_cloves - k_);
     if (!parity.empty()) multiply(values.first(k_), parity, parity_tables_.data(), size);
 }
 

@@ -1,9 +1,9 @@
 // Polynomials over GF(2^8) (reduced by x^8 + x^4 + x^3 + x^2 + 1), one a byte position, on ISA-L's vectorised
-// multiplication. The one code under both halves of S-IDA: clove i holds the value at point i + 1 of polynomials of
-// degree below k, so that any k values determine the others (Rabin's dispersal in its systematic form) and, for the
-// key's shares, the value at point 0, which is the secret (Shamir, 1979).
+// multiplication. Both halves of S-IDA use this code: clove i holds the value at point i + 1 of polynomials of degree
+// below k. So any k values determine the others (Rabin's dispersal in its systematic form) and, for the key's shares,
+// the value at point 0, which is the secret (Shamir, 1979).
 //
-// Vectors are byte strings of one size. Nothing here depends on secret data in its timing or memory access.
+// Vectors are byte strings of one size. Timing and memory access do not depend on secret data.
 #pragma once
 
 #include <array>
@@ -16,10 +16,10 @@ namespace planetserve::dispersal {
 inline constexpr std::uint8_t secret_point = 0;
 constexpr std::uint8_t point_of(std::uint8_t index) { return static_cast<std::uint8_t>(index + 1); }
 
-// The values at one point, from those at k other points (Lagrange's formula, with its coefficients worked out).
+// Computes the values at one point from those at k other points (Lagrange's formula with precomputed coefficients).
 class Interpolation {
 public:
-    // REQUIRES: 1 to 32 distinct points.
+    // Requires: 1 to 32 distinct points.
     Interpolation(std::span<const std::uint8_t> points, std::uint8_t at);
 
     // values[j] is the vector at points[j]; all have out.size() bytes.
@@ -30,14 +30,15 @@ private:
     std::array<std::uint8_t, 32 * maximum_cloves> tables_;
 };
 
-// The values at points k + 1 to n and at 0 from those at points 1 to k; all are worked out at the
-// first use, in under a millisecond, and kept (200 KiB).
+// Computes the values at points k + 1 to n and at 0 from those at points 1 to k. The first use computes the tables of
+// all k, in under a millisecond, and keeps them (200 KiB).
 class SystematicCode {
 public:
-    // Thread-safe. REQUIRES: 1 <= k <= 32.
+    // Thread-safe. Requires: 1 <= k <= 32.
     static const SystematicCode& of(std::uint8_t k);
 
-    // parity[i] gets the vector of clove k + i. REQUIRES: values.size() == k, parity.size() <= 32 - k.
+    // parity[i] gets the vector of clove k + i.
+    // Requires: values.size() == k, parity.size() <= 32 - k.
     void encode(std::span<const std::uint8_t* const> values, std::span<std::uint8_t* const> parity,
                 std::size_t size) const;
     const Interpolation& secret() const { return secret_; }
@@ -50,11 +51,11 @@ private:
     Interpolation secret_;
 };
 
-// Large vectors are worked through in pieces that stay in the first-level cache.
+// Large vectors are processed in pieces that fit into the first-level cache.
 inline constexpr std::size_t block_size = 16 * 1024;
 inline constexpr std::size_t largest_block = block_size + 64;
 
-// Calls step(offset, size) over the whole size. The last block may be largest_block so that none is tiny.
+// Calls step(offset, size) over the whole size. The last block may have largest_block bytes, so that none is tiny.
 template <typename Step>
 void for_each_block(std::size_t whole, Step step) {
     for (std::size_t offset = 0; offset < whole;) {

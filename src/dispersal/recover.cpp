@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/requires.h"
 #include "crypto/cipher.h"
 #include "dispersal/key.h"
 #include "dispersal/polynomial.h"
@@ -92,6 +93,7 @@ private:
 }  // namespace
 
 std::optional<Bytes> recover(std::span<const CloveView* const> cloves, ByteView binding) {
+    REQUIRES(!cloves.empty() && cloves.size() == cloves.front()->k);
     const DispersedMessage message = cloves.front()->dispersed();
     const std::uint8_t k = message.threshold.k;
     const std::size_t fragment = cloves.front()->fragment.size();

@@ -1,4 +1,4 @@
-// The arithmetic of recovery, for one choice of k cloves; combine.h decides which to try.
+// The arithmetic of recovery for one set of k cloves; combine.h decides which sets to try.
 #pragma once
 
 #include <optional>
@@ -8,11 +8,12 @@
 
 namespace planetserve::dispersal {
 
-// The message, if these k cloves are all exactly what split made; empty if one of them is wrong in any bit, padding and
-// share included. REQUIRES: k parsed cloves of one message with k distinct indices, in any order.
+// The message, if split made all of these cloves; empty if any bit of one is wrong, padding and share included.
+// Requires: k parsed cloves of one message with k distinct indices, in any order.
 std::optional<Bytes> recover(std::span<const CloveView* const> cloves, ByteView binding);
 
-// Whether a clove is what split made, given k that are. REQUIRES: as above, and that recover accepted them.
+// Whether split made a clove, given k that it made.
+// Requires: recover accepted the k cloves.
 bool agrees(std::span<const CloveView* const> right, const CloveView& clove);
 
 }  // namespace planetserve::dispersal

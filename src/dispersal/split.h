@@ -8,17 +8,17 @@
 
 namespace planetserve::dispersal {
 
-// One encoded clove for each index below n, all of clove_size(message.size(), k) bytes.
+// Returns one encoded clove for each index below n, all of clove_size(message.size(), k) bytes.
 //
-// The id must be fresh: it is what the receiver groups cloves by. The binding is a secret that the receiver also knows
-// (an X25519 agreement; it may be empty) and that the message's key depends on besides the shares: with it, k cloves
-// are not enough for those who carry them. random must be a cryptographic generator: it gives the key and its shares.
+// id must be fresh: the receiver groups cloves by it. binding is a secret that the receiver also knows (an X25519
+// agreement; it may be empty). The message's key depends on it besides the shares, so k cloves alone do not open the
+// message. random must be a cryptographic generator: it gives the key and its shares.
 //
-// Fails with invalid_argument for a threshold out of range or a message above largest_message.
+// Error: invalid_argument for a threshold out of range or a message above largest_message.
 Result<std::vector<Bytes>> split(ByteView message, Threshold threshold, const MessageId& id, ByteView binding,
                                  Random& random);
 
-// The same into a vector whose memory is used again, for messages so large that fresh memory costs more than the work.
+// The same into a vector whose memory is reused, for messages so large that fresh memory costs more than the work.
 Status split_into(std::vector<Bytes>& cloves, ByteView message, Threshold threshold, const MessageId& id,
                   ByteView binding, Random& random);
 

@@ -1,5 +1,6 @@
 #include "lightclient/commit.h"
 
+#include "base/requires.h"
 #include "lightclient/conversion.h"
 
 namespace planetserve::lightclient {
@@ -24,6 +25,7 @@ Bytes sign_bytes(const Vote& vote, std::string_view chain_id) {
 }
 
 Bytes sign_bytes(const Commit& commit, std::size_t index, std::string_view chain_id) {
+    REQUIRES(index < commit.signatures.size());
     const CommitSignature& signature = commit.signatures[index];
     Vote vote{VoteType::precommit, commit.height, commit.round, std::nullopt, signature.time};
     if (signature.flag == BlockIdFlag::commit) vote.block_id = commit.block_id;

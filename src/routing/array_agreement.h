@@ -1,9 +1,9 @@
-// How a group comes to one chunk-length array (docs/protocols/routing.md, "Agreeing on an array").
+// How a group agrees on one chunk-length array (docs/protocols/routing.md, "Agreeing on an array").
 //
-// Each member votes: it tells where common parts end by its own sentry. A boundary that more than half of the members
-// vote for belongs in the array. Who sees that the current array lacks one stands for a new array of those boundaries,
-// and tells it; the group's array is the one for which more than half of the members stand. So one hostile member can
-// lend its vote to what others found, and move a boundary by the tolerance, no more.
+// Each member votes for the ends of common parts that its own sentry found. A boundary with votes of more than half of
+// the members belongs in the array. A member that sees that the current array lacks one stands for a new array of those
+// boundaries and tells the others. The group's array is the one for which more than half of the members stand. So a
+// hostile member can only lend its vote to what others found, and move a boundary by the tolerance.
 // Pure; not thread-safe.
 #pragma once
 
@@ -21,7 +21,7 @@ namespace planetserve::routing {
 using BoundaryVotes = std::vector<std::uint32_t>;
 inline constexpr std::size_t maximum_votes = ChunkLengths::largest_count / 2;
 
-// What a member tells: the array for which it stands, and its votes.
+// A member's message: the array for which it stands, and its votes.
 struct ArrayStance {
     ChunkLengths array;
     BoundaryVotes votes{};
@@ -34,7 +34,8 @@ struct AgreementParameters {
     std::uint32_t tolerance = 16;
     // delta: the short chunk after a boundary, which holds the first difference.
     std::uint32_t separator = 32;
-    // Sync periods from a change to the next that this node stands for: each leaves the tree of the one before behind.
+    // Sync periods from one change to the next that this node stands for: each change leaves the tree of the former
+    // array behind.
     std::uint32_t pause = 24;
 };
 
@@ -42,17 +43,18 @@ class ArrayAgreement {
 public:
     explicit ArrayAgreement(ChunkLengths initial, AgreementParameters parameters = {});
 
-    // As it came with a member's delta. REQUIRES: valid (parse_sync_message sees to it).
+    // A member's stance from its delta.
+    // Requires: valid (parse_sync_message checks it).
     void on_stance(HolderIndex member, ArrayStance stance) { others_[member] = std::move(stance); }
     void remove(HolderIndex member) { others_.erase(member); }
-    // A sync period is over; what this node's sentry finds by now, and whether it has seen enough to say that a
-    // boundary is gone: else this node votes for those of the current array, too. `members` counts the group, this node
-    // included.
+    // A sync period is over. found: the boundaries of this node's sentry. seen_enough: whether the sentry has seen
+    // enough to say that a boundary is gone; otherwise this node also votes for those of the current array. members: of
+    // the group, this node included.
     void on_period(BoundaryVotes found, bool seen_enough, std::size_t members);
 
-    // To be told to the others.
+    // What to tell the others.
     const ArrayStance& stance() const { return own_; }
-    // The new array when the group has changed to one.
+    // The new array if the group has changed to one.
     std::optional<ChunkLengths> update(std::size_t members);
 
     const ChunkLengths& current() const { return current_; }

@@ -1,11 +1,11 @@
-// The blocks of an engine's KV cache, from what the engine says of them (cache_events.h), and the levels of prompts
-// that stand on them.
+// The blocks of an engine's KV cache, from the engine's events (cache_events.h), and the levels of prompts that need
+// them.
 //
-// A block is found by the engine's hash, and by the tokens of the whole prefix that it ends. So a prompt whose tokens
-// are known is walked from its beginning, as far as blocks are held. A level of a prompt is bound to the last block
-// that it needs; when that block or one before it goes, the level is told to be lost.
+// The table finds a block by the engine's hash, and by the tokens of the whole prefix that it ends. So it can walk a
+// prompt with known tokens from its beginning, as far as the engine holds blocks. A level of a prompt is bound to the
+// last block that it needs; when that block or one before it goes, the level is lost.
 //
-// The engine's word is still input: blocks and levels are bounded, and what does not fit is left out and counted.
+// Events are input: blocks and levels are bounded, and what does not fit is left out and counted.
 // Not thread-safe.
 #pragma once
 
@@ -34,17 +34,17 @@ struct BlockTableCounters {
 
 class BlockTable {
 public:
-    // The secret makes the keys of prefixes unpredictable to those who choose tokens.
+    // The secret makes the keys of prefixes unpredictable to users, who choose tokens.
     explicit BlockTable(std::uint64_t secret, BlockTableLimits limits = {});
 
-    // Levels that cannot be continued from any more are appended to lost.
+    // Appends the levels that the engine cannot continue from any more to lost.
     void apply(const CacheEvent& event, std::vector<PrefixKey>& lost);
-    // Forgets everything. Complete: the cache is empty, so a prompt that is not in the table from now on is not held.
+    // Forgets everything. complete: the cache is empty, so from now on the engine holds only what the table has.
     void clear(bool complete);
-    // False where blocks may be held that were stored before the table began.
+    // False if the engine may hold blocks that it stored before the table began.
     bool complete() const { return complete_; }
 
-    // How many of a prompt's tokens are held, in whole blocks from its beginning.
+    // How many of a prompt's tokens the engine holds, in whole blocks from the beginning.
     std::size_t held_tokens(std::span<const std::uint32_t> tokens) const;
 
     // A level of a prompt that needs its first so many tokens.
@@ -52,9 +52,10 @@ public:
         PrefixKey key;
         std::size_t tokens = 0;
     };
-    // Binds the levels of a prompt to its blocks, as far as those are held. REQUIRES: tokens ascend over the levels.
+    // Binds the levels of a prompt to its blocks, as far as the engine holds them.
+    // Requires: tokens ascend over the levels.
     void bind(std::span<const std::uint32_t> tokens, std::span<const Level> levels);
-    // The levels mean nothing any more; the blocks stay.
+    // Drops all levels; the blocks stay.
     void unbind_all();
 
     // Of a block; 0 before the first one.

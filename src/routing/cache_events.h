@@ -1,5 +1,6 @@
-// What an engine says of the blocks in its KV cache: a block is a run of tokens after a certain prefix, and has a hash
-// that is the engine's own affair (vLLM's KV events; docs/protocols/routing.md, "An engine that tells what it holds").
+// An engine's events about the blocks in its KV cache. A block is a run of tokens after a certain prefix; its hash
+// means something only to the engine (vLLM's KV events; docs/protocols/routing.md, "An engine that tells what it
+// holds").
 #pragma once
 
 #include <compare>
@@ -24,10 +25,10 @@ inline constexpr std::size_t media = 3;
 struct BlocksStored {
     std::vector<BlockHash> hashes;
     std::optional<BlockHash> parent;    // none: the first block begins the prompt
-    std::vector<std::uint32_t> tokens;  // none: the engine says only that it has put known blocks there
+    std::vector<std::uint32_t> tokens;  // none: the engine only copied known blocks there
     std::uint32_t block_size = 0;
     Medium medium = Medium::gpu;
-    // What is held depends on the tokens alone: no adapter, picture or salt.
+    // The blocks depend on the tokens alone: no adapter, picture or salt.
     bool plain = true;
     // Models with several kinds of layers keep groups of blocks. Only those that hold whole prefixes count.
     std::uint32_t group = 0;

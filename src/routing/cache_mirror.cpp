@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/requires.h"
+
 namespace planetserve::routing {
 
 namespace {
@@ -83,7 +85,8 @@ void CacheMirror::remove_leaf(Index index, Changes& changes) {
 
 void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes,
                       PrefixKey root) {
-    // Out of the list while it is worked on, so that making room does not take it.
+    REQUIRES(sizes.size() == hashes.size());
+    // The path leaves the list while it is worked on, so that making room does not take it.
     std::vector<Index> path;
     PrefixKey key = root;
     std::size_t level = 0;

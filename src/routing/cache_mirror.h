@@ -1,8 +1,8 @@
-// What one model node's own engine holds: the single source of its entries in everybody's tree.
+// A copy of what this model node's engine holds: the single source of its entries in everybody's tree.
 //
-// Engines keep prefixes in blocks and give up the least recently used, leaves before what they continue (vLLM's block
-// manager, llama-server's slots in effect). The mirror does the same within the same capacity, corrected by what the
-// engine reports (forget), and says what changed, for the node's own tree and for its peers.
+// Engines keep prefixes in blocks and evict the least recently used, leaves first (vLLM's block manager, llama-server's
+// slots in effect). The mirror does the same within the same capacity. The engine's reports correct it (forget). It
+// says what changed, for the node's own tree and for its peers.
 //
 // Not thread-safe.
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace planetserve::routing {
 
-// A run of tree nodes, each the child of the one before, below one that is named.
+// A run of tree nodes below a parent, each the child of the one before.
 struct PathChange {
     enum class Kind : std::uint8_t { insert = 1, remove = 2 };
     Kind kind = Kind::insert;
@@ -30,24 +30,22 @@ struct PathChange {
 
 class CacheMirror {
 public:
-    // What became of a call, in order; removals name what is deepest in the last place, and are to be carried out from
-    // there.
+    // The changes of a call, in order. Carry out a removal from its end, where the deepest level is.
     using Changes = std::vector<PathChange>;
 
     // Capacity in bytes of canonical serialisation, and in entries whatever their size.
     CacheMirror(std::uint64_t secret, std::uint64_t capacity_bytes, std::size_t capacity_entries);
 
-    // The engine has processed a prompt: its levels are held and newest. Level i's chunk has sizes[i] bytes. What does
-    // not fit any more is given up; of a prompt beyond the whole capacity the beginning is held.
-    // REQUIRES: as many sizes as hashes.
+    // The engine has processed a prompt: it holds its levels, as the newest. Level i's chunk has sizes[i] bytes. Evicts
+    // what does not fit any more; of a prompt beyond the whole capacity it holds the beginning.
+    // Requires: as many sizes as hashes.
     void use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes,
              PrefixKey root = {});
-    // The engine turned out to hold only so many levels of a prompt: the deeper ones, and what continues them, are
-    // gone.
+    // The engine holds only so many levels of a prompt: removes the deeper ones and what continues them.
     void forget(std::span<const ChunkHash> hashes, std::size_t levels, Changes& changes, PrefixKey root = {});
-    // As above, of one level by its key and what continues it. Nothing happens where it is not held.
+    // The same for one level by its key and what continues it. Does nothing if it is not held.
     void forget(PrefixKey top, Changes& changes);
-    // The engine turned out to hold more than was thought. A smaller capacity than there is changes nothing.
+    // The engine holds more than configured. A smaller capacity changes nothing.
     void grow(std::uint64_t capacity_bytes) { capacity_bytes_ = std::max(capacity_bytes_, capacity_bytes); }
     // The engine restarted or emptied its cache.
     void clear();
@@ -55,7 +53,7 @@ public:
     // How many levels of a prompt are held.
     std::size_t depth(std::span<const ChunkHash> hashes, PrefixKey root = {}) const;
 
-    // Everything held as insertions, parents before children, in runs as long as they come.
+    // Emits everything held as insertions, parents before children, in runs as long as possible.
     void snapshot(const std::function<void(PathChange&&)>& emit) const;
 
     std::size_t entries() const { return table_.size(); }

@@ -1,4 +1,4 @@
-// Where a request goes: the flow chart of the paper, and what it lacks, each addition with a switch
+// Decides where a request goes: the flow chart of the paper with additions, each with a switch
 // (docs/protocols/routing.md, "Decision"). Pure: candidates and randomness in, a choice out.
 #pragma once
 

@@ -1,8 +1,8 @@
-// The key under which a group hashes prompts, and how its members come to one (docs/protocols/routing.md, "The key").
+// The key under which a group hashes prompts, and how its members agree on one (docs/protocols/routing.md, "The key").
 //
-// Each member draws a key at its start and offers it to the others; everyone takes the key that most members offer,
-// itself counted, ties to the least. So a newcomer takes what the group has, and one hostile member moves nobody away
-// from what most have. Pure; not thread-safe.
+// Each member draws a key at its start and offers it to the others. Everyone takes the key that most members offer, its
+// own offer included; the least key wins a tie. So a newcomer takes the group's key, and one hostile member moves
+// nobody away from it. Pure; not thread-safe.
 #pragma once
 
 #include <map>
@@ -32,7 +32,7 @@ public:
         if (auto support = supporters_.find(found->second); --support->second == 0) supporters_.erase(support);
         offered_.erase(found);
     }
-    // True when the key is another than before.
+    // True if the key changed.
     bool update();
 
     const GroupKey& key() const { return key_; }
@@ -51,7 +51,7 @@ private:
     GroupKey key_;
     GroupKeyName name_;
     std::map<NodeId, GroupKey> offered_;
-    // How many of them offer each key.
+    // How many members offer each key.
     std::map<GroupKey, std::size_t> supporters_;
 };
 

@@ -1,5 +1,5 @@
-// Sets of model nodes, each distinct set held once: the holders of a prefix are mostly those of the prefix before it,
-// so a tree node needs only a number. A set of one takes no memory at all.
+// Sets of model nodes; each distinct set is stored once. The holders of a prefix are mostly those of the prefix before
+// it, so a tree node needs only a number. A set of one takes no memory.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace planetserve::routing {
 // A model node's place in its group, as the owner of the tree numbers them.
 using HolderIndex = std::uint16_t;
 
-// What each call returns stands for a use of the set, to be given back by passing it on or by release().
+// Each returned id counts as a use of the set. End the use by passing the id to with() or without(), or by release().
 class HolderSets {
 public:
     // Below 2^24, as long as no more than so many sets of several members are in use.
@@ -34,7 +34,8 @@ public:
         for (HolderIndex holder : members(set)) visit(holder);
     }
 
-    // The set with a holder more or less, in exchange for the given one. REQUIRES: absent, present and not alone.
+    // The set with a holder more or less; ends the use of the given set.
+    // Requires: with: the holder is absent; without: it is present and not alone.
     Id with(Id set, HolderIndex holder);
     Id without(Id set, HolderIndex holder);
     void release(Id set);
@@ -65,7 +66,7 @@ private:
         static bool equal(std::span<const HolderIndex> a, std::span<const HolderIndex> b);
     };
 
-    // REQUIRES: not single.
+    // Requires: not single.
     std::span<const HolderIndex> members(Id set) const { return sets_[set - first_shared].members; }
     Id intern();
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/requires.h"
+
 namespace planetserve::routing {
 
 HrTree::Holder& HrTree::holder_at(HolderIndex holder) {
@@ -66,6 +68,7 @@ std::size_t HrTree::insert(std::span<const ChunkHash> hashes, HolderIndex holder
 }
 
 bool HrTree::remove(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root) {
+    REQUIRES(!hashes.empty());
     PrefixKey key = root;
     for (ChunkHash hash : hashes) key = key.child(hash);
     return remove(key, holder);

@@ -1,20 +1,20 @@
 // The Hash-Radix tree: which model node holds the KV cache of which prefix (docs/protocols/routing.md).
 //
 // A tree node stands for a prefix and refers to the set of its holders. It has no pointers: its place follows from the
-// hashes on the way to it (PrefixKey), so all places that a prompt may match are known before the first is looked at.
-// Who holds a prefix holds all shorter ones, so sets of holders only shrink with depth, and a search need not walk: it
-// looks for the deepest level that is held, then for the levels at which the set of holders changes, at several places
-// at a time, as most of it is waiting for memory. A prompt of 1,500 tokens that one node holds whole takes two places
-// and one wait, one of which a third is held nine places and three waits. Load and reputation stand once a model node
-// (load.h).
+// hashes on the way to it (PrefixKey), so all places that a prompt may match are known before the first look-up. A
+// holder of a prefix holds all shorter ones, so sets of holders only shrink with depth, and a search need not walk: it
+// looks for the deepest level with holders, then for the levels at which the set changes, at several places at a time,
+// because most of the time goes into waiting for memory. A prompt of 1,500 tokens that one node holds whole takes two
+// places and one wait, one of which a third is held nine places and three waits. Load and reputation stand once a model
+// node (load.h).
 //
 // Insertion and removal are exact. A match is wrong in one way only: hashes of w bits agree where the chunks do not, so
 // a match is d chunks too deep with a probability of about 2^-wd for each prefix it is compared with. (Beyond that, two
 // of N prefixes share a 64-bit key with a probability of N^2 / 2^65: 3e-8 at a million.)
 //
-// Every holder is expected to hold with a prefix also all shorter ones. One who says otherwise damages what the tree
-// says about itself. Memory is bounded by each holder's budget and by the tree's; what does not fit is refused, and it
-// is the holder's own mirror (cache_mirror.h) that knows what to give up instead.
+// Every holder of a prefix is expected to hold all shorter ones. A holder that says otherwise damages only what the
+// tree says about itself. Budgets of each holder and of the tree bound the memory. The tree refuses what does not fit;
+// the holder's own mirror (cache_mirror.h) decides what to evict instead.
 //
 // Not thread-safe.
 #pragma once
@@ -51,27 +51,27 @@ public:
         limits_.prefixes = std::min(limits_.prefixes, HolderSets::most_shared);
     }
 
-    // Prompts are looked for below a root, that of their array (PrefixKey::root).
+    // Look prompts up below the root of their array (PrefixKey::root).
 
-    // What a holder may hold from now on; what it holds already stays.
+    // How many prefixes a holder may hold from now on. What it holds already stays.
     void set_budget(HolderIndex holder, std::size_t prefixes);
 
-    // Adds a prompt's levels to what the holder holds, from the root on. Returns how many of them it now holds: fewer
-    // than given when a budget was reached.
+    // Adds a prompt's levels to a holder, from the root on. Returns how many of them it now holds: fewer than given if
+    // a budget was reached.
     std::size_t insert(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root = {});
-    // The holder no longer holds this prefix, but still the shorter ones. What continues this prefix is the caller's to
-    // remove, before. REQUIRES: hashes is not empty. False where it did not hold it.
+    // The holder no longer holds this prefix, but still the shorter ones. The caller removes what continues the prefix
+    // first. False if the holder did not hold it.
+    // Requires: hashes is not empty.
     bool remove(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root = {});
-    // Everything the holder holds. Takes a walk over the whole tree.
+    // Removes everything that the holder holds. Walks over the whole tree.
     void remove_holder(HolderIndex holder);
 
-    // The same for one tree node at a time, for those who keep keys. add is true also where it is held already.
+    // The same for one tree node at a time, for callers that keep keys. add is true also if the holder held it already.
     bool add(PrefixKey key, HolderIndex holder);
     bool remove(PrefixKey key, HolderIndex holder);
     bool holds(PrefixKey key, HolderIndex holder) const;
 
-    // Replaces out by each holder of a part of the prompt with the depth it has, deepest first. Returns the greatest
-    // depth.
+    // Replaces out by each holder of a part of the prompt and its depth, deepest first. Returns the greatest depth.
     std::uint32_t match(std::span<const ChunkHash> hashes, std::vector<Match>& out, PrefixKey root = {});
 
     // Of a holder: how many prefixes, and the sum of their keys modulo 2^64, by which two trees are compared.
@@ -102,8 +102,8 @@ private:
         HolderSets::Id set = none;
     };
     static constexpr HolderSets::Id none = PrefixTable::absent;
-    // The last level before `end` of which is_before(set) is true. REQUIRES: it is true up to some level, first or
-    // later, and false from there on, at `end` at the latest.
+    // The last level before `end` of which is_before(set) is true.
+    // Requires: it is true up to some level, first or later, and false from there on, at `end` at the latest.
     template <typename IsBefore>
     Level last_level(Level first, std::size_t end, IsBefore&& is_before) const;
 

@@ -10,7 +10,7 @@
 
 namespace planetserve::routing {
 
-// What a model node says of itself.
+// A model node's report of its load.
 struct LoadReport {
     // L: moving average of service latency, in microseconds.
     std::uint32_t latency_us = 0;
@@ -18,15 +18,15 @@ struct LoadReport {
     std::uint32_t queued = 0;
     // C: requests it can run at the same time.
     std::uint32_t capacity = 1;
-    // Prompt tokens that wait to be computed, of all queued requests; 0 where the engine does not say.
+    // Prompt tokens of all queued requests that wait to be computed; 0 if the engine does not say.
     std::uint32_t queued_tokens = 0;
-    // What the engine computes in a second, when it computes prompts and answers; 0 where not known.
+    // Prompt tokens that the engine computes in a second beside answers; 0 if not known.
     std::uint32_t prefill_tokens_per_second = 0;
 
     bool operator==(const LoadReport&) const = default;
 
     double factor() const { return factor(queued); }
-    // Until the prompt tokens that wait are computed; 0 where the engine says too little.
+    // Until the waiting prompt tokens are computed; 0 if the engine says too little.
     double waiting_seconds() const {
         return prefill_tokens_per_second == 0 ? 0 : double{1} * queued_tokens / prefill_tokens_per_second;
     }
@@ -49,17 +49,17 @@ private:
     bool has_sample_ = false;
 };
 
-// The entry node's own forwards that the target's report does not show yet. A report counts as showing those that were
-// forwarded before it was made, less a margin for the way there; what is never shown ages out.
+// This node's own forwards that the target's report does not show yet. A report is taken to show the forwards before it
+// was made, less a margin for the way there. Forwards that no report shows expire.
 class InFlight {
 public:
-    // Counts a forward. At most `limit` are remembered, the oldest go first.
+    // Counts a forward. Remembers at most `limit`; drops the oldest.
     void on_forward(Time now, std::uint32_t tokens) {
         if (forwards_.size() == limit) drop_oldest(1);
         forwards_.push_back({now, tokens});
         tokens_ += tokens;
     }
-    // A report that was made at that time, by this node's clock, came in.
+    // A report arrived that was made at that time, by this node's clock.
     void on_report(Time made) {
         auto shown = std::ranges::find_if(forwards_, [&](const Forward& forward) { return forward.at >= made; });
         drop_oldest(shown - forwards_.begin());

@@ -1,4 +1,4 @@
-// What a member tells the others and hears from them; where prompts go is in member_place.cpp.
+// What a member tells the others and learns from them. member_place.cpp decides where prompts go.
 
 #include "routing/member.h"
 
@@ -8,15 +8,16 @@ namespace planetserve::routing {
 
 namespace {
 
-// What a message between members is: a key that is offered (32 bytes), or the name of the key it was written under and
-// a message of the sync.
+// Messages between members: an offered key (32 bytes), or a sync message after the name of its key.
 enum class MessageKind : std::uint8_t { key_offer = 1, sync = 2 };
 
 constexpr Duration repair_check = 1s;
-// Under which prompts are looked for besides the current one.
+// Former arrays under which prompts are looked up besides the current one.
 constexpr std::size_t former_arrays = 3;
 // Between two offers to one peer.
 constexpr Duration offer_pause = 1s;
+// A report shows the forwards before it was made; this covers the way there and back.
+constexpr Duration report_delay = 100ms;
 
 }  // namespace
 
@@ -36,7 +37,7 @@ Member::Member(const NodeId& self, MemberOptions options, Incarnation incarnatio
     start_over(incarnation);
 }
 
-// Everything that was hashed is worth nothing under another key.
+// Hashes under another key are worth nothing.
 void Member::start_over(Incarnation incarnation) {
     incarnation_ = incarnation;
     mirror_.clear();
@@ -150,9 +151,9 @@ void Member::on_message(const NodeId& from, ByteView message, Time now) {
             auto name = GroupKeyName::from(reader.bytes(GroupKeyName::size));
             if (!name) break;
             known.reachable = true;
-            // Of another key: one of the two has to change.
+            // The peer uses another key: one of the two nodes has to change.
             if (*name != keys_.name()) return offer_key(from, known, now);
-            // What it offered when it came to this key may have been lost.
+            // The peer's offer of this key may have been lost.
             keys_.on_offer(from, keys_.key());
             return on_sync(from, known, reader.rest(), now);
         }
@@ -171,8 +172,7 @@ void Member::on_sync(const NodeId& from, Known& known, ByteView message, Time no
         consider_array();
     }
     if (outcome->left) known.reachable = false;
-    // A report shows what was forwarded before it was made; a tenth of a second covers the way there and back.
-    if (!outcome->request) known.in_flight.on_report(now - 100ms);
+    if (!outcome->request) known.in_flight.on_report(now - report_delay);
     if (outcome->reply) send_sync(from, *outcome->reply);
     if (outcome->request)
         for (const Bytes& part : publisher_->repair(known.index, *outcome->request, now)) send_sync(from, part);

@@ -1,9 +1,9 @@
-// One model node as a member of its model's group: what it tells the others, what it knows of them, and where it sends
-// a prompt (docs/protocols/routing.md).
+// One model node as a member of its model's group: what it tells the others, what it knows of them, and where it
+// forwards a prompt (docs/protocols/routing.md).
 //
-// Joins the parts of this folder: its engine's mirror and its publisher, the replica and the tree of what the others
-// hold, the sentry and the agreement on an array, the group's key, and the decision. Pure: messages, prompts, lists of
-// peers and the time go in, messages go out. Not thread-safe.
+// Joins the parts of this folder: the mirror of its own engine and the publisher, the replica and the tree of the
+// others' prefixes, the sentry and the agreement on an array, the group's key, and the decision. Pure: messages,
+// prompts, lists of peers and the time go in, messages go out. Not thread-safe.
 #pragma once
 
 #include <deque>
@@ -34,36 +34,36 @@ struct MemberOptions {
     ChunkLengths array;
     Parameters decision;
     SentryParameters sentry;
-    // Without it the array stays what it is. Off: where many parts are about as common as is needed, arrays change
+    // Whether the group may change the array. Off by default: if many parts are just about common enough, arrays change
     // often and cut coarsely, which costs more than it brings (docs/evaluation.md, "Additions").
     bool adapt_array = false;
-    // A prompt of which a part is being computed for another has to compute it, too: it counts as not cached in what
-    // on_started expects, and so in the load that is told.
+    // A part of a prompt that is still being computed for another prompt has to be computed again: it counts as not
+    // cached in what on_started expects, and so in the reported load.
     bool count_computing = true;
     TreeLimits tree;
     PublisherLimits publisher;
-    // What the engine's KV cache holds, in bytes of canonical serialisation and in entries.
+    // The capacity of the engine's KV cache, in bytes of canonical serialisation and in entries.
     std::uint64_t cache_bytes = 64 << 20;
     std::size_t cache_entries = 1 << 20;
-    // The engine tells what its cache holds (on_cache_event); else that is a guess, which its reports correct.
+    // The engine tells what its cache holds (on_cache_event). Otherwise the mirror guesses, and reports correct it.
     bool follow_cache = false;
     BlockTableLimits blocks;
-    // A prompt that ended is compared with what the engine told of its blocks so long afterwards: events are on their
-    // own way.
+    // How long after a prompt ended it is compared with the engine's blocks: events arrive by themselves, perhaps
+    // later.
     Duration settle_after = 1s;
     std::size_t settling = 256;  // prompts at once; the oldest is compared earlier
     // Between two deltas; an urgent change of load goes out sooner, but no sooner than urgent_pause after the last one.
     Duration sync_period = 5s;
     Duration urgent_pause = 100ms;
-    // A peer gets requests once it has been listed so long, since users have to know it to read its answers.
+    // A peer gets requests after it has been listed so long: users have to know it to read its answers.
     Duration listed_for = 10s;
-    // A peer that was not heard for so many periods gets none.
+    // A peer that sent nothing for so many periods gets no requests.
     std::uint32_t silent_periods = 3;
     // Of a prompt, until the engine's counts are known.
     double bytes_per_token = 4;
 };
 
-// What a member knows of another from the directory.
+// What the directory says of another member.
 struct Peer {
     NodeId id;
     Trust trust = Trust::trusted;
@@ -72,14 +72,14 @@ struct Peer {
 class MemberOutput {
 public:
     virtual ~MemberOutput() = default;
-    // Best effort; what is lost is repaired.
+    // Best effort: the sync repairs losses.
     virtual void send_sync(const NodeId& peer, ByteView message) = 0;
 };
 
 struct Placement {
     NodeId node;
     Reason reason = Reason::no_hit;
-    // What the chosen node is thought to hold of the prompt, and the most that any node of the group does.
+    // How much of the prompt the chosen node holds by the tree, and the most that any node of the group holds.
     std::uint64_t cached_tokens = 0;
     std::uint64_t best_cached_tokens = 0;
     std::uint64_t prompt_tokens = 0;
@@ -107,61 +107,61 @@ public:
 
     // All other members by the directory, and whether this node is trusted. Who is no longer there is forgotten.
     void set_peers(const std::vector<Peer>& peers, Trust own_trust, Time now);
-    // A peer whose link is lost gets nothing until it is heard again.
+    // A peer whose link is lost gets no requests until it sends something again.
     void on_link_down(const NodeId& peer);
     void on_message(const NodeId& from, ByteView message, Time now);
     void on_timer(Time now);
     Time next_timer() const;
-    // Tells the others that this node ends.
+    // Tells the others that this node leaves.
     void leave();
 
-    // Where a prompt that came in here goes: this node, or one of the others that is not excluded. Nobody is excluded
-    // when a request is placed for the first time: then the sentry sees it.
+    // Where a prompt that arrived here goes: this node, or another that is not excluded. Exclude nobody when a request
+    // is placed for the first time: then the sentry sees it.
     Placement place(ByteView prompt, const std::set<NodeId>& excluded, Time now);
-    // It was sent there.
+    // The request was forwarded there.
     void on_forwarded(const Placement& placement, Time now);
 
-    // This node's engine begins with a prompt, wherever it came in: from now on its prefix is expected here.
+    // This node's engine begins with a prompt, wherever it arrived: from now on its prefix is expected here.
     struct Started {
         std::uint64_t number = 0;
-        // Thought to be cached by now: without what prompts before it are still being computed for.
+        // Tokens expected to be cached by now, without those that are still being computed for other prompts.
         std::uint64_t expected_tokens = 0;
     };
     Started on_started(ByteView prompt);
-    // Its prompt is computed, or will not be: of each that started, before on_finished.
+    // The prompt is computed, or will not be. Call it for each started prompt, before on_finished.
     void on_computed(std::uint64_t number);
-    // It is done: with the answer that follows the prompt in the canonical serialisation, and what the engine says of
-    // the prompt, if it does. A cache that held less than was thought corrects the mirror.
+    // The request is done. prompt_and_answer: the canonical serialisation of both. report: the engine's counts, if it
+    // gives them. A cache that held less than expected corrects the mirror.
     struct Report {
         std::uint64_t prompt_tokens = 0;
         std::uint64_t cached_tokens = 0;
         std::uint64_t expected_tokens = 0;  // as on_started said
     };
     void on_finished(ByteView prompt, ByteView prompt_and_answer, const std::optional<Report>& report);
-    // The engine lost what it had.
+    // The engine restarted with an empty cache.
     void on_engine_restart();
 
-    // Where the engine's cache is followed (MemberOptions::follow_cache):
-    // What the tokens of a prompt are that is done, or was given up. From now on its levels go when their blocks do,
-    // and those whose blocks the engine does not hold are taken out. Weights say how much of the prompt a token stands
-    // for (as many as tokens, or none).
+    // The next three need MemberOptions::follow_cache.
+    // The tokens of a prompt that is done or was cancelled. From now on its levels go when their blocks go; levels
+    // whose blocks the engine does not hold are removed. weights: how much of the prompt each token stands for (as many
+    // as tokens, or none).
     void on_prompt_tokens(ByteView prompt, std::span<const std::uint32_t> tokens,
                           std::span<const std::uint32_t> weights, Time now);
     void on_cache_event(const CacheEvent& event);
-    // What the engine told is void: events were lost, or it began anew. Nothing is said to be held. Complete: what
-    // follows is all that its cache holds.
+    // Earlier events are void: some were lost, or the engine restarted. The node now tells the others that it holds
+    // nothing. complete: the events that follow describe the whole cache.
     void on_cache_unknown(bool complete);
     const BlockTable& blocks() const { return blocks_; }
 
     void set_load(const LoadReport& load, Time now);
 
-    // How much of a prompt a node is thought to hold, in tokens.
+    // How much of a prompt a node holds by the tree, in tokens.
     std::uint64_t cached_tokens(const NodeId& node, ByteView prompt);
 
     // For status pages, tests and experiments.
     struct PeerStatus {
         NodeId id;
-        bool current = false;  // every change it told is in the tree
+        bool current = false;  // the tree has all its changes
         bool same_key = false;
         std::size_t prefixes = 0;
         LoadReport load;
@@ -186,7 +186,7 @@ private:
         std::optional<Time> offered_at;
         InFlight in_flight;
     };
-    // What the prompt's levels are under one array.
+    // The levels of a prompt under one array.
     struct Hashed {
         std::span<const ChunkHash> hashes;
         PrefixKey root;
@@ -205,7 +205,7 @@ private:
     void apply_own(CacheMirror::Changes&& changes);
     void use(ByteView prompt);
     std::vector<std::uint32_t> sizes_of(const ChunkHasher& hasher, std::size_t levels) const;
-    // Bytes of the prompt that each holder has, by index, under the current array and those before.
+    // How much of the prompt each holder has, under the current array and former ones: levels and bytes by index.
     void held_bytes(ByteView prompt, std::map<HolderIndex, std::pair<std::uint32_t, std::size_t>>& held);
     // Bytes of the prompt that this node's engine has computed.
     std::size_t ready_bytes(ByteView prompt);
@@ -241,12 +241,12 @@ private:
     std::optional<Time> synced_at_;
     MemberCounters counters_;
     std::vector<Match> matches_;
-    // Prefixes that the engine is computing, and by whose prompt.
+    // Prefixes that the engine is computing, and for which prompt.
     std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> computing_by_;
     std::unordered_set<std::uint64_t> computing_;
     std::uint64_t started_ = 0;
 
-    // A prompt of which the blocks are still to be looked at.
+    // A prompt whose blocks have to be compared with the engine's.
     struct Settling {
         Time due;
         PrefixKey root;

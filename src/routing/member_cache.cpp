@@ -1,4 +1,4 @@
-// What an engine that tells of its cache makes of the mirror.
+// How the events of an engine's cache change the mirror.
 
 #include <algorithm>
 
@@ -10,11 +10,11 @@ namespace {
 
 // A block of vLLM's usual size.
 constexpr std::size_t few_tokens = 16;
-// Of a block that goes on behind the last level.
+// Tokens kept of a block that continues behind the last level.
 constexpr std::size_t spare_tokens = 4096;
 
-// How many of the first tokens stand for each number of bytes. A prompt's canonical form and what the engine's template
-// makes of it are not the same text, so places in one are taken to be in proportion to places in the other.
+// How many of the first tokens stand for each number of bytes. A prompt's canonical form and the text of the engine's
+// template differ, so places in one are taken as proportional to places in the other.
 std::vector<std::uint32_t> tokens_for(std::span<const std::size_t> ends, std::size_t bytes, std::size_t tokens,
                                       std::span<const std::uint32_t> weights) {
     auto weight_of = [&](std::size_t token) -> std::uint64_t { return weights.empty() ? 1 : weights[token]; };
@@ -62,7 +62,7 @@ void Member::settle_oldest() {
     const std::size_t size = blocks_.block_size();
     const std::size_t held = blocks_.held_tokens(one.tokens);
     counters_.unmatched += held == 0 ? 1 : 0;
-    // Blocks from before the events began: what the mirror says of this prompt stays a guess.
+    // The blocks may be from before the events began: the mirror's entry stays a guess.
     if (held == 0 && !blocks_.complete()) return;
     // Engines keep whole blocks. The few tokens behind the last one begin a block that the answer fills.
     const std::size_t whole = size == 0 ? 0 : one.tokens.size() / size * size;
@@ -77,7 +77,7 @@ void Member::settle_oldest() {
     }
     blocks_.bind(one.tokens, levels);
     CacheMirror::Changes changes;
-    // What is told to be held is, also where the events began anew meanwhile and the mirror with them.
+    // The engine's events are right, also if they and the mirror began anew meanwhile.
     if (mirror_.depth(one.hashes, one.root) < levels.size())
         mirror_.use(std::span(one.hashes).first(levels.size()), std::span(one.sizes).first(levels.size()), changes,
                     one.root);
@@ -94,7 +94,7 @@ void Member::on_cache_event(const CacheEvent& event) {
     blocks_.apply(event, lost);
     if (std::holds_alternative<CacheCleared>(event)) return forget_cache();
     take_out(lost);
-    // It has shown to hold this much, whatever was configured.
+    // The engine holds at least this much, whatever was configured.
     const double tokens = static_cast<double>(blocks_.blocks() * blocks_.block_size());
     mirror_.grow(static_cast<std::uint64_t>(tokens * bytes_per_token_));
 }
@@ -109,7 +109,7 @@ void Member::take_out(std::span<const PrefixKey> lost) {
 
 void Member::on_cache_unknown(bool complete) {
     if (!options_.follow_cache) return;
-    // What was served a moment ago is compared with what the events tell from now on: often they begin with it.
+    // Recent prompts are compared with the events from now on: often the events begin with them.
     auto settling = std::move(settling_);
     forget_cache();
     settling_ = std::move(settling);

@@ -1,4 +1,4 @@
-// Where prompts go, and what this node's engine makes of them.
+// Where prompts go, and what this node's engine does with them.
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@ namespace planetserve::routing {
 
 namespace {
 
-// A node that has computed nothing yet does not know how fast it is; it is taken to be as fast as the others are.
+// A node that has computed nothing yet does not know its rate; it gets the mean rate of the others.
 void assume_rates(std::vector<Candidate>& candidates) {
     double sum = 0;
     std::size_t known = 0;
@@ -77,7 +77,7 @@ Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time 
     while (request.common_depth < hasher_->levels(prompt.size()) &&
            hasher_->covered(request.common_depth + 1) <= common)
         ++request.common_depth;
-    // Nobody is trusted, this node neither: the request came here, and here it stays.
+    // No node is trusted, nor is this one: the request stays here.
     auto decision = decide(candidates, request, options_.decision, random_);
     if (!decision) return placement;
     placement.node = nodes[decision->chosen];
@@ -166,11 +166,11 @@ void Member::on_computed(std::uint64_t number) {
 
 void Member::on_finished(ByteView prompt, ByteView prompt_and_answer, const std::optional<Report>& report) {
     if (report && report->prompt_tokens > 0 && !prompt.empty()) {
-        // Templates add some tokens to each message, so a prompt of few bytes says little.
+        // Templates add some tokens to each message, so a short prompt says little.
         double measured = static_cast<double>(prompt.size()) / static_cast<double>(report->prompt_tokens);
         if (report->prompt_tokens >= 64)
             bytes_per_token_ = bytes_per_token_ * 7 / 8 + std::clamp(measured, 1.0, 16.0) / 8;
-        // Wrong by more than the chunk that ends where it differs: what continued that prefix was given up, too.
+        // Wrong by more than a chunk: the engine also evicted what continued that prefix.
         std::size_t cached_bytes = static_cast<std::size_t>(measured * static_cast<double>(report->cached_tokens));
         std::size_t expected_bytes = static_cast<std::size_t>(measured * static_cast<double>(report->expected_tokens));
         auto hashes = hasher_->hash(prompt);

@@ -1,8 +1,8 @@
-// The place of a prefix in the tree: 64 bits that follow from the w-bit hashes on the way to it, and from nothing else,
-// so that every peer computes the same from what it is sent.
+// The place of a prefix in the tree: 64 bits that follow only from the w-bit hashes on the way to it, so that every
+// peer computes the same from the messages it gets.
 //
 // Different sequences of hashes have equal keys with a probability of about 2^-64 for a pair. A member of the group can
-// construct such pairs; all it gains is to be listed as a holder where it could have listed itself anyway.
+// construct such pairs, but gains only an entry as holder that it could have claimed anyway.
 #pragma once
 
 #include <compare>

@@ -1,4 +1,4 @@
-// A whole answer scored, and answers pooled until there are tokens enough to judge by.
+// Scores a whole answer, and pools answers until they have enough tokens for a credit.
 #pragma once
 
 #include <span>
@@ -9,7 +9,7 @@
 
 namespace planetserve::scoring {
 
-// Why an answer ended, as its node says.
+// Why an answer ended, according to its node.
 enum class FinishReason : std::uint8_t {
     end_of_text = 1,  // the model drew an end-of-generation token, which is the answer's last
     max_tokens = 2,   // the user's limit
@@ -17,18 +17,18 @@ enum class FinishReason : std::uint8_t {
 };
 std::string_view to_string(FinishReason reason);
 
-// What is wrong with how an answer ends, whatever its tokens are.
+// Whether an answer ends as it should, whatever its tokens are.
 enum class Structure : std::uint8_t {
     sound,
     empty,
-    too_short,  // "max_tokens" with fewer, but for those held back, or "context_full" with room left
+    too_short,  // "max_tokens" with fewer (apart from those held back), or "context_full" with room left
     too_long,   // more tokens than asked for
     went_on,    // tokens behind the end of the text
     false_end,  // "end_of_text" without such a token, or with one that the nonce does not draw there
 };
 std::string_view to_string(Structure structure);
 
-// A stream that its limit ends within a character does not tell the tokens that make the beginning of it: three bytes.
+// A stream whose limit ends within a character holds back the tokens of its beginning: at most three, one a byte.
 inline constexpr std::size_t most_held_back = 3;
 
 struct ScoredText {
@@ -50,7 +50,8 @@ struct AnswerScore {
     Structure structure = Structure::sound;
 };
 
-// Scores every position, the last one too. REQUIRES: scorable(profile).
+// Scores every position, the last one too.
+// Requires: scorable(profile).
 AnswerScore score_answer(const ScoredText& text, const SamplingProfile& profile, const Nonce& nonce,
                          const AnswerRules& rules = {});
 

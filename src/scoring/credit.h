@@ -1,4 +1,5 @@
-// From the figures of a pool of answers to the credit C of an epoch: p-values of what honest nodes' figures are.
+// The credit C of an epoch from the statistics of a pool of answers: how unusual they are among honest nodes
+// (p-values).
 #pragma once
 
 #include <array>
@@ -24,7 +25,7 @@ struct MarginNoise {
     double deviation = 0.025;
 };
 
-// What honest answers' figures look like, pooled as the answers to be judged will be.
+// The distribution of honest answers' statistics, pooled like the answers to score.
 class Calibration {
 public:
     static constexpr std::size_t least_runs = 200;
@@ -49,7 +50,7 @@ private:
 };
 
 struct CreditRules {
-    std::size_t least_tokens = 128;  // with fewer, nothing is said
+    std::size_t least_tokens = 128;  // fewer are inconclusive
     bool seed_bound = true;          // false: an engine that takes no seed, judged without the margin
 };
 
@@ -71,7 +72,7 @@ struct Credit {
 // min(1, m min(p) / alpha) over the m tests that apply: three; one for greedy answers; two without a seed.
 Credit credit_of(const Statistics& pooled, const Calibration& calibration, const CreditRules& rules = {});
 
-// A credit as verifiers vote on it: whole millionths, to the nearest. What is no number is 0.
+// The credit in a vote: whole millionths, to the nearest. NaN is 0.
 std::uint32_t millionths(double credit);
 
 }  // namespace planetserve::scoring

@@ -1,4 +1,4 @@
-// What a model node signs of an answer, so that it can be held to it (docs/protocols/scoring.md, "Signed answers").
+// A model node's signed statement of its answer to a request (docs/protocols/scoring.md, "Signed answers").
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ struct SignedAnswer {
     static constexpr std::size_t largest = 32 + 64 + 32 + 32 + 1 + longest_model + 1 + 4 + 4 + 4 * most_tokens;
 
     NodeId node{};
-    std::string model{};  // its name, as the request has it
+    std::string model{};  // its name in the request
     Nonce nonce{};
     crypto::Digest request{};  // SHA-256 of the request's body, as the user sent it
     FinishReason finish = FinishReason::end_of_text;
@@ -31,13 +31,14 @@ struct SignedAnswer {
     bool operator==(const SignedAnswer&) const = default;
 };
 
-// Fills in node and signature. REQUIRES: within the limits above.
+// Fills in node and signature.
+// Requires: within the limits above.
 void sign(SignedAnswer& answer, const crypto::Identity& node);
-// authentication: the node it names did not sign it.
+// Error: authentication when the node that it names did not sign it.
 Status verify(const SignedAnswer& answer);
 
 Bytes serialise(const SignedAnswer& answer);
-// Does not verify. malformed: not such bytes, or more than the limits allow.
+// Does not verify. Error: malformed, also beyond the limits.
 Result<SignedAnswer> parse_signed_answer(ByteView bytes);
 
 }  // namespace planetserve::scoring

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <span>
 
+#include "base/requires.h"
+
 namespace planetserve::scoring {
 
 namespace {
@@ -161,6 +163,7 @@ std::size_t candidates_left(Candidates candidates, const SamplingProfile& profil
 }
 
 TokenId draw_token(Candidates candidates, const SamplingProfile& profile, double u) {
+    REQUIRES(!candidates.empty());
     if (profile.greedy()) return candidates.front().token;
     candidates = candidates.first(candidates_left(candidates, profile));
     return candidates[drawn(weights(candidates, profile.temperature), u)].token;

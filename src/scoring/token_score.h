@@ -1,4 +1,4 @@
-// What one token of an answer says of the model that gave it, under the verifier's own copy of that model.
+// Scores one token of an answer by the verifier's own copy of the model.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ struct Candidate {
     bool operator==(const Candidate&) const = default;
 };
 
-// One position of an answer: what the verifier's copy would have drawn from, and what the answer has.
+// One position of an answer: the candidates of the verifier's copy, and the token in the answer.
 struct Position {
     TokenId emitted{};
     std::vector<Candidate> candidates = {};  // the most probable ones, descending; at least the profile's top_k of them
@@ -61,17 +61,18 @@ struct TokenRules {
 };
 
 // u is the sampler's draw for this token, v a uniform number that does not depend on it. Candidates with the same logit
-// are one: engines sort them as it happens. Of the tokens that end a text, the one that fits best is taken. REQUIRES:
-// candidates are in descending order.
+// count as one, because engines sort them in any order. Of the tokens that end a text, the one that fits best counts.
+// Requires: candidates are in descending order.
 TokenScore score_token(const Position& position, const SamplingProfile& profile, double u, double v,
                        const TokenRules& rules = {});
 
 // How many of the candidates the profile's top_k, top_p and min_p leave, in llama.cpp's own arithmetic; at least one
-// where there is one. REQUIRES: descending order.
+// if there is one.
+// Requires: descending order.
 std::size_t candidates_left(std::span<const Candidate> candidates, const SamplingProfile& profile);
 
-// What llama.cpp draws by u from these candidates: the engine's part, for tests and experiments. REQUIRES: there are
-// some, in descending order.
+// The token that llama.cpp draws by u from these candidates: the engine's part, for tests and experiments.
+// Requires: candidates in descending order, at least one.
 TokenId draw_token(std::span<const Candidate> candidates, const SamplingProfile& profile, double u);
 
 }  // namespace planetserve::scoring

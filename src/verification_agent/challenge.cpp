@@ -124,8 +124,8 @@ constexpr auto nucleus_temperatures = std::to_array<Setting>({{"0.6", 0.6}, {"0.
 constexpr auto nuclei = std::to_array<Setting>({{"0.9", 0.9}, {"0.95", 0.95}, {"1.0", 1}, {"1", 1}});
 constexpr auto least_shares = std::to_array<Setting>({{"0.0", 0}, {"0.05", 0.05}});
 
-// What a client says of how to draw. Members that are OpenAI's go behind the others of the request, which are in the
-// order of OpenAI's own client; what only some engines know goes last.
+// The sampling parameters of a client. OpenAI's members go behind the others of the request, in the order of OpenAI's
+// own client; members that only some engines know go last.
 struct Sampling {
     std::string openai = {};
     std::string others = {};
@@ -170,9 +170,9 @@ Sampling make_sampling(Random& random) {
     return sampling;
 }
 
-// A question of this program's own making.
+// A made-up question.
 struct Question {
-    std::string_view system = {};  // none where it is empty
+    std::string_view system = {};  // empty: no system message
     std::string text = {};
 };
 
@@ -201,11 +201,11 @@ Challenge make_challenge(const ChallengeSeed& seed, const std::string& model, co
     Challenge challenge;
     Sampling sampling = make_sampling(random);
     challenge.profile = sampling.profile;
-    // Without chance a small model may say the same for ever.
+    // At a low temperature a small model may repeat itself for ever.
     constexpr float least_without_limit = 0.7F;
     std::string limit;
     if (random.below(3) == 0 && challenge.profile.temperature >= least_without_limit) {
-        // A pool's conversations are asked as they are.
+        // The conversations of a pool stay unchanged.
         question.text += pick(random, brevities);
     } else {
         challenge.profile.max_tokens = static_cast<std::uint32_t>(64 + 32 * random.below(5));
@@ -222,7 +222,7 @@ Challenge make_challenge(const ChallengeSeed& seed, const std::string& model, co
 }
 
 std::optional<Duration> time_to_answer(const Challenge& challenge) {
-    // The way there and the prompt; then the tokens, at a pace that people can read at.
+    // The way there and the prompt; then the tokens, at a person's reading pace.
     constexpr Duration first_token = 2s;
     constexpr Duration each_token = 62'500us;
     if (challenge.profile.max_tokens == 0) return std::nullopt;

@@ -1,4 +1,4 @@
-// A question that a verification node puts to a model node, such as a user might put it
+// A challenge: a request that a verification node sends to a model node, in the form of a user's request
 // (docs/protocols/verification.md).
 #pragma once
 
@@ -13,24 +13,23 @@
 
 namespace planetserve::verification_agent {
 
-// What the question follows from; only the leader of an epoch knows it beforehand.
+// The challenge follows from the seed; only the leader of an epoch knows it beforehand.
 using ChallengeSeed = verification::PromptSeed;
 
 struct Challenge {
     std::string body;                  // of a POST /v1/chat/completions
-    std::string messages;              // its messages, for the engine's template
-    scoring::SamplingProfile profile;  // what a managed engine draws by when asked that
+    std::string messages;              // of the body, for the engine's template
+    scoring::SamplingProfile profile;  // how a managed engine draws for this body
     bool streamed = false;
 };
 
-// The same on every machine. A conversation of the pool or, where that is empty, a question of an everyday kind about
-// an everyday thing; in the forms that users' clients send: many say nothing of how to draw, half of them stream, some
-// set no limit (then an everyday question asks to be brief). With a limit there is room for 64 to 192 tokens: two or
-// three make enough to judge by.
+// The same on every machine. A conversation of the pool or, if the pool is empty, an everyday question. It has one of
+// the forms that users' clients send: many set no sampling parameters, half of them stream, some set no limit (then a
+// made-up question asks for a brief answer). A limit is 64 to 192 tokens: two or three answers are enough to score.
 Challenge make_challenge(const ChallengeSeed& seed, const std::string& model, const PromptPool& pool);
 
-// In which a whole answer is expected of any model node; nothing where the question sets no limit, since then nobody
-// knows how long the answer is.
+// The time that any model node has for a whole answer; nothing if the challenge sets no limit, because then the length
+// of the answer is unknown.
 std::optional<Duration> time_to_answer(const Challenge& challenge);
 
 }  // namespace planetserve::verification_agent

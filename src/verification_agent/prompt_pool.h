@@ -1,9 +1,9 @@
-// The conversations that a committee's challenges are made of (docs/protocols/verification.md, "Challenges"). Whoever
-// knows them knows a challenge when it comes, so they are the committee's secret: its members give each other the file,
-// and the genesis says only what the file's SHA-256 is.
+// The conversations that a committee uses as challenges (docs/protocols/verification.md, "Challenges"). Anybody who
+// knows them recognises a challenge, so they are the committee's secret: its members share the file, and the genesis
+// holds only the file's SHA-256.
 //
-// A file of lines; each is a JSON array of messages as OpenAI's chat API takes them, each an object of a `role` and a
-// `content` that are texts, the last one the user's:
+// Each line of the file is a JSON array of messages for OpenAI's chat API. A message is an object with the texts `role`
+// and `content`; the last message is the user's:
 //
 //     [{"role":"system","content":"You are ..."},{"role":"user","content":"Why is ...?"}]
 #pragma once
@@ -21,18 +21,19 @@ class PromptPool {
 public:
     static constexpr std::size_t largest_file = 64 << 20;   // bytes
     static constexpr std::size_t largest_prompt = 8 << 10;  // of a line
-    static constexpr std::size_t fewest = 100;              // conversations
+    static constexpr std::size_t fewest = 100;              // conversations; model nodes would soon know fewer
 
-    // None: challenges ask questions of this program's own making, which everybody can read in it.
+    // An empty pool: challenges are made-up questions, which everybody can read in this program.
     PromptPool() = default;
-    // malformed: names the line and what is wrong; exhausted: the file is too large.
+    // Error: malformed, with the line and the fault; exhausted when the file is too large.
     static Result<PromptPool> parse(std::string_view text);
 
     bool empty() const { return prompts_.empty(); }
     std::size_t size() const { return prompts_.size(); }
-    // Of the file, as the genesis has it.
+    // Of the file; the genesis holds the same.
     const crypto::Digest& digest() const { return digest_; }
-    // The messages of one of them, a JSON array in one line. REQUIRES: not empty.
+    // The messages of a conversation, a JSON array in one line.
+    // Requires: not empty.
     const std::string& pick(Random& random) const { return prompts_[random.below(prompts_.size())]; }
 
 private:

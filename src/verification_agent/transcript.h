@@ -1,4 +1,5 @@
-// What an epoch's leader asked and was answered, so that every verifier can score it (docs/protocols/verification.md).
+// The leader's challenges of an epoch and the answers, so that every verifier can score them
+// (docs/protocols/verification.md).
 #pragma once
 
 #include <optional>
@@ -16,13 +17,13 @@ struct TranscriptEntry {
     NodeId asked;
     std::uint32_t index = 0;
     std::string model = {};
-    std::optional<scoring::SignedAnswer> answer = std::nullopt;  // none came
+    std::optional<scoring::SignedAnswer> answer = std::nullopt;  // none arrived
 
     bool operator==(const TranscriptEntry&) const = default;
 };
 
 struct Transcript {
-    static constexpr std::size_t largest = 768 << 10;  // in bytes; what does not fit is left out by the leader
+    static constexpr std::size_t largest = 768 << 10;  // in bytes; the leader leaves out what does not fit
 
     std::uint64_t epoch = 0;
     std::vector<TranscriptEntry> entries = {};  // by node, then index, each once
@@ -31,19 +32,18 @@ struct Transcript {
 };
 
 Bytes serialise(const Transcript& transcript);
-// malformed: not such bytes, out of order, too large. Signatures are not verified.
+// Error: malformed when the bytes do not parse, are out of order or too large. Does not verify signatures.
 Result<Transcript> parse_transcript(ByteView bytes);
 // What the leader's report says of it.
 crypto::Digest digest_of(ByteView serialised);
 
-// The id of the request that puts a challenge, from which its nonce follows: nobody can choose it.
+// The id of a challenge's request. Its nonce follows from it, so nobody can choose the nonce.
 IdempotencyId request_id(const ChallengeSeed& seed);
-// The same of the request by which a second verifier asks who gave the leader no answer.
+// The same for the request of a second verifier.
 IdempotencyId recheck_id(const ChallengeSeed& seed);
 
-// Whether the entries are those of the plan and the answers what they have to be: to the challenge that the plan asks
-// for, with its nonce, signed by a node of the network.
-// invalid_argument or authentication, with what is wrong.
+// Checks that the entries follow the plan, and that each answer is to the plan's challenge, has its nonce, and is
+// signed. Error: invalid_argument or authentication, with the fault.
 Status check(const Transcript& transcript, const verification::ChallengePlan& plan, const PromptPool& pool);
 
 }  // namespace planetserve::verification_agent

@@ -36,9 +36,9 @@ def committee():
         yield network
 
 
-def tell(network, words):
+def tell(network, orders):
     """For the epochs that are still to begin."""
-    (network.home_of(LIAR) / "words").write_text(words)
+    (network.home_of(LIAR) / "orders").write_text(orders)
 
 
 def diary(network):
@@ -104,7 +104,7 @@ def test_a_leader_that_accuses_honest_nodes_is_not_believed(committee):
 def test_one_that_reports_twice_counts_for_nothing_and_the_next_leads(committee):
     number = contradicted(committee, "second report")
     tell(committee, "off-plan-nodes two-commits")
-    said(committee, "third word", "said two different things; it does not count in this epoch")
+    said(committee, "third statement", "said two different things; it does not count in this epoch")
     epoch_over(committee, number)
     epoch = recount(committee)[number]
     assert committee.ids[LIAR] in epoch.liars and committee.ids[LIAR] not in epoch.votes

@@ -7,16 +7,16 @@ namespace planetserve::hostile {
 
 namespace json = boost::json;
 
-std::set<std::string> words_in(const std::filesystem::path& file) {
+std::set<std::string> orders_in(const std::filesystem::path& file) {
     std::ifstream in(file);
-    std::set<std::string> words;
-    for (std::string word; in >> word;) words.insert(word);
-    return words;
+    std::set<std::string> orders;
+    for (std::string order; in >> order;) orders.insert(order);
+    return orders;
 }
 
-const std::set<std::string>& Diary::told(std::uint64_t epoch) {
-    auto [known, first] = told_.try_emplace(epoch);
-    if (first) known->second = words_in(words_);
+const std::set<std::string>& Diary::orders_for(std::uint64_t epoch) {
+    auto [known, first] = read_.try_emplace(epoch);
+    if (first) known->second = orders_in(orders_);
     return known->second;
 }
 

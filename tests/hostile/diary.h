@@ -1,4 +1,4 @@
-// What the dishonest node is told to do, and what came of it: files in its home, by which a test drives it.
+// The orders of the dishonest node and the results: files in its home, by which a test drives it.
 #pragma once
 
 #include <filesystem>
@@ -10,22 +10,23 @@
 
 namespace planetserve::hostile {
 
-// The words in a file; none where it cannot be read.
-std::set<std::string> words_in(const std::filesystem::path& file);
+// The words in a file; none if it cannot be read.
+std::set<std::string> orders_in(const std::filesystem::path& file);
 
 class Diary {
 public:
-    // words: what it does in an epoch (false_words.h). said: a JSON object a line.
-    Diary(std::filesystem::path words, std::filesystem::path said) : words_(std::move(words)), said_(std::move(said)) {}
+    // orders: what to do in an epoch (false_statements.h). said: the diary, a JSON object a line.
+    Diary(std::filesystem::path orders, std::filesystem::path said)
+        : orders_(std::move(orders)), said_(std::move(said)) {}
 
-    // What it is told for an epoch; the same for all of the epoch, whatever is written into the file meanwhile.
-    const std::set<std::string>& told(std::uint64_t epoch);
-    // What it said, and whether its own consensus engine took it.
+    // The orders for an epoch. They stay the same for the whole epoch, even if the file changes.
+    const std::set<std::string>& orders_for(std::uint64_t epoch);
+    // Writes what it said, and whether its own consensus engine accepted it.
     void note(std::uint64_t epoch, const std::string& kind, const Status& taken) const;
 
 private:
-    std::filesystem::path words_, said_;
-    std::map<std::uint64_t, std::set<std::string>> told_;
+    std::filesystem::path orders_, said_;
+    std::map<std::uint64_t, std::set<std::string>> read_;
 };
 
 }  // namespace planetserve::hostile

@@ -46,26 +46,26 @@ Result<committee::StateHeader> FalseLists::proof(UnixTime now) {
     auto header = honest_.proof(now);
     if (!header) return header;
     state_ = honest_.proven_state();
-    const auto words = words_in(words_);
-    if (!words.contains("stale")) old_.reset();
-    for (const std::string& word : words) {
-        if (word == "stale") {
+    const auto orders = orders_in(orders_);
+    if (!orders.contains("stale")) old_.reset();
+    for (const std::string& order : orders) {
+        if (order == "stale") {
             if (!old_) old_.emplace(*header, state_);
             state_ = old_->second;
             return old_->first;
         }
-        if (word.starts_with("left-out")) {
+        if (order.starts_with("left-out")) {
             state_ = left_out(state_);
-            if (word == "left-out") return header;
+            if (order == "left-out") return header;
             header->app_hash = committee::parse_state(state_).value().app_hash;
-            if (word == "left-out-signed") return header;
+            if (order == "left-out-signed") return header;
             auto block = lightclient::parse_light_block(header->light_block).value();
             block.header.app_hash.assign(header->app_hash.begin(), header->app_hash.end());
             header->light_block = lightclient::encode(block);
         }
         constexpr std::string_view by = "signed-by-";
-        if (word.starts_with(by))
-            header->light_block = signed_by(header->light_block, std::stoul(word.substr(by.size())));
+        if (order.starts_with(by))
+            header->light_block = signed_by(header->light_block, std::stoul(order.substr(by.size())));
     }
     return header;
 }

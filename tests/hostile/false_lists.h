@@ -1,10 +1,10 @@
-// The lists that a verification node serves, other than its committee agreed on them. Which, a file says at any time:
+// Serves lists that differ from what the committee agreed on. A file says which, at any time:
 //
 //     left-out          a model node is missing
 //     left-out-signed   and the header says so too
 //     left-out-block    and the block in the proof as well
-//     signed-by-N       as it is, with the votes of N validators only
-//     stale             the one that was newest when the file began to say so
+//     signed-by-N       the true list, with the votes of N validators only
+//     stale             the list that was newest when the file began to say so
 #pragma once
 
 #include <filesystem>
@@ -17,8 +17,8 @@ namespace planetserve::hostile {
 class FalseLists final : public committee::ConsensusEngine {
 public:
     // All of it outlives this.
-    FalseLists(committee::ConsensusEngine& honest, std::filesystem::path words)
-        : honest_(honest), words_(std::move(words)) {}
+    FalseLists(committee::ConsensusEngine& honest, std::filesystem::path orders)
+        : honest_(honest), orders_(std::move(orders)) {}
 
     void submit(ByteView transaction, UnixTime now, Answer answer) override {
         honest_.submit(transaction, now, std::move(answer));
@@ -28,7 +28,7 @@ public:
 
 private:
     committee::ConsensusEngine& honest_;
-    std::filesystem::path words_;
+    std::filesystem::path orders_;
     std::optional<std::pair<committee::StateHeader, Bytes>> old_;
     Bytes state_;
 };

@@ -10,6 +10,14 @@ namespace {
 
 constexpr Duration between_tries = 200ms;
 
+template <typename Chosen>
+std::vector<NodeId> model_nodes(const committee::Registry& registry, Chosen chosen) {
+    std::vector<NodeId> nodes;
+    for (const auto& [id, entry] : registry.entries())
+        if (entry.descriptor && entry.descriptor->role == wire::Role::model && chosen(id)) nodes.push_back(id);
+    return nodes;
+}
+
 }  // namespace
 
 void FalseStatements::submit(ByteView transaction, UnixTime, Answer answer) {
@@ -24,10 +32,10 @@ void FalseStatements::change(Transaction honest) {
         const Transaction& honest;
         void operator()(const verification::Draw&) const { of.on_draw(honest); }
         void operator()(const verification::Report&) const { of.on_report(honest); }
-        void operator()(const verification::Recheck&) const { of.say("recheck", honest); }
+        void operator()(const verification::Recheck&) const { of.send("recheck", honest); }
         void operator()(const verification::Commit&) const { of.on_commit(honest); }
         void operator()(const verification::Reveal&) const {
-            if (!of.votes_as_it_likes(honest.epoch)) of.say("reveal", honest);
+            if (!of.votes_falsely(honest.epoch)) of.send("reveal", honest);
         }
     };
     std::visit(Visitor{*this, honest}, honest.body);
@@ -35,74 +43,74 @@ void FalseStatements::change(Transaction honest) {
 
 void FalseStatements::on_draw(const Transaction& honest) {
     const auto& identity = runtime_.keys().identity;
-    if (told(honest.epoch, "withhold")) return diary_.note(honest.epoch, "withheld draw", {});
-    if (told(honest.epoch, "wrong-draw")) {
+    if (ordered(honest.epoch, "withhold")) return diary_.note(honest.epoch, "withheld draw", {});
+    if (ordered(honest.epoch, "wrong-draw")) {
         Transaction wrong = honest;
         wrong.body = verification::Draw{crypto::vrf_prove(identity, state().alpha(Purpose::plan))};
-        say("wrong draw", wrong);
+        send("wrong draw", wrong);
     }
-    if (told(honest.epoch, "anothers-name")) {
+    if (ordered(honest.epoch, "anothers-name")) {
         Transaction wrong = honest;
         for (const auto& [other, power] : state().verifiers().powers())
             if (other != identity.id()) wrong.sender = other;
-        say("draw in another's name", wrong);
+        send("draw in another's name", wrong);
     }
-    say("draw", honest);
+    send("draw", honest);
 }
 
 void FalseStatements::on_report(const Transaction& honest) {
-    auto told_to = [&](const char* word) { return told(honest.epoch, word); };
+    auto orders = [&](const char* order) { return ordered(honest.epoch, order); };
     const auto& report = std::get<verification::Report>(honest.body);
     const auto plan = state().epoch().plan_of(*crypto::vrf_proof_to_hash(report.plan_proof), state().parameters());
     Transaction changed = honest;
     auto& said = std::get<verification::Report>(changed.body);
-    if (told_to("accuse")) {
-        said.unanswered = listed(plan, true);
+    if (orders("accuse")) {
+        said.unanswered = on_plan(plan);
         show(honest.epoch, {.epoch = honest.epoch}, said);
-        return say("accusing report", changed);
+        return send("accusing report", changed);
     }
-    if (told_to("off-plan-questions")) {
+    if (orders("off-plan-questions")) {
         verification_agent::Transcript transcript{.epoch = honest.epoch};
-        for (const NodeId& node : listed(plan, true)) {
+        for (const NodeId& node : on_plan(plan)) {
             const auto& models = registry_()->entries().at(node).descriptor->models;
             transcript.entries.push_back(answer_to_another_question(node, models.front().name));
         }
         said.unanswered.clear();
         show(honest.epoch, std::move(transcript), said);
-        return say("report of other questions", changed);
+        return send("report of other questions", changed);
     }
-    if (told_to("off-plan-nodes")) {
+    if (orders("off-plan-nodes")) {
         if (auto other = off_plan(plan)) {
             said.unanswered = {*other};
-            say("report of another node", changed);
+            send("report of another node", changed);
         }
     }
-    if (told_to("two-reports") && !second_) {
+    if (orders("two-reports") && !second_) {
         said.transcript[0] ^= 1;
         second_ = changed;
     }
-    say("report", honest);
+    send("report", honest);
 }
 
 void FalseStatements::on_commit(const Transaction& honest) {
-    if (votes_as_it_likes(honest.epoch)) return;
-    if (told(honest.epoch, "two-commits") && !second_) {
+    if (votes_falsely(honest.epoch)) return;
+    if (ordered(honest.epoch, "two-commits") && !second_) {
         second_ = honest;
         std::get<verification::Commit>(second_->body).digest[0] ^= 1;
     }
-    say("commit", honest);
+    send("commit", honest);
 }
 
-std::vector<NodeId> FalseStatements::listed(const verification::ChallengePlan& plan, bool challenged) const {
-    std::vector<NodeId> nodes;
-    for (const auto& [id, entry] : registry_()->entries())
-        if (entry.descriptor && entry.descriptor->role == wire::Role::model && plan.challenged(id) == challenged)
-            nodes.push_back(id);
-    return nodes;
+std::vector<NodeId> FalseStatements::on_plan(const verification::ChallengePlan& plan) const {
+    return model_nodes(*registry_(), [&](const NodeId& node) { return plan.challenged(node); });
+}
+
+std::vector<NodeId> FalseStatements::not_on_plan(const verification::ChallengePlan& plan) const {
+    return model_nodes(*registry_(), [&](const NodeId& node) { return !plan.challenged(node); });
 }
 
 std::optional<NodeId> FalseStatements::off_plan(const verification::ChallengePlan& plan) const {
-    if (auto others = listed(plan, false); !others.empty()) return others.front();
+    if (auto others = not_on_plan(plan); !others.empty()) return others.front();
     if (plan.population <= plan.nodes) return std::nullopt;
     while (true) {
         auto node = runtime_.random().id<NodeId>();
@@ -110,7 +118,7 @@ std::optional<NodeId> FalseStatements::off_plan(const verification::ChallengePla
     }
 }
 
-// Signed as it should be, but by itself, and to a question of its own.
+// Properly signed, but by this node and to a challenge of its own.
 verification_agent::TranscriptEntry FalseStatements::answer_to_another_question(const NodeId& node,
                                                                                 const std::string& model) const {
     auto seed = runtime_.random().id<verification_agent::ChallengeSeed>();
@@ -123,20 +131,20 @@ verification_agent::TranscriptEntry FalseStatements::answer_to_another_question(
     return {node, 0, model, std::move(answer)};
 }
 
-bool FalseStatements::votes_as_it_likes(std::uint64_t epoch) {
-    return told(epoch, "nonsense") || told(epoch, "off-plan-scores");
+bool FalseStatements::votes_falsely(std::uint64_t epoch) {
+    return ordered(epoch, "nonsense") || ordered(epoch, "off-plan-scores");
 }
 
 const verification::Reveal& FalseStatements::own_vote(std::uint64_t epoch) {
     if (own_vote_ && own_vote_->first == epoch) return own_vote_->second;
     const auto plan = *state().epoch().plan(state().parameters());
     verification::Reveal vote{runtime_.random().id<verification::Salt>(), {}};
-    for (const NodeId& node : listed(plan, true)) {
+    for (const NodeId& node : on_plan(plan)) {
         const auto& models = registry_()->entries().at(node).descriptor->models;
         bool runs = std::ranges::any_of(models, [](const auto& model) { return model.seedable; });
         vote.scores.push_back({node, verification::Outcome::credit, runs ? 0 : verification::one});
     }
-    auto other = told(epoch, "off-plan-scores") ? off_plan(plan) : std::nullopt;
+    auto other = ordered(epoch, "off-plan-scores") ? off_plan(plan) : std::nullopt;
     if (other) vote.scores = {{*other, verification::Outcome::credit, 0}};
     return own_vote_.emplace(epoch, std::move(vote)).second;
 }
@@ -144,7 +152,7 @@ const verification::Reveal& FalseStatements::own_vote(std::uint64_t epoch) {
 void FalseStatements::show(std::uint64_t epoch, verification_agent::Transcript transcript,
                            verification::Report& report) {
     Bytes bytes = verification_agent::serialise(transcript);
-    // Those signed anew are not the same bytes; what was reported first is kept to.
+    // Signing again gives other bytes, so the first transcript stays.
     if (!transcript_ || transcript_->first != epoch) transcript_.emplace(epoch, std::move(bytes));
     report.transcript = verification_agent::digest_of(transcript_->second);
 }
@@ -161,7 +169,7 @@ void FalseStatements::on_timer() {
     const auto* registry = registry_();
     if (registry == nullptr || registry->verification() == nullptr) return;
     vote();
-    say_second();
+    send_second();
 }
 
 void FalseStatements::vote() {
@@ -170,22 +178,22 @@ void FalseStatements::vote() {
     const auto& epoch = state().epoch();
     const auto phase = state().schedule().phase(epoch.number, runtime_.clock().unix_now());
     if (!epoch.report || (phase != Phase::commit && phase != Phase::reveal)) return;
-    if (!votes_as_it_likes(epoch.number) || epoch.equivocators.contains(self)) return;
-    Transaction word{runtime_.genesis().network(), self, epoch.number, verification::Draw{}};
+    if (!votes_falsely(epoch.number) || epoch.equivocators.contains(self)) return;
+    Transaction vote{runtime_.genesis().network(), self, epoch.number, verification::Draw{}};
     auto ballot = state().ballots().find(self);
     if (phase == Phase::commit && ballot == state().ballots().end()) {
-        word.body = verification::Commit{verification::commitment(word.network, epoch.number, self,
+        vote.body = verification::Commit{verification::commitment(vote.network, epoch.number, self,
                                                                   epoch.report->transcript, own_vote(epoch.number))};
-        return say("commit", word);
+        return send("commit", vote);
     }
     if (phase != Phase::reveal || ballot == state().ballots().end() || ballot->second.revealed) return;
-    word.body = own_vote(epoch.number);
-    say(told(epoch.number, "off-plan-scores") ? "vote on another node" : "reveal", word);
+    vote.body = own_vote(epoch.number);
+    send(ordered(epoch.number, "off-plan-scores") ? "vote on another node" : "reveal", vote);
 }
 
-void FalseStatements::say_second() {
+void FalseStatements::send_second() {
     if (third_ && state().epoch().equivocators.contains(third_->sender)) {
-        say("third word", *third_);
+        send("third statement", *third_);
         third_.reset();
     }
     if (!second_) return;
@@ -194,13 +202,13 @@ void FalseStatements::say_second() {
     bool report = std::holds_alternative<verification::Report>(second_->body);
     bool first_is_in = report ? epoch.report.has_value() : state().ballots().contains(second_->sender);
     if (!first_is_in) return;
-    say(report ? "second report" : "second commit", *second_, [this](const Status& taken) {
-        // It may have been said once more before the answer came.
+    send(report ? "second report" : "second commit", *second_, [this](const Status& taken) {
+        // The statement may have been sent once more before the answer arrived.
         if (taken && second_) third_ = std::exchange(second_, std::nullopt);
     });
 }
 
-void FalseStatements::say(const std::string& kind, const Transaction& transaction, Answer answer) {
+void FalseStatements::send(const std::string& kind, const Transaction& transaction, Answer answer) {
     const auto& identity = runtime_.keys().identity;
     const UnixTime now = runtime_.clock().unix_now();
     Bytes wrapped =

@@ -1,15 +1,15 @@
-// Stands between a verification node's agent and its consensus engine, and says other things than the agent does,
-// signed with the node's own key. Words, each on its own or several at once:
+// Stands between a verification node's agent and its consensus engine, and submits other statements than the agent's,
+// signed with the node's own key. Orders, each on its own or several at once:
 //
-//     withhold             no draw
-//     wrong-draw           before its draw, one whose proof is of something else
-//     anothers-name        before its draw, the same in the name of another verification node
-//     accuse               leads, and reports of all it was to challenge that they gave no answer
-//     off-plan-nodes       leads, and before its report accuses a node that it was not to challenge
-//     off-plan-questions   leads, and shows answers to questions that are not its plan's
+//     withhold             sends no draw
+//     wrong-draw           before its draw, sends one whose proof is of something else
+//     anothers-name        before its draw, sends one in the name of another verification node
+//     accuse               leads, and reports that no challenged node gave an answer
+//     off-plan-nodes       leads, and before its report accuses a node that its plan does not challenge
+//     off-plan-questions   leads, and shows answers to challenges that are not its plan's
 //     two-reports          leads, and reports twice
-//     nonsense             votes 0 for whoever runs a model and 1 for the others, whatever they answered
-//     off-plan-scores      votes on a node that was not to be challenged
+//     nonsense             votes 0 for each node that runs a model and 1 for the others, whatever they answered
+//     off-plan-scores      votes on a node that the plan does not challenge
 //     two-commits          commits a second time, to something else
 #pragma once
 
@@ -36,10 +36,10 @@ public:
     Result<committee::StateHeader> proof(UnixTime now) override { return honest_.proof(now); }
     Bytes proven_state() const override { return honest_.proven_state(); }
 
-    // Votes as it likes, and says what comes second once what came first is in the state.
+    // Sends votes of its own, and a second, contradicting statement once the first is in the state.
     void on_timer();
     Time next_timer() const { return next_; }
-    // What it shows as its transcript of an epoch; nothing where that is the agent's own.
+    // The false transcript of an epoch; nothing if it shows the agent's own.
     std::optional<Bytes> transcript(std::uint64_t epoch) const;
 
 private:
@@ -51,18 +51,19 @@ private:
     void on_commit(const Transaction& honest);
 
     const verification::State& state() const { return *registry_()->verification(); }
-    bool told(std::uint64_t epoch, const char* word) { return diary_.told(epoch).contains(word); }
-    // Of the network's model nodes, those that the plan has or has not.
-    std::vector<NodeId> listed(const verification::ChallengePlan& plan, bool challenged) const;
-    // Nothing where all are to be challenged.
+    bool ordered(std::uint64_t epoch, const char* order) { return diary_.orders_for(epoch).contains(order); }
+    // The network's model nodes that the plan challenges, and the others.
+    std::vector<NodeId> on_plan(const verification::ChallengePlan& plan) const;
+    std::vector<NodeId> not_on_plan(const verification::ChallengePlan& plan) const;
+    // A node that the plan does not challenge, listed or made up; nothing if it challenges all.
     std::optional<NodeId> off_plan(const verification::ChallengePlan& plan) const;
     verification_agent::TranscriptEntry answer_to_another_question(const NodeId& node, const std::string& model) const;
-    bool votes_as_it_likes(std::uint64_t epoch);
+    bool votes_falsely(std::uint64_t epoch);
     const verification::Reveal& own_vote(std::uint64_t epoch);
     void vote();
-    void say_second();
+    void send_second();
     void show(std::uint64_t epoch, verification_agent::Transcript transcript, verification::Report& report);
-    void say(const std::string& kind, const Transaction& transaction, Answer answer = {});
+    void send(const std::string& kind, const Transaction& transaction, Answer answer = {});
 
     roles::Runtime& runtime_;
     committee::ConsensusEngine& honest_;

@@ -1,5 +1,5 @@
-// A genesis under which one verification node draws the lead in each of the first epochs, as long as all draw: so a
-// test need not wait for chance.
+// Makes a genesis under which one verification node leads each of the first epochs, as long as all draw. So a test need
+// not wait for chance.
 #pragma once
 
 #include <filesystem>
@@ -9,8 +9,8 @@
 
 namespace planetserve::hostile {
 
-// Tries chain ids that begin with the genesis' own, and writes the genesis back. keys: of all validators, the one that
-// is to lead first.
+// Tries chain ids that begin with the chain id of the genesis, and writes the genesis back. keys: key files of all
+// validators, the future leader's first.
 Status found_led_by_first(const std::filesystem::path& genesis, const std::vector<std::filesystem::path>& keys,
                           std::uint64_t epochs);
 

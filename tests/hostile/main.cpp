@@ -1,6 +1,6 @@
-// hostile_verifier CONFIG: a verification node of a committee as the program runs it, but for what it says and the
-// lists it serves. Files in its home tell it: `words` (false_words.h) and `lists` (false_lists.h); `said.jsonl` is its
-// diary.
+// hostile_verifier CONFIG: a verification node of a committee as the program runs it, except for its statements and the
+// lists it serves. Files in its home give the orders: `orders` (false_statements.h) and `lists` (false_lists.h). Its
+// diary is `said.jsonl`.
 //
 // hostile_verifier --found GENESIS EPOCHS KEYS...: see founding.h.
 
@@ -30,11 +30,12 @@ void require(const Status& status) {
     if (!status) throw std::runtime_error(status.error().message);
 }
 
-// The node's honest role, but for the calls and questions that are answered otherwise.
+// The node's honest role, except that it answers directory calls and transcript requests with false data.
 class Role final : public roles::RoleEvents {
 public:
-    Role(roles::Runtime& runtime, roles::CommitteeVerificationNode& honest, FalseStatements& words, FalseLists& lists)
-        : runtime_(runtime), honest_(honest), words_(words), directory_(lists) {}
+    Role(roles::Runtime& runtime, roles::CommitteeVerificationNode& honest, FalseStatements& statements,
+         FalseLists& lists)
+        : runtime_(runtime), honest_(honest), statements_(statements), directory_(lists) {}
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
         if (type == wire::FrameType::call_request)
@@ -42,7 +43,7 @@ public:
                 (void)runtime_.links().send(from, wire::FrameType::call_response, {answer});
             });
         if (type == wire::FrameType::transcript_request && payload.size() >= 8)
-            if (auto own = words_.transcript(load_big_endian<std::uint64_t>(payload))) {
+            if (auto own = statements_.transcript(load_big_endian<std::uint64_t>(payload))) {
                 (void)runtime_.links().send(from, wire::FrameType::transcript, {payload.first(8), *own});
                 return;
             }
@@ -51,16 +52,16 @@ public:
     void on_link_down(const NodeId& peer) override { honest_.on_link_down(peer); }
     void on_drained(const NodeId& peer) override { honest_.on_drained(peer); }
     void on_timer() override {
-        words_.on_timer();
+        statements_.on_timer();
         honest_.on_timer();
     }
-    Time next_timer() const override { return std::min(words_.next_timer(), honest_.next_timer()); }
+    Time next_timer() const override { return std::min(statements_.next_timer(), honest_.next_timer()); }
     void on_list(const committee::DirectoryList&) override {}
 
 private:
     roles::Runtime& runtime_;
     roles::CommitteeVerificationNode& honest_;
-    FalseStatements& words_;
+    FalseStatements& statements_;
     committee::DirectoryServer directory_;
 };
 
@@ -87,12 +88,12 @@ int run(const std::filesystem::path& file) {
                                        });
     require(engine.run());
     auto registry = [&engine] { return engine.registry(); };
-    Diary diary(runtime.home() / "words", runtime.home() / "said.jsonl");
-    FalseStatements words(runtime, engine, registry, diary);
+    Diary diary(runtime.home() / "orders", runtime.home() / "said.jsonl");
+    FalseStatements statements(runtime, engine, registry, diary);
     FalseLists lists(engine, runtime.home() / "lists");
     roles::CommitteeVerificationNode honest(runtime, engine);
-    honest.host_agent(require(roles::VerificationAgentHost::make(runtime, config, words, registry)));
-    Role role(runtime, honest, words, lists);
+    honest.host_agent(require(roles::VerificationAgentHost::make(runtime, config, statements, registry)));
+    Role role(runtime, honest, statements, lists);
     prometheus::Registry metrics;
     auto endpoint =
         require(roles::StatusEndpoint::open(config.status_listen.value_or("127.0.0.1:0"), runtime, honest, metrics));
