@@ -133,7 +133,7 @@ public:
             adapters::CometbftHome engine{own / "consensus", own / "a.sock", own / "r.sock",
                                           *genesis.validators[i].consensus_address};
             require(adapters::prepare_cometbft_home(genesis, keys.identity, engine), "home");
-            std::string config = adapters::engine_config(genesis, keys.identity.id(), engine);
+            std::string config = adapters::cometbft_config(genesis, keys.identity.id(), engine);
             std::string application = "unix://" + engine.abci_socket.string();
             config.replace(config.find(application), application.size(), "kvstore");
             write(engine.path / "config" / "config.toml", config);
