@@ -103,7 +103,8 @@ Runtime::~Runtime() = default;
 
 void Runtime::attach(RoleEvents& role, std::optional<committee::NodeDescriptor> descriptor) {
     role_ = &role;
-    kept_list_.adopt_into(*directory_, clock_.read());
+    // A model node attaches when its engines are ready; the directory may have answered before.
+    if (!directory_->list()) kept_list_.adopt_into(*directory_, clock_.read());
     if (descriptor) describe(std::move(descriptor));
     rearm();
 }
