@@ -104,7 +104,10 @@ Runtime::~Runtime() = default;
 void Runtime::attach(RoleEvents& role, std::optional<committee::NodeDescriptor> descriptor) {
     role_ = &role;
     // A model node attaches when its engines are ready; the directory may have answered before.
-    if (!directory_->list()) kept_list_.adopt_into(*directory_, clock_.read());
+    if (directory_->list())
+        role.on_list(*directory_->list());
+    else
+        kept_list_.adopt_into(*directory_, clock_.read());
     if (descriptor) describe(std::move(descriptor));
     rearm();
 }
