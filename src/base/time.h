@@ -1,4 +1,7 @@
-// Time as a parameter. Protocol code never reads a clock: it is told what time it is.
+// Time as a parameter. Protocol code never reads the machine's clocks: each event brings the time, as Now or as Time.
+//
+// inference::Service and its ReplySink carry no time. So the classes between them and the protocols (node/, and
+// inference/model_router.h) hold the Clock that their owner gave them: virtual in the simulator and in tests.
 #pragma once
 
 #include <chrono>
