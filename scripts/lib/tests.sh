@@ -66,8 +66,8 @@ Runs the tests. Without a name, all sections.
                                             once it is built
     ./planetserve test coverage             lines and branches that the unit tests reach, by folder
 
-    GTEST_FILTER='Onion*' ./planetserve test unit             some unit tests (CTEST_ARGS: arguments for ctest)
-    PYTEST_ARGS="-k streams" ./planetserve test functional    some functional tests
+    GTEST_FILTER='Paths*' ./planetserve test unit             some unit tests (CTEST_ARGS: arguments for ctest)
+    PYTEST_ARGS="-k stream" ./planetserve test functional     some functional tests
     FUZZ_SECONDS=86400 ./planetserve test fuzz                each fuzz target for a day
 
 Logs lie in build/logs. The last line is "N passed, M failed".

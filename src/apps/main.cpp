@@ -1,4 +1,4 @@
-// The command line; every verb is a file of its own.
+// The command line: reads it and calls the verb.
 
 #include <curl/curl.h>
 
