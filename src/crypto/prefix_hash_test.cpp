@@ -89,7 +89,7 @@ TEST_F(PrefixHashTest, BitsAreEven) {
         for (std::size_t bit = 0; bit < ones.size(); ++bit) ones[bit] += static_cast<int>(value >> bit & 1);
     }
     // Six standard deviations of a fair coin.
-    for (int count : ones) EXPECT_NEAR(count, rounds / 2, 6 * 32);
+    for (int count : ones) EXPECT_NEAR(count, rounds / 2.0, 6 * 32);
 }
 
 TEST_F(PrefixHashTest, RefusesWhatDoesNotFit) {

@@ -101,7 +101,7 @@ private:
     }
     void on_error(const Error& error) override {
         auto self = shared_from_this();
-        Error copy = error;  // it may be the exchange's
+        const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization): it may be the exchange's
         exchange_.reset();
         leave(Outcome::abandoned);
         if (sink_) std::exchange(sink_, nullptr)->on_error(copy);

@@ -126,7 +126,9 @@ void BlockTable::remove(const BlocksRemoved& event, std::vector<PrefixKey>& lost
         if (index == none) continue;
         Block& block = blocks_[index];
         std::uint16_t& copies = block.copies[static_cast<std::size_t>(event.medium)];
-        if (copies == 0 || --copies > 0 || block.held()) continue;
+        if (copies == 0) continue;
+        --copies;
+        if (copies > 0 || block.held()) continue;
         --held_;
         lose_levels(index, lost);
         prune(index);

@@ -17,9 +17,9 @@ std::size_t all_blocks(const ChunkLengths& array) {
     return blocks + (array.maximum_levels - array.lengths.size()) * blocks_of(array.tail);
 }
 
-const ChunkLengths& require_valid(const ChunkLengths& lengths) {
+std::vector<std::uint32_t> ends_of_valid(const ChunkLengths& lengths) {
     if (auto status = lengths.validate(); !status) throw std::logic_error("ChunkHasher: " + status.error().message);
-    return lengths;
+    return lengths.ends();
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ std::vector<std::uint32_t> ChunkLengths::ends() const {
 ChunkHasher::ChunkHasher(ByteView group_key, ChunkLengths lengths, HashWidth width)
     : lengths_(std::move(lengths)),
       width_(width),
-      ends_(require_valid(lengths_).ends()),
+      ends_(ends_of_valid(lengths_)),
       hash_(group_key, "routing", all_blocks(lengths_)) {
     full_.reserve(lengths_.maximum_levels);
     hashes_.reserve(lengths_.maximum_levels);

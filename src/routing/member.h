@@ -6,6 +6,7 @@
 // prompts, lists of peers and the time go in, messages go out. Not thread-safe.
 #pragma once
 
+#include <cmath>
 #include <deque>
 #include <map>
 #include <memory>
@@ -173,7 +174,7 @@ public:
     const ChunkLengths& array() const { return agreement_.current(); }
     const MemberCounters& counters() const { return counters_; }
     std::uint64_t tokens_of(std::size_t bytes) const {
-        return static_cast<std::uint64_t>(static_cast<double>(bytes) / bytes_per_token_ + 0.5);
+        return static_cast<std::uint64_t>(std::llround(static_cast<double>(bytes) / bytes_per_token_));
     }
 
 private:

@@ -1,6 +1,7 @@
 // Where prompts go, and what this node's engine does with them.
 
 #include <algorithm>
+#include <cmath>
 
 #include "routing/member.h"
 
@@ -20,7 +21,7 @@ void assume_rates(std::vector<Candidate>& candidates) {
     for (Candidate& candidate : candidates)
         if (candidate.load.prefill_tokens_per_second == 0)
             candidate.load.prefill_tokens_per_second =
-                static_cast<std::uint32_t>(sum / static_cast<double>(known) + 0.5);
+                static_cast<std::uint32_t>(std::llround(sum / static_cast<double>(known)));
 }
 
 }  // namespace
