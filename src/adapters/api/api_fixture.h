@@ -65,11 +65,13 @@ public:
                                                        inference::ReplySink& sink) override {
         if (refusal) return std::unexpected(*refusal);
         asked.push_back(std::make_shared<Asked>(Asked{std::move(request), &sink}));
+        if (failure_at_once) sink.on_error(*failure_at_once);
         return std::make_unique<Handle>(asked.back());
     }
 
     std::vector<std::shared_ptr<Asked>> asked;
     std::optional<Error> refusal;
+    std::optional<Error> failure_at_once;  // told before start returns
 
 private:
     struct Handle final : inference::Exchange {

@@ -65,6 +65,17 @@ TEST_F(ApiReplyTest, RefusesAStatusThatWouldBreakTheConnection) {
     }
 }
 
+TEST_F(ApiReplyTest, AFailureWithinTheStartIsAnswered) {
+    service.failure_at_once = Error{ErrorCode::unavailable, "the model node's key is none"};
+    for (const auto& body : {chat, streamed}) {
+        Client client = this->client();
+        client.send(post("/v1/chat/completions", body));
+        Reply reply = client.reply();
+        EXPECT_EQ(reply.status, 503U);
+        EXPECT_EQ(reply.error("message"), "the model node's key is none");
+    }
+}
+
 TEST_F(ApiReplyTest, StreamsEventsAsTheyCome) {
     Client client = this->client();
     client.send(post("/v1/chat/completions", streamed));

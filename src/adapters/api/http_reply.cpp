@@ -40,15 +40,17 @@ void HttpReply::refuse(const ApiError& error) { answer({error.status, error_body
 
 bool HttpReply::pass_on(ServiceCall call) {
     REQUIRES(delivery_ == Delivery::none);
+    form_ = call.form;
+    // Before the call: the reply may end or fail within it.
+    delivery_ = Delivery::under_way;
     auto started = shared_.service.start(std::move(call.request), *this);
     if (!started) {
+        delivery_ = Delivery::none;
         refuse(api_error(started.error()));
         return false;
     }
-    form_ = call.form;
     exchange_ = std::move(*started);
-    delivery_ = Delivery::under_way;
-    arm_keep_alive();
+    if (delivery_ == Delivery::under_way) arm_keep_alive();
     return true;
 }
 
