@@ -98,6 +98,12 @@ fetch_model() {
     local name=$1 source work
     source=$(catalogue source "$name") || exit 1
     if [[ $source == quantize* ]]; then
+        locate_engine
+        # A download in the background does not make the engine: that would hide its progress. It gets the origin.
+        if ((RUN_STEP_PLAINLY)) && [[ ! -d $PLANETSERVE_ENGINE ]]; then
+            ensure_origin "$(cut -f2 <<<"$source")"
+            return
+        fi
         ensure_engine
         ensure_origin "$(cut -f2 <<<"$source")"
     fi

@@ -54,8 +54,9 @@ public:
     // Fails where the genesis's validators are beyond the light client's limits.
     static Result<Audit> begin(const Genesis& genesis);
 
-    // Checks the next block and applies its transactions. Requires: heights follow one another from 1.
-    // authentication: the block is not signed by the committee, or states another hash. Nothing can be added then.
+    // Checks the next block and applies its transactions; heights follow one another from 1.
+    // authentication: the block is of another height or not signed by the committee, which changes nothing; or it
+    // states another hash, and nothing can be added any more.
     Result<BlockFindings> add(const lightclient::LightBlock& block, const std::vector<Bytes>& transactions,
                               UnixTime now);
 

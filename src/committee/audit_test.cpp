@@ -99,6 +99,16 @@ TEST_F(AuditTest, RefusesABlockThatTheCommitteeDidNotSign) {
     EXPECT_TRUE(add(0, signed_block(0, 3)));
 }
 
+TEST_F(AuditTest, RefusesABlockOfAnotherHeight) {
+    block(registry_, 1'000'200);
+    auto skipped = add(1, signed_block(1));
+    ASSERT_FALSE(skipped);
+    EXPECT_EQ(skipped.error().message, "block 2: the block after 0 was asked for");
+    ASSERT_TRUE(add(0, signed_block(0)));
+    EXPECT_FALSE(add(0, signed_block(0)));
+    EXPECT_TRUE(add(1, signed_block(1)));
+}
+
 TEST_F(AuditTest, RefusesAChainThatLeavesOutATransaction) {
     block(registry_, 1'000'200);
     ASSERT_FALSE(blocks_[0].transactions.empty());
