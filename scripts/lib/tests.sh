@@ -22,6 +22,7 @@ test_verb() {
             -h | --help) test_help; return ;;
             quick) TEST_QUICK=1; chosen=("${QUICK_SECTIONS[@]}") ;;
             coverage) test_coverage; return ;;
+            build) build_sections "${@:2}"; return ;;
             *)
                 [[ " ${TEST_SECTIONS[*]} " == *" $argument "* ]] ||
                     fail "no test section \"$argument\"; there are: ${TEST_SECTIONS[*]}, and quick, coverage"
@@ -64,6 +65,7 @@ Runs the tests. Without a name, all sections.
     ./planetserve test lint unit            some
     ./planetserve test quick                before a commit: lint, unit, and some functional tests; six minutes at most
                                             once it is built
+    ./planetserve test build asan tsan      what those sections run, without running it
     ./planetserve test coverage             lines and branches that the unit tests reach, by folder
 
     GTEST_FILTER='Paths*' ./planetserve test unit             some unit tests (CTEST_ARGS: arguments for ctest)
@@ -90,9 +92,11 @@ prepare_tests() {
         fi
     fi
     BESIDE_FUNCTIONAL=()
-    if [[ " $* " == *" functional "*" asan "* ]]; then BESIDE_FUNCTIONAL+=(asan); fi
-    if [[ " $* " == *" functional "*" tsan "* ]]; then BESIDE_FUNCTIONAL+=(tsan); fi
-    if [[ " $* " == *" functional "*" tidy "* ]]; then BESIDE_FUNCTIONAL+=(tidy); fi
+    if [[ " $* " == *" functional "* ]]; then
+        for section in asan tsan tidy; do
+            if [[ " $* " == *" $section "* ]]; then BESIDE_FUNCTIONAL+=("$section"); fi
+        done
+    fi
 }
 
 fetch_for_functional() {
@@ -207,27 +211,29 @@ ctest_progress() { tail -c 4096 "$1" | grep -oE '^ *[0-9]+/[0-9]+ Test' | tail -
 
 # --- builds beside the functional tests ---
 
-# begin_beside: builds in the background what later sections need. The builds get only the time that nothing else wants
-# (SCHED_IDLE), as the functional tests run against clocks.
+# begin_beside: builds in the background what later sections need. The functional tests run against clocks, so the builds
+# get only the time that nothing else wants: SCHED_IDLE, and where the kernel shares its time among sessions (autogroup) a
+# session of their own with the least share.
 begin_beside() {
     ((${#BESIDE_FUNCTIONAL[@]} > 0)) || return 0
     rm -f "$LOGS"/beside-*.ended
     say "  beside: building for ${BESIDE_FUNCTIONAL[*]}; see $LOGS/beside.log"
-    set -m
-    build_beside "${BESIDE_FUNCTIONAL[@]}" >"$LOGS/beside.log" 2>&1 </dev/null &
-    BESIDE_GROUP=$!
-    set +m
+    # shellcheck disable=SC2016 # the inner shell expands
+    setsid bash -c 'if [[ -w /proc/self/autogroup ]]; then echo 19 >/proc/self/autogroup; fi; exec chrt --idle 0 nice -n 19 "$@"' \
+        beside "$ROOT/planetserve" test build "${BESIDE_FUNCTIONAL[@]}" >"$LOGS/beside.log" 2>&1 </dev/null &
+    BESIDE_GROUP=$! # setsid becomes the leader of its session and group
 }
 
-build_beside() {
+# build_sections SECTION...: what the sections run, without running it.
+build_sections() {
     local what
-    set +m # one process group for all
+    ensure_packages "$PACKAGES" "$PACKAGES_TEST"
+    locate_engine
+    mkdir -p "$LOGS"
     # shellcheck disable=SC2034 # run_step reads it
     RUN_STEP_PLAINLY=1
-    chrt --idle --pid 0 "$BASHPID" || true
-    renice -n 19 -p "$BASHPID" >/dev/null || true
     for what in "$@"; do
-        build_preset "$what" || echo "$what: failed"
+        build_preset "$what" || say "$what: failed"
         touch "$LOGS/beside-$what.ended"
     done
 }

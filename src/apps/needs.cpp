@@ -72,7 +72,7 @@ int needs(const std::vector<std::string>& arguments) {
     try {
         for (const std::string& word : needs_of(line.parse(arguments))) std::cout << word << "\n";
     } catch (const CLI::ParseError&) {
-        // The command itself explains, or shows its help.
+        return 0;  // the command itself explains, or shows its help
     }
     return 0;
 }

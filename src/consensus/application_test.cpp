@@ -361,7 +361,7 @@ TEST_F(ApplicationTest, AnEntryIsProven) {
     auto application = open(store_);
     Block block{1, start, {}};
     for (const Member& member : members_) block.transactions.push_back(registration(member, start));
-    std::string hash = finalize(*application, block);
+    (void)finalize(*application, block);
     commit(*application);
     abci::Request request;
     request.mutable_query()->set_path("/entry");

@@ -66,8 +66,8 @@ TEST_F(Streamed, GapsAreFilledByTheirText) {
     ASSERT_TRUE(answer) << answer.error().message;
     EXPECT_EQ(answer->tokens, ids({10813, 235, 230, 7, 10813, 236, 122, 2}));
     // A wrong number of tokens, or another last token: the engine cut the text in another way than the model did.
-    for (auto wrong : {ids({}), ids({10813, 235, 230}), ids({10813, 235, 230, 10813, 236, 121}),
-                       ids({235, 230, 10813, 236, 122}), ids({10813, 235, 230, 10813, 236, 122, 1})})
+    for (const auto& wrong : {ids({}), ids({10813, 235, 230}), ids({10813, 235, 230, 10813, 236, 121}),
+                              ids({235, 230, 10813, 236, 122}), ids({10813, 235, 230, 10813, 236, 122, 1})})
         EXPECT_FALSE(tokens.answer(wrong)) << wrong.size();
 }
 

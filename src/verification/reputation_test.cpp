@@ -75,11 +75,11 @@ TEST(Reputation, ANodeEarnsItsWayBack) {
     Standing standing = initial_standing(parameters);
     for (std::uint64_t epoch = 0; epoch < 50; ++epoch) standing = after_score(standing, 0, epoch, parameters);
     EXPECT_LT(standing.reputation, 10u);
-    int epochs = 0;
+    std::uint64_t epochs = 0;
     while (standing.reputation < parameters.trust && epochs < 100)
-        standing = after_score(standing, 900'000, static_cast<std::uint64_t>(50 + epochs++), parameters);
-    EXPECT_GE(epochs, 2) << "one good epoch is not enough";
-    EXPECT_LE(epochs, 5);
+        standing = after_score(standing, 900'000, 50 + epochs++, parameters);
+    EXPECT_GE(epochs, 2u) << "one good epoch is not enough";
+    EXPECT_LE(epochs, 5u);
     for (int i = 0; i < 10; ++i) standing = after_score(standing, 900'000, 100, parameters);
     EXPECT_NEAR(standing.reputation, 900'000, 100) << "after the window nothing is held against it";
 }

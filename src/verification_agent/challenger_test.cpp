@@ -286,8 +286,8 @@ TEST(Challenge, TakesTheFormsOfUsersRequests) {
         const auto* limit = body.if_contains(renamed ? "max_completion_tokens" : "max_tokens");
         EXPECT_EQ(limit ? limit->as_int64() : 0, challenge.profile.max_tokens);
     }
-    EXPECT_NEAR(streamed, count / 2, 200);
-    EXPECT_NEAR(plain, 3 * count / 8, 200);
+    EXPECT_NEAR(streamed, count / 2.0, 200);
+    EXPECT_NEAR(plain, 3 * count / 8.0, 200);
     EXPECT_NEAR(unlimited, 0.27 * count, 200);
     EXPECT_GT(bare, count / 25);
 }

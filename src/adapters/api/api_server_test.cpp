@@ -145,7 +145,7 @@ TEST_F(ApiServerTest, AnswersHeadWithoutABodyAndKeepsTheConnection) {
 TEST_F(ApiServerTest, GivesEachAnswerARequestId) {
     EXPECT_EQ(ask(get("/health", "X-Request-Id: mine-1\r\n")).header("x-request-id"), "mine-1");
     EXPECT_EQ(ask(get("/nowhere", "X-Request-Id: mine-2\r\n")).header("x-request-id"), "mine-2");
-    for (std::string id : {std::string("a b"), std::string(129, 'a'), std::string("\xc3\xa4"), std::string()})
+    for (const std::string& id : {std::string("a b"), std::string(129, 'a'), std::string("\xc3\xa4"), std::string()})
         EXPECT_TRUE(ask(get("/health", "X-Request-Id: " + id + "\r\n")).header("x-request-id").starts_with("req_"))
             << id;
     EXPECT_TRUE(ask("nonsense\r\n\r\n").header("x-request-id").starts_with("req_"));

@@ -132,7 +132,8 @@ json::parse_options options() {
 std::size_t error_position(std::string_view body, std::size_t piece) {
     Parser parser(options());
     error_code error;
-    if (piece > 0) parser.write_some(more_follows, body.data(), piece, error);
+    const std::string_view right = body.substr(0, piece);
+    if (!right.empty()) parser.write_some(more_follows, right.data(), right.size(), error);
     while (!error && piece < body.size()) {
         parser.write_some(more_follows, body.data() + piece, 1, error);
         if (!error) ++piece;
@@ -159,7 +160,7 @@ std::expected<ModelRequest, ApiError> parse_model_request(std::string_view path,
         else
             read += taken;
     }
-    if (!error && !parser.done()) parser.write_some(!more_follows, body.data(), 0, error);
+    if (!error && !parser.done()) parser.write_some(!more_follows, "", 0, error);
     if (error) return refused("the body is not JSON: " + error.message() + " at byte " + std::to_string(read));
     // What follows the value may be white space only.
     std::size_t rest = body.find_first_not_of(" \t\r\n", read);

@@ -144,7 +144,7 @@ TEST_F(EngineReplay, AnswersToEveryFormOfRequestReplay) {
                              R"("top_p":0.95,"min_p":0,"temperature":1.5,)", R"("top_p":0.3,"top_k":100,)",
                              R"("min_p":0.2,"top_p":1,"temperature":2,)", R"("temperature":0,)",
                              R"("seed":5,"temperature":null,"frequency_penalty":0,)"}) {
-        const std::string stream = streams[asked++ % streams.size()];
+        const std::string& stream = streams[asked++ % streams.size()];
         const std::string body = "{" + std::string(form) + stream + R"("max_tokens":40,)" + content(asked) + "}";
         Reply reply = ask(body);
         ASSERT_TRUE(reply.answer) << body;

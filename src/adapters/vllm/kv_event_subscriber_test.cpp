@@ -40,6 +40,12 @@ public:
         send_batch(pub_, number, batch);
     }
     void publish() { publish(batch_of(next_)); }
+    // Whether a subscription has come. Batches that are sent before it are lost, unseen by either side.
+    bool subscribed() {
+        zmq::message_t subscription;
+        if (pub_.recv(subscription, zmq::recv_flags::dontwait)) subscribed_ = true;
+        return subscribed_;
+    }
     void serve_replay() {
         zmq::message_t who, empty, from;
         while (router_.recv(who, zmq::recv_flags::dontwait)) {
@@ -70,10 +76,11 @@ private:
     }
 
     zmq::context_t context_;
-    zmq::socket_t pub_{context_, zmq::socket_type::pub};
+    zmq::socket_t pub_{context_, zmq::socket_type::xpub};  // a PUB that tells of subscriptions
     zmq::socket_t router_{context_, zmq::socket_type::router};
     std::map<std::uint64_t, Bytes> kept_;
     std::uint64_t next_ = 0;
+    bool subscribed_ = false;
 };
 
 class KvEventSubscriberTest : public ::testing::Test {
@@ -126,7 +133,7 @@ TEST_F(KvEventSubscriberTest, FollowsFromTheBeginningAndFillsGaps) {
     follow(publisher.endpoint(), publisher.replay_endpoint());
     EXPECT_EQ(state(), "connecting");
     ASSERT_TRUE(told_are({"empty", "0", "1"}, &publisher));
-    ASSERT_TRUE(run_until([&] { return state() == "following"; }, &publisher));
+    ASSERT_TRUE(run_until([&] { return state() == "following" && publisher.subscribed(); }, &publisher));
     publisher.publish(batch_of(2), true);
     publisher.publish();
     ASSERT_TRUE(told_are({"empty", "0", "1", "2", "3"}, &publisher));
