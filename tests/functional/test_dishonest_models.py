@@ -103,8 +103,8 @@ def test_one_that_refuses_what_users_send_is_passed_over(network):
     wait_for(refused_once, "a request to be refused by it and answered by another", 60)
 
 
-REASONS = {"replays": "what is signed is the answer to another request",
-           "passes-on": "what is signed is the answer to another request",
+REASONS = {"replays": "the signed answer is to another request",
+           "passes-on": "the signed answer is to another request",
            "renames": "the answer is not signed by node"}
 
 
