@@ -19,6 +19,7 @@ std::string to_base64(ByteView bytes) {
 
 std::optional<Bytes> from_base64(std::string_view text) {
     Bytes bytes(text.size() / 4 * 3);
+    if (bytes.empty()) return text.empty() ? std::optional(bytes) : std::nullopt;  // libsodium takes no null pointer
     std::size_t size = 0;
     if (sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &size, nullptr, variant) != 0)
         return std::nullopt;
