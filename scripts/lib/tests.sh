@@ -52,7 +52,7 @@ test_verb() {
 
 test_help() {
     cat <<HELP
-Runs the tests. Without a name, all sections but `alone`.
+Runs the tests. Without a name, all sections but "alone".
 
     lint         formatting, one-way includes, names and lengths, documents, shell scripts
     unit         unit and simulation tests, optimised, built by g++
