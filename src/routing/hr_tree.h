@@ -53,7 +53,7 @@ public:
 
     // Look prompts up below the root of their array (PrefixKey::root).
 
-    // How many prefixes a holder may hold from now on. What it holds already stays.
+    // Limits how many prefixes a holder may hold. Prefixes that it already holds stay.
     void set_budget(HolderIndex holder, std::size_t prefixes);
 
     // Adds a prompt's levels to a holder, from the root on. Returns how many of them it now holds: fewer than given if
