@@ -81,6 +81,7 @@ HELP
 # prepare_tests SECTION...: what the sections need of the machine. In a run of everything, the builds of later sections
 # begin with the functional tests, which mostly wait.
 prepare_tests() {
+    local section
     ensure_packages "$PACKAGES" "$PACKAGES_TEST"
     locate_engine
     if [[ " $* " == *" functional "* ]]; then

@@ -1,22 +1,17 @@
 #include "config/served_model.h"
 
 #include "config/yaml_reader.h"
+#include "kvevents/kv_endpoint.h"
 
 namespace planetserve::config {
 
 namespace {
 
-constexpr std::size_t longest_kv_endpoint = 256;
-
-// An address that this machine can connect to; "*" is for those who listen.
 Setter kv_endpoint_into(std::string& target) {
     return [&target](const YAML::Node& node) {
         target = read_text(node);
-        const bool known = target.starts_with("tcp://") || target.starts_with("ipc://");
-        if (!known || target.size() <= 6 || target.size() > longest_kv_endpoint || target.contains('*'))
-            throw YAML::Exception(node.Mark(), "\"" + target +
-                                                   "\" is neither tcp://HOST:PORT nor ipc://PATH, where the "
-                                                   "engine can be reached");
+        if (auto checked = kvevents::check_kv_endpoint(target); !checked)
+            throw YAML::Exception(node.Mark(), checked.error().message);
     };
 }
 Setter kv_endpoint_into(std::optional<std::string>& target) {

@@ -1,4 +1,4 @@
-// For tests of services: a request, and a sink that records its reply.
+// For tests of services: a sink that records its reply.
 #pragma once
 
 #include <memory>
@@ -43,14 +43,5 @@ struct RecordingSink final : ReplySink {
     bool hang_up_at_head = false;
     bool hang_up_at_body = false;
 };
-
-inline Request post(std::string path, std::string body) {
-    Request request;
-    request.method = "POST";
-    request.path = std::move(path);
-    request.content_type = "application/json";
-    request.body = to_bytes(body);
-    return request;
-}
 
 }  // namespace planetserve::inference

@@ -4,25 +4,13 @@
 #include <cstdlib>
 
 #include "base/files.h"
+#include "roles/json_fields.h"
 
 namespace planetserve::local {
 
 namespace json = boost::json;
 namespace fs = std::filesystem;
-
-namespace {
-
-std::string text_of(const json::object& object, const char* key) {
-    const auto* value = object.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
-std::int64_t number_of(const json::object& object, const char* key) {
-    const auto* value = object.if_contains(key);
-    return value != nullptr && value->is_number() ? value->to_number<std::int64_t>() : 0;
-}
-
-}  // namespace
+using roles::number_of, roles::text_of;
 
 fs::path NetworkHome::default_path() {
     if (const char* home = std::getenv("PLANETSERVE_HOME")) return home;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "roles/json_fields.h"
 
 namespace planetserve::roles {
 
@@ -14,16 +15,6 @@ namespace json = boost::json;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string text_of(const json::object& object, const char* key) {
-    const auto* value = object.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
-std::int64_t number_of(const json::object& object, const char* key) {
-    const auto* value = object.if_contains(key);
-    return value != nullptr && value->is_number() ? value->to_number<std::int64_t>() : 0;
-}
 
 // Field 22 of /proc/PID/stat: when the process started, in clock ticks since boot. 0 when it is gone.
 std::uint64_t start_time(pid_t pid) {

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "inference/bounded_json.h"
 #include "inference/recording_sink_fixture.h"
+#include "inference/small_call.h"
 #include "scoring/signed_answer.h"
 #include "signing/streamed_tokens_fixture.h"
 
@@ -12,7 +13,7 @@ namespace planetserve::signing {
 namespace {
 
 using namespace testing_support;
-using inference::post;
+using inference::post_of;
 using inference::RecordingSink;
 namespace json = boost::json;
 using inference::find;
@@ -78,7 +79,7 @@ std::string engine_reply(const std::string& stop_type, std::size_t padding = 0) 
 class Signing : public testing::Test {
 protected:
     void ask(const std::string& body, const std::string& path = "/v1/chat/completions") {
-        auto request = post(path, body);
+        auto request = post_of(path, body);
         request.id = random_.id<IdempotencyId>();
         id_ = request.id;
         auto started = service_.start(std::move(request), sink_);

@@ -109,7 +109,7 @@ struct HttpEngineTest : testing::Test {
         server = std::make_unique<TinyServer>(context, folder.path / "s.sock", std::move(answer));
     }
     void ask(HttpEngine& engine, RecordingSink& sink, std::string body = "{}") {
-        auto exchange = engine.start(post("/v1/chat/completions", body), sink);
+        auto exchange = engine.start(post_of("/v1/chat/completions", body), sink);
         ASSERT_TRUE(exchange) << exchange.error().message;
         sink.exchange = std::move(*exchange);
     }
@@ -284,11 +284,11 @@ TEST_F(HttpEngineTest, RefusesWhatWouldChangeTheHeadAndMoreThanItsLimit) {
     HttpEngine engine(context, few);
     RecordingSink sink;
     for (std::string path : {"v1", "/v1 HTTP/1.1\r\nX: y", "/a b", ""}) {
-        auto exchange = engine.start(post(path, ""), sink);
+        auto exchange = engine.start(post_of(path, ""), sink);
         ASSERT_FALSE(exchange);
         EXPECT_EQ(exchange.error().code, ErrorCode::invalid_argument);
     }
-    auto request = post("/v1", "");
+    auto request = post_of("/v1", "");
     request.content_type = "a\r\nb: c";
     EXPECT_FALSE(engine.start(request, sink));
     request.content_type = "";
@@ -296,14 +296,14 @@ TEST_F(HttpEngineTest, RefusesWhatWouldChangeTheHeadAndMoreThanItsLimit) {
     EXPECT_FALSE(engine.start(request, sink));
     few.bearer_key = "a\nb";
     EXPECT_THROW(HttpEngine(context, few), std::invalid_argument);
-    auto first = engine.start(post("/v1", ""), sink);
+    auto first = engine.start(post_of("/v1", ""), sink);
     ASSERT_TRUE(first);
     RecordingSink second;
-    auto refused = engine.start(post("/v1", ""), second);
+    auto refused = engine.start(post_of("/v1", ""), second);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::exhausted);
     first->reset();
-    EXPECT_TRUE(engine.start(post("/v1", ""), second));
+    EXPECT_TRUE(engine.start(post_of("/v1", ""), second));
 }
 
 }  // namespace

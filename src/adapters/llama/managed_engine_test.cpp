@@ -61,7 +61,7 @@ TEST_F(ManagedEngineTest, IsGivenItsOptionsAndRestartedWithBackoffWhenItExits) {
     options.extra_arguments = {"--seed", "1"};
     ManagedEngine engine(context, options, record());
     RecordingSink sink;
-    auto refused = engine.start(post("/v1/completions", ""), sink);
+    auto refused = engine.start(post_of("/v1/completions", ""), sink);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
     auto began = std::chrono::steady_clock::now();
@@ -155,10 +155,10 @@ struct RealEngineTest : ManagedEngineTest {
             context, [&] { return engine.status().state == EngineState::ready; }, std::chrono::seconds(60));
     }
     static inference::Request chat(int tokens) {
-        return post("/v1/chat/completions",
-                    R"({"model":"small","stream":true,"temperature":0,"ignore_eos":true,"max_tokens":)" +
-                        std::to_string(tokens) +
-                        R"(,"messages":[{"role":"user","content":"Count upwards from one."}]})");
+        return post_of("/v1/chat/completions",
+                       R"({"model":"small","stream":true,"temperature":0,"ignore_eos":true,"max_tokens":)" +
+                           std::to_string(tokens) +
+                           R"(,"messages":[{"role":"user","content":"Count upwards from one."}]})");
     }
     void ask(ManagedEngine& engine, RecordingSink& sink, inference::Request request) {
         auto exchange = engine.start(std::move(request), sink);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "inference/recording_sink_fixture.h"
+#include "inference/small_call.h"
 
 namespace planetserve::adapters::testing_support {
 
@@ -42,7 +43,7 @@ inline bool run_until(boost::asio::io_context& context, const std::function<bool
     return done();
 }
 
-using inference::post;
+using inference::post_of;
 using inference::RecordingSink;
 
 // Listens on a unix socket. For each request read, answer(number of the request, its text) gives the pieces to send one

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "adapters/vllm/zmq_socket.h"
+#include "kvevents/kv_endpoint.h"
 #include "kvevents/kv_event_decoder.h"
 
 namespace planetserve::adapters {
@@ -22,7 +23,6 @@ constexpr int heartbeat_ms = 5'000;
 constexpr int heartbeat_timeout_ms = 15'000;
 // The number of the message that ends a replay.
 constexpr std::uint64_t end_of_replay = 0xffffffffffffffff;
-constexpr std::size_t longest_endpoint = 256;
 
 Time now() {
     return Time(std::chrono::duration_cast<Duration>(asio::steady_timer::clock_type::now().time_since_epoch()));
@@ -34,14 +34,6 @@ std::optional<std::uint64_t> number_of(const zmq::message_t& frame) {
 }
 
 }  // namespace
-
-Status check_kv_endpoint(const std::string& endpoint) {
-    const bool known = endpoint.starts_with("tcp://") || endpoint.starts_with("ipc://");
-    if (known && endpoint.size() > 6 && endpoint.size() <= longest_endpoint && endpoint.find('*') == endpoint.npos)
-        return {};
-    return fail(ErrorCode::invalid_argument,
-                "\"" + endpoint + "\" is neither tcp://HOST:PORT nor ipc://PATH, where the engine can be reached");
-}
 
 class KvEventSubscriber::Follower final : public kvevents::EventOrderOwner,
                                           public std::enable_shared_from_this<Follower> {
@@ -215,10 +207,10 @@ private:
 };
 
 KvEventSubscriber::KvEventSubscriber(asio::io_context& context, KvEventOptions options, KvEventHandlers handlers) {
-    if (Status checked = check_kv_endpoint(options.endpoint); !checked)
+    if (Status checked = kvevents::check_kv_endpoint(options.endpoint); !checked)
         throw std::invalid_argument(checked.error().message);
     if (options.replay_endpoint)
-        if (Status checked = check_kv_endpoint(*options.replay_endpoint); !checked)
+        if (Status checked = kvevents::check_kv_endpoint(*options.replay_endpoint); !checked)
             throw std::invalid_argument(checked.error().message);
     follower_ = std::make_shared<Follower>(context, std::move(options), std::move(handlers));
 }

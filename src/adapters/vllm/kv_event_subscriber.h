@@ -26,9 +26,6 @@ struct KvEventOptions {
     Duration replay_deadline = 5s;                    // for the first message of a replay
 };
 
-// Fails unless the endpoint has the form above.
-Status check_kv_endpoint(const std::string& endpoint);
-
 // What a line for the log is about: a problem, or that the last one is over.
 enum class KvNote : std::uint8_t { problem, over };
 
