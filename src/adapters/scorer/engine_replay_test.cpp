@@ -70,7 +70,7 @@ protected:
 
     Reply ask(const std::string& body) {
         RecordingSink sink;
-        auto request = post("/v1/chat/completions", body);
+        auto request = post_of("/v1/chat/completions", body);
         request.id = random_.id<IdempotencyId>();
         Reply reply{.nonce = scoring::nonce_of(request.id)};
         auto started = service_->start(std::move(request), sink);
