@@ -47,8 +47,9 @@ Result<ExchangeTimes> ExchangeTimer::run(ByteView request_body, const std::vecto
 
     ExchangeTimes times;
     double begin = processor_time();
+    const auto owner = exchange::owner_of(request.id, {});
     exchange::UserSide user_side(
-        std::move(request), {model_node_, onion_key_.public_key()}, threshold, lanes_,
+        std::move(request), owner, {model_node_, onion_key_.public_key()}, threshold, lanes_,
         [](const NodeId&) { return std::nullopt; }, {}, random_, *this, *this);
     if (Status started = user_side.start(now); !started) return std::unexpected(started.error());
     times.prepare_prompt = processor_time() - begin;

@@ -52,7 +52,7 @@ private:
     void on_end() override { ended_ = true; }
     void on_error(const Error& error) override { error_ = error; }
     void on_corrupt_lane(std::size_t) override {}
-    void on_run_progress(const IdempotencyId& run) override { model_side_->on_run_progress(run, now); }
+    void on_run_progress(const exchange::RunId& run) override { model_side_->on_run_progress(run, now); }
 
     static constexpr Time now{1h};  // all happens at one moment
 

@@ -51,11 +51,12 @@ protected:
     struct User final : UserSideOutput, UserSideEvents {
         User(ExchangeTest& own, std::uint8_t own_number, inference::Request request, dispersal::Threshold threshold)
             : test(own), number(own_number) {
+            const auto owner = owner_of(request.id, test.user_secret);
             std::vector<Lane> lanes;
             proxies.resize(threshold.n);
             for (std::uint8_t i = 0; i < threshold.n; ++i) lanes.push_back(make_lane(i));
             side = std::make_unique<UserSide>(
-                std::move(request), Target{test.model_, test.onion_.public_key()}, threshold, lanes,
+                std::move(request), owner, Target{test.model_, test.onion_.public_key()}, threshold, lanes,
                 [this](const NodeId& node) { return test.find_onion_key ? test.find_onion_key(node) : std::nullopt; },
                 UserSideTiming{}, test.random_, *this, *this);
         }
@@ -129,7 +130,7 @@ protected:
         return {};
     }
     std::size_t queued_bytes(const NodeId&) const override { return 0; }
-    void on_run_progress(const IdempotencyId& run) override { model_side_->on_run_progress(run, clock_.now()); }
+    void on_run_progress(const RunId& run) override { model_side_->on_run_progress(run, clock_.now()); }
 
     inference::Request request(std::size_t size = 100, std::string model = "m") {
         Bytes body(size);
@@ -158,7 +159,8 @@ protected:
     ModelSideLimits limits_;
     std::unique_ptr<ModelSide> model_side_;
     std::map<std::uint8_t, std::unique_ptr<User>> users_;
-    bool one_proxy = false;  // all lanes end there
+    crypto::SymmetricKey user_secret;  // of the user that asks
+    bool one_proxy = false;            // all lanes end there
     std::function<bool(std::size_t)> lane_forward;
     std::function<std::optional<crypto::AgreementPublicKey>(const NodeId&)> find_onion_key;
     std::function<bool(std::size_t, Bytes&)> lane_backward;

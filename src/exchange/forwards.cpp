@@ -17,7 +17,7 @@ Result<ForwardedRequest> parse_forward_request(ByteView payload) {
 }
 
 bool Forwards::offer(Session& session, Time now) {
-    REQUIRES(session.phase == SessionPhase::complete);
+    REQUIRES(session.phase == SessionPhase::complete && session.ask);
     if (forwarding_ == nullptr || session.taken_over || session.body.size() > wire::maximum_forwarded_body)
         return false;
     Forward& forward = forwards_[session.id];
@@ -38,7 +38,7 @@ bool Forwards::offer(Session& session, Time now) {
 }
 
 std::optional<NodeId> Forwards::choose(Session& session, const std::set<NodeId>& asked, Time now) {
-    auto placed = placed_.find(session.head->id);
+    auto placed = placed_.find(session.ask->run);
     if (placed != placed_.end() && !asked.contains(placed->second.node)) return placed->second.node;
     inference::Request request = session.take_request();
     auto to = forwarding_->place(request, asked, now);
@@ -59,7 +59,7 @@ bool Forwards::send(Session& session, const NodeId& to) {
 void Forwards::withdraw(Session& session) {
     REQUIRES(session.phase == SessionPhase::offered);
     ++counters_.forward_failed;
-    placed_.erase(session.head->id);
+    placed_.erase(session.ask->run);
     session.phase = SessionPhase::complete;
 }
 
@@ -69,7 +69,7 @@ void Forwards::note_taken(Session& session, Time now) {
     Forward& forward = forwards_.at(session.id);
     forward.expires = now + limits_.forward_linger;
     session.phase = SessionPhase::forwarded;
-    remember_placed(session.head->id, forward.to, now);
+    remember_placed(session.ask->run, forward.to, now);
 }
 
 bool Forwards::is_at(const Session& session, const NodeId& node) const {
@@ -89,7 +89,7 @@ std::vector<ExchangeId> Forwards::due(Time now) const {
     return due;
 }
 
-void Forwards::remember_placed(const IdempotencyId& id, const NodeId& node, Time now) {
+void Forwards::remember_placed(const RunId& id, const NodeId& node, Time now) {
     if (placed_.insert_or_assign(id, Placed{node, now}).second) placed_order_.push_back(id);
     while (placed_order_.size() > limits_.maximum_placed) {
         placed_.erase(placed_order_.front());

@@ -84,7 +84,7 @@ private:
     // Where the request was taken before, else where the group places it.
     std::optional<NodeId> choose(Session& session, const std::set<NodeId>& asked, Time now);
     bool send(Session& session, const NodeId& to);
-    void remember_placed(const IdempotencyId& id, const NodeId& node, Time now);
+    void remember_placed(const RunId& id, const NodeId& node, Time now);
 
     NodeId self_;
     ModelSideLimits limits_;
@@ -93,8 +93,8 @@ private:
     Forwarding* forwarding_ = nullptr;
     std::map<ExchangeId, Forward> forwards_;
     // Which node took a request, so that a retry goes there too; the oldest are forgotten first.
-    std::unordered_map<IdempotencyId, Placed, IdHash> placed_;
-    std::deque<IdempotencyId> placed_order_;
+    std::unordered_map<RunId, Placed, IdHash> placed_;
+    std::deque<RunId> placed_order_;
 };
 
 }  // namespace planetserve::exchange

@@ -90,6 +90,8 @@ Bytes encode(const RequestHead& head) {
     for (const Lane& lane : head.lanes) fill(*message.add_lanes(), lane);
     message.set_k(head.k);
     message.set_continues(head.continues);
+    message.set_owner(text_of(head.owner.bytes()));
+    message.set_signature(text_of(head.signature.bytes()));
     return serialise(message);
 }
 
@@ -114,6 +116,9 @@ Result<RequestHead> parse_request_head(ByteView bytes) {
                                               std::to_string(message->k()) + " are needed");
     head.k = static_cast<std::uint8_t>(message->k());
     head.continues = message->continues();
+    // A user node of an older version sends neither: the check of the signature refuses it with a word.
+    head.owner = OwnerKey::from(as_bytes(message->owner())).value_or(OwnerKey{});
+    head.signature = crypto::Signature::from(as_bytes(message->signature())).value_or(crypto::Signature{});
     for (const auto& from : message->lanes()) {
         auto lane = lane_of(from);
         if (!lane) return std::unexpected(lane.error());

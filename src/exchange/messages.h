@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "crypto/identity.h"
 #include "inference/service.h"
 
 namespace planetserve::exchange {
@@ -19,6 +20,9 @@ struct Lane {
     bool operator==(const Lane&) const = default;
 };
 
+// The public half of the key that signs all exchanges of one request (ownership.h).
+using OwnerKey = FixedBytes<struct OwnerKeyTag, 32>;
+
 struct RequestHead {
     IdempotencyId id;
     std::string method;
@@ -29,6 +33,8 @@ struct RequestHead {
     std::vector<Lane> lanes;  // n of them
     std::uint8_t k = 0;
     bool continues = false;
+    OwnerKey owner{};
+    crypto::Signature signature{};
 };
 
 struct LaneChange {

@@ -75,7 +75,7 @@ void ModelSide::on_request_record(Session& session, ByteView record, Time now) {
         case Session::Taken::more:
             return;
         case Session::Taken::complete:
-            return serve(session, now);
+            return on_complete(session, now);
         case Session::Taken::malformed:
             ++counters_.refused;
             return close(session.id, Ending::finished, now);
@@ -89,8 +89,15 @@ void ModelSide::on_request_record(Session& session, ByteView record, Time now) {
     }
 }
 
+void ModelSide::on_complete(Session& session, Time now) {
+    auto ask = check_owner(*session.head, session.body, session.id);
+    if (!ask) return refuse(session, ask.error(), now);
+    session.ask = *ask;
+    serve(session, now);
+}
+
 void ModelSide::serve(Session& session, Time now) {
-    const IdempotencyId id = session.head->id;
+    const RunId id = session.ask->run;
     // A request whose run is here already joins it.
     if (runs_.find(id) == nullptr && forwards_.offer(session, now)) return;
     forwards_.forget(session.id);
@@ -99,6 +106,9 @@ void ModelSide::serve(Session& session, Time now) {
     pump_.send(session, ItemKind::accepted, now);
     runs_.forget_failed(id);
     if (const Run* run = runs_.find(id)) {
+        if (run->digest() != session.ask->digest)
+            return refuse(session, {ErrorCode::already_exists, "another request ran under this idempotency id before"},
+                          now);
         if (!run->replayable())
             return refuse(session,
                           {ErrorCode::already_exists,
@@ -111,7 +121,7 @@ void ModelSide::serve(Session& session, Time now) {
         return pump(session, now);
     }
     session.run = id;
-    runs_.start(session.take_request(), session.id);
+    runs_.start(*session.ask, session.take_request(), session.id);
     on_run_progress(id, now);
 }
 
@@ -122,7 +132,7 @@ void ModelSide::refuse(Session& session, const Error& error, Time now) {
     pump_.end_with(session, error, now);
 }
 
-void ModelSide::on_run_progress(const IdempotencyId& run, Time now) {
+void ModelSide::on_run_progress(const RunId& run, Time now) {
     for (const ExchangeId& reader : runs_.on_progress(run, now))
         if (Session* session = sessions_.find(reader)) pump(*session, now);
 }
@@ -199,12 +209,15 @@ Status ModelSide::take_forward(const NodeId& from, const ForwardedRequest& reque
     if (const Session* known = sessions_.find(request.id); known != nullptr && known->taken_over) return {};
     if (sessions_.find(request.id) != nullptr || sessions_.closed(request.id))
         return fail(ErrorCode::already_exists, "the exchange is known");
+    auto ask = check_owner(request.head, request.body, request.id);
+    if (!ask) return std::unexpected(ask.error());
     Session* session = find_or_open(request.id, from, now);
     if (session == nullptr || !sessions_.make_room(*session, request.body.size()))
         return fail(ErrorCode::exhausted, "no room for another exchange");
     sessions_.note_verified(*session);
     ++counters_.taken_over;
     session->taken_over = true;
+    session->ask = *ask;
     session->phase = SessionPhase::complete;
     session->body = to_bytes(request.body);
     session->set_head(request.head);

@@ -38,7 +38,7 @@ public:
     void on_forward_answer(const NodeId& from, ByteView payload, Time now);
     void on_forward_control(const NodeId& from, ByteView payload, Time now);
     // What RunEvents told the owner.
-    void on_run_progress(const IdempotencyId& run, Time now);
+    void on_run_progress(const RunId& run, Time now);
     void on_timer(Time now);
     // Time::max() when nothing waits for the time to pass.
     Time next_timer() const { return next_sweep_ == Time{} ? Time::max() : next_sweep_; }
@@ -56,7 +56,9 @@ private:
     void on_control_record(Session& session, ByteView record, Time now);
     // The user's lanes and control record belong to the node that has the request.
     void pass_control(Session& session, const Control& control, ByteView record, Time now);
-    // The request is complete: it is forwarded, or runs here, or joins a run that is there.
+    // All of the request is here: serves it if its owner signed it.
+    void on_complete(Session& session, Time now);
+    // The request is complete, and its owner's: it is forwarded, or runs here, or joins a run that is there.
     void serve(Session& session, Time now);
     void refuse(Session& session, const Error& error, Time now);
     Status take_forward(const NodeId& from, const ForwardedRequest& request, Time now);

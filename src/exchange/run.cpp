@@ -32,24 +32,24 @@ void Run::consumed_by_all(std::uint64_t bytes) {
 
 void Run::on_head(const inference::ReplyHead& head) {
     head_ = head;
-    events_.on_run_progress(id_);
+    events_.on_run_progress(ask_.run);
 }
 
 void Run::on_body(ByteView bytes) {
     append(kept_, bytes);
-    events_.on_run_progress(id_);
+    events_.on_run_progress(ask_.run);
 }
 
 void Run::on_end() {
     ended_ = true;
     engine_.reset();
-    events_.on_run_progress(id_);
+    events_.on_run_progress(ask_.run);
 }
 
 void Run::on_error(const Error& error) {
     error_ = error;
     engine_.reset();
-    events_.on_run_progress(id_);
+    events_.on_run_progress(ask_.run);
 }
 
 }  // namespace planetserve::exchange

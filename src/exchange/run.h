@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 
-#include "exchange/messages.h"
+#include "exchange/ownership.h"
 
 namespace planetserve::exchange {
 
@@ -15,14 +15,17 @@ class RunEvents {
 public:
     virtual ~RunEvents() = default;
     // The run may not be destroyed within the call.
-    virtual void on_run_progress(const IdempotencyId& run) = 0;
+    virtual void on_run_progress(const RunId& run) = 0;
 };
 
 class Run final : public inference::ReplySink {
 public:
     // The events outlive the run.
-    Run(const IdempotencyId& id, std::size_t maximum_kept, RunEvents& events)
-        : id_(id), maximum_kept_(maximum_kept), events_(events) {}
+    Run(const Ask& ask, std::size_t maximum_kept, RunEvents& events)
+        : ask_(ask), maximum_kept_(maximum_kept), events_(events) {}
+
+    // The digest of what was asked.
+    const crypto::Digest& digest() const { return ask_.digest; }
 
     // Starts the request on the engine; a refusal becomes the run's error.
     void start(inference::Service& service, inference::Request request);
@@ -48,7 +51,7 @@ public:
     void on_error(const Error& error) override;
 
 private:
-    IdempotencyId id_;
+    Ask ask_;
     std::size_t maximum_kept_;
     RunEvents& events_;
     std::unique_ptr<inference::Exchange> engine_;

@@ -6,32 +6,31 @@
 
 namespace planetserve::exchange {
 
-const Run* RunCache::find(const IdempotencyId& id) const {
+const Run* RunCache::find(const RunId& id) const {
     auto found = runs_.find(id);
     return found == runs_.end() ? nullptr : found->second.run.get();
 }
 
-void RunCache::forget_failed(const IdempotencyId& id) {
+void RunCache::forget_failed(const RunId& id) {
     auto found = runs_.find(id);
     if (found != runs_.end() && found->second.run->error() && found->second.readers.empty()) erase(found);
 }
 
-void RunCache::start(inference::Request request, const ExchangeId& reader) {
-    const IdempotencyId id = request.id;
-    REQUIRES(!runs_.contains(id));
-    KeptRun& kept = runs_[id];
-    kept.run = std::make_unique<Run>(id, limits_.maximum_kept_reply, events_);
+void RunCache::start(const Ask& ask, inference::Request request, const ExchangeId& reader) {
+    REQUIRES(!runs_.contains(ask.run));
+    KeptRun& kept = runs_[ask.run];
+    kept.run = std::make_unique<Run>(ask, limits_.maximum_kept_reply, events_);
     kept.readers.emplace(reader, 0);
     kept.run->start(service_, std::move(request));
 }
 
-void RunCache::join(const IdempotencyId& id, const ExchangeId& reader) {
+void RunCache::join(const RunId& id, const ExchangeId& reader) {
     auto found = runs_.find(id);
     REQUIRES(found != runs_.end() && found->second.run->replayable());
     found->second.readers.emplace(reader, 0);
 }
 
-void RunCache::leave(const IdempotencyId& id, const ExchangeId& reader, Ending ending) {
+void RunCache::leave(const RunId& id, const ExchangeId& reader, Ending ending) {
     auto found = runs_.find(id);
     if (found == runs_.end()) return;
     KeptRun& kept = found->second;
@@ -43,7 +42,7 @@ void RunCache::leave(const IdempotencyId& id, const ExchangeId& reader, Ending e
     erase(found);  // stops the engine
 }
 
-void RunCache::consumed(const IdempotencyId& id, const ExchangeId& reader, std::uint64_t bytes) {
+void RunCache::consumed(const RunId& id, const ExchangeId& reader, std::uint64_t bytes) {
     auto found = runs_.find(id);
     if (found == runs_.end()) return;
     auto known = found->second.readers.find(reader);
@@ -58,7 +57,7 @@ void RunCache::tell_consumed(KeptRun& kept) {
     count(kept);
 }
 
-std::vector<ExchangeId> RunCache::on_progress(const IdempotencyId& id, Time now) {
+std::vector<ExchangeId> RunCache::on_progress(const RunId& id, Time now) {
     auto found = runs_.find(id);
     if (found == runs_.end()) return {};
     KeptRun& kept = found->second;
@@ -89,7 +88,7 @@ void RunCache::erase(Runs::iterator run) {
 }
 
 void RunCache::drop_old(Time now) {
-    std::erase_if(failed_, [&](const IdempotencyId& id) {
+    std::erase_if(failed_, [&](const RunId& id) {
         auto run = runs_.find(id);
         if (run == runs_.end() || !run->second.run->error()) return true;  // gone, or tried again since
         if (!run->second.readers.empty()) return false;

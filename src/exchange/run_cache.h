@@ -1,8 +1,8 @@
 // Runs of requests, each once: those under way, and replies that are over, kept for retries.
 //
-// A retry has the idempotency id of the request before it and reads the same run. The engine is held back by the
-// slowest reader. A run that nobody waits for any more goes on to its end, or stops where its last reader cancelled. A
-// run that failed is not kept: a retry runs anew. Not thread-safe.
+// A retry of the same owner, with the same idempotency id, reads the same run (ownership.h). The engine is held back by
+// the slowest reader. A run that nobody waits for any more goes on to its end, or stops where its last reader
+// cancelled. A run that failed is not kept: a retry runs anew. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -29,20 +29,20 @@ public:
         : limits_(limits), service_(service), counters_(counters), events_(events) {}
 
     // Null when there is none.
-    const Run* find(const IdempotencyId& id) const;
+    const Run* find(const RunId& id) const;
     // Drops a run that failed once every reader has been told. To be called before a request is started or joined.
-    void forget_failed(const IdempotencyId& id);
+    void forget_failed(const RunId& id);
     // Runs a request for its first reader. Requires: there is no run of this id. A refusal of the service becomes the
     // run's error, at once.
-    void start(inference::Request request, const ExchangeId& reader);
+    void start(const Ask& ask, inference::Request request, const ExchangeId& reader);
     // Another reader, from the beginning. Requires: there is a run of this id, and it is replayable.
-    void join(const IdempotencyId& id, const ExchangeId& reader);
-    void leave(const IdempotencyId& id, const ExchangeId& reader, Ending ending);
+    void join(const RunId& id, const ExchangeId& reader);
+    void leave(const RunId& id, const ExchangeId& reader, Ending ending);
     // The reader is done with this many bytes of the body, in all.
-    void consumed(const IdempotencyId& id, const ExchangeId& reader, std::uint64_t bytes);
+    void consumed(const RunId& id, const ExchangeId& reader, std::uint64_t bytes);
 
     // The run has more to give, or is over. Returns who reads it.
-    std::vector<ExchangeId> on_progress(const IdempotencyId& id, Time now);
+    std::vector<ExchangeId> on_progress(const RunId& id, Time now);
     // Drops failed runs, and replies that are too old or too many.
     void drop_old(Time now);
 
@@ -58,7 +58,7 @@ private:
         std::optional<Time> over_at;
         std::size_t counted = 0;  // in kept_bytes_
     };
-    using Runs = std::unordered_map<IdempotencyId, KeptRun, IdHash>;
+    using Runs = std::unordered_map<RunId, KeptRun, IdHash>;
 
     void tell_consumed(KeptRun& kept);
     void count(KeptRun& kept);
@@ -69,8 +69,8 @@ private:
     ModelSideCounters& counters_;
     RunEvents& events_;
     Runs runs_;
-    std::set<std::pair<Time, IdempotencyId>> over_;  // oldest first
-    std::vector<IdempotencyId> failed_;              // to be dropped; a run may not be destroyed in its own callback
+    std::set<std::pair<Time, RunId>> over_;  // oldest first
+    std::vector<RunId> failed_;              // to be dropped; a run may not be destroyed in its own callback
     std::size_t kept_bytes_ = 0;
 };
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "exchange/messages.h"
+#include "exchange/ownership.h"
 #include "exchange/records.h"
 
 namespace planetserve::exchange {
@@ -73,7 +73,8 @@ struct Session {
     std::vector<LaneState> lanes;
     std::optional<Time> lanes_lost_at;
     std::optional<RecordSender> reply;  // once the head is known
-    std::optional<IdempotencyId> run;
+    std::optional<Ask> ask;             // once the request is whole, and its owner is known to have signed it
+    std::optional<RunId> run;           // that it reads
     bool head_sent = false;
     std::uint64_t sent_bytes = 0;  // of the reply's body
     std::uint64_t consumed_bytes = 0;

@@ -17,10 +17,11 @@ constexpr Duration upload_check_interval = 500ms;
 
 }  // namespace
 
-UserSide::UserSide(inference::Request request, Target target, dispersal::Threshold threshold, std::vector<Lane> lanes,
-                   Claims::FindOnionKey find_onion_key, UserSideTiming timing, Random& random, UserSideOutput& output,
-                   UserSideEvents& events)
+UserSide::UserSide(inference::Request request, const crypto::Identity& owner, Target target,
+                   dispersal::Threshold threshold, std::vector<Lane> lanes, Claims::FindOnionKey find_onion_key,
+                   UserSideTiming timing, Random& random, UserSideOutput& output, UserSideEvents& events)
     : request_(std::move(request)),
+      owner_(owner),
       threshold_(threshold),
       timing_(timing),
       random_(random),
@@ -68,10 +69,11 @@ void UserSide::note_upload(Time now) {
 void UserSide::send_request() {
     std::vector<Lane> lanes;
     for (const LaneState& state : lanes_) lanes.push_back(state.lane);
+    RequestHead head{request_.id,          request_.method,  request_.path, request_.content_type, request_.model,
+                     request_.body.size(), std::move(lanes), threshold_.k,  request_.continues};
+    sign(head, request_.body, claims_.id(), owner_);
     Bytes record;
-    append_item(record, ItemKind::request_head,
-                encode(RequestHead{request_.id, request_.method, request_.path, request_.content_type, request_.model,
-                                   request_.body.size(), lanes, threshold_.k, request_.continues}));
+    append_item(record, ItemKind::request_head, encode(head));
     ByteView body = request_.body;
     while (!body.empty()) {
         if (record.size() + item_header_size >= maximum_record) {

@@ -7,7 +7,7 @@
 
 #include "base/time.h"
 #include "exchange/claims.h"
-#include "exchange/messages.h"
+#include "exchange/ownership.h"
 
 namespace planetserve::exchange {
 
@@ -49,9 +49,10 @@ struct UserSideTiming {
 class UserSide {
 public:
     // Requires: lanes.size() == threshold.n. Nothing is sent before start().
-    UserSide(inference::Request request, Target target, dispersal::Threshold threshold, std::vector<Lane> lanes,
-             Claims::FindOnionKey find_onion_key, UserSideTiming timing, Random& random, UserSideOutput& output,
-             UserSideEvents& events);
+    // The owner signs the request: the same one for all retries (ownership.h).
+    UserSide(inference::Request request, const crypto::Identity& owner, Target target, dispersal::Threshold threshold,
+             std::vector<Lane> lanes, Claims::FindOnionKey find_onion_key, UserSideTiming timing, Random& random,
+             UserSideOutput& output, UserSideEvents& events);
 
     Status start(Time now);
     void on_clove(std::size_t lane, ByteView envelope, Time now);
@@ -117,6 +118,7 @@ private:
     void end_with(const Error& error);
 
     inference::Request request_;
+    crypto::Identity owner_;
     dispersal::Threshold threshold_;
     UserSideTiming timing_;
     Random& random_;

@@ -73,7 +73,7 @@ public:
 
 private:
     // An engine said something, which no event of the node carries the time for.
-    void on_run_progress(const IdempotencyId& run) override { model_side_.on_run_progress(run, clock_.now()); }
+    void on_run_progress(const exchange::RunId& run) override { model_side_.on_run_progress(run, clock_.now()); }
 
     ModelGroups groups_;
     exchange::ModelSide model_side_;

@@ -23,7 +23,8 @@ struct RequestContext {
     StreamIndex& streams;
     UserRequestCounters& counters;
     Random& random;
-    Now now{};  // of the event that is handled; the owner sets it before it calls a request
+    crypto::SymmetricKey owner_secret;  // the keys that sign requests follow from it
+    Now now{};                          // of the event that is handled; the owner sets it before it calls a request
 };
 
 }  // namespace planetserve::node

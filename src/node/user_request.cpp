@@ -70,7 +70,8 @@ bool UserRequest::try_start() {
         return node == nullptr ? std::nullopt : std::optional(node->onion_key);
     };
     // The body is kept for another attempt until something was answered.
-    side_ = std::make_unique<exchange::UserSide>(request_, exchange::Target{target_->id, target_->onion_key},
+    side_ = std::make_unique<exchange::UserSide>(request_, exchange::owner_of(request_.id, context_.owner_secret),
+                                                 exchange::Target{target_->id, target_->onion_key},
                                                  context_.options.threshold, lanes, find_onion_key,
                                                  context_.options.timing, context_.random, *this, *this);
     const Time now = context_.now.time;

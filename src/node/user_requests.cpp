@@ -24,7 +24,9 @@ UserRequests::UserRequests(const NodeId& self, onion::PoolOptions pool, UserRequ
       options_(options),
       pool_(self, pool, sender, random, *this),
       models_(random),
-      context_{options_, *this, pool_, models_, streams_, counters_, random} {}
+      context_{options_, *this, pool_, models_, streams_, counters_, random, {}} {
+    random.fill(context_.owner_secret.bytes());
+}
 
 UserRequests::~UserRequests() {
     requests_.clear();

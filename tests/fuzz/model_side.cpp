@@ -14,7 +14,7 @@ using namespace planetserve::exchange;
 namespace {
 
 struct Owner final : RunEvents {
-    void on_run_progress(const IdempotencyId& run) override { side->on_run_progress(run, time); }
+    void on_run_progress(const RunId& run) override { side->on_run_progress(run, time); }
     ModelSide* side = nullptr;
     Time time{1s};
 };
@@ -90,6 +90,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         senders.push_back(
             std::make_unique<RecordSender>(RecordKind::control, keys->control, dispersal::Threshold{4, 3}));
     }
+    const crypto::Identity asker = owner_of({}, {});
     ByteReader input(ByteView(data, size));
     auto some = [&] { return input.bytes(std::min<std::size_t>(input.remaining(), input.u8())); };
     auto deliver = [&](std::size_t which, ByteView record) {
@@ -108,10 +109,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 RequestHead head{{}, "POST", "/v1", "", "m", 0, {}, 3};
                 head.id.value[0] = input.u8() % 3;
                 for (std::uint8_t i = 0; i < 4; ++i) head.lanes.push_back({NodeId{{i}}, random.id<ReplyHandle>()});
+                const std::size_t which = input.u8() % 2;
+                if (input.u8() % 8 != 0) sign(head, {}, ExchangeId{users[which].public_key().value}, asker);
                 Bytes record;
                 append_item(record, ItemKind::request_head, encode(head));
                 append_item(record, ItemKind::end, {});
-                deliver(input.u8() % 2 * 2, record);
+                deliver(which * 2, record);
                 break;
             }
             case 1: {  // a true control message
@@ -162,6 +165,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 RequestHead head{{}, "POST", "/v1", "", "m", input.u8(), {}, 3};
                 head.id.value[0] = input.u8() % 3;
                 for (std::uint8_t i = 0; i < 4; ++i) head.lanes.push_back({NodeId{{i}}, random.id<ReplyHandle>()});
+                if (which % 8 != 0) sign(head, Bytes(head.body_size), id, asker);
                 Bytes encoded = encode(head);
                 std::array<std::uint8_t, 4> encoded_size{};
                 store_big_endian(MutableByteView(encoded_size),
