@@ -18,9 +18,15 @@ public:
         relay_.on_link_down(peer);
         proxy_.on_link_down(peer);
     }
-    void on_drained(const NodeId& peer) { proxy_.on_drained(peer); }
-    void on_timer() { relay_.on_timer(clock_.now()); }
-    Time next_timer() const { return relay_.next_timer(); }
+    void on_drained(const NodeId& peer) {
+        relay_.on_drained(peer);
+        proxy_.on_drained(peer);
+    }
+    void on_timer() {
+        relay_.on_timer(clock_.now());
+        proxy_.on_timer(clock_.now());
+    }
+    Time next_timer() const { return std::min(relay_.next_timer(), proxy_.next_timer()); }
 
     const onion::Relay& relay() const { return relay_; }
     const onion::Proxy& proxy() const { return proxy_; }

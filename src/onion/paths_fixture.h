@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <vector>
@@ -20,15 +24,79 @@ using simulator::Network;
 
 inline constexpr Duration hop_delay = 10ms;
 
+// A node's links with lines of a finite rate: what goes to a peer waits in a queue, as with the nodes' own links.
+class Lines final : public wire::FrameSender {
+public:
+    Lines(EventQueue& clock, wire::FrameSender& network) : clock_(clock), network_(network) {}
+
+    // Without a rate, frames go out at once.
+    void limit(double bytes_per_second) { bytes_per_second_ = bytes_per_second; }
+    std::function<void(const NodeId&)> on_drained = [](const NodeId&) {};
+
+    Status send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) override {
+        if (bytes_per_second_ == 0) return network_.send(to, type, parts);
+        Line& line = lines_[to];
+        Bytes payload;
+        for (ByteView part : parts) append(payload, part);
+        if (line.queued + payload.size() > maximum_queue) return fail(ErrorCode::exhausted, "the queue is full");
+        line.queued += payload.size();
+        line.most = std::max(line.most, line.queued);
+        if (line.queued > high_water) line.above = true;
+        line.frames.emplace_back(type, std::move(payload));
+        if (line.frames.size() == 1) depart(to);
+        return {};
+    }
+    std::size_t queued_bytes(const NodeId& to) const override {
+        auto line = lines_.find(to);
+        return line == lines_.end() ? 0 : line->second.queued;
+    }
+    // The longest that the queue to the peer was.
+    std::size_t most_queued(const NodeId& to) { return lines_[to].most; }
+
+private:
+    static constexpr std::size_t maximum_queue = 16 << 20;  // as LinkOptions
+    static constexpr std::size_t high_water = 256 << 10;
+    struct Line {
+        std::deque<std::pair<wire::FrameType, Bytes>> frames;
+        std::size_t queued = 0;
+        std::size_t most = 0;
+        bool above = false;
+    };
+
+    void depart(const NodeId& to) {
+        const double seconds = static_cast<double>(lines_[to].frames.front().second.size()) / bytes_per_second_;
+        clock_.after(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)), [this, to] {
+            Line& line = lines_[to];
+            auto [type, payload] = std::move(line.frames.front());
+            line.frames.pop_front();
+            line.queued -= payload.size();
+            (void)network_.send(to, type, {payload});
+            if (!line.frames.empty()) depart(to);
+            if (line.queued <= high_water / 2 && std::exchange(line.above, false)) on_drained(to);
+        });
+    }
+
+    EventQueue& clock_;
+    wire::FrameSender& network_;
+    double bytes_per_second_ = 0;
+    std::map<NodeId, Line> lines_;
+};
+
 class RelayHost final : public simulator::Host {
 public:
-    RelayHost(EventQueue& clock, Network& network, Random& random, RelayLimits limits = {})
+    RelayHost(EventQueue& clock, Network& network, Random& random, RelayLimits limits = {},
+              ProxyLimits proxy_limits = {})
         : id(random.id<NodeId>()),
           key(crypto::AgreementKey::generate(random)),
           clock_(clock),
-          relay(id, key, limits, network.sender(id), random),
-          proxy(relay, {}, network.sender(id)) {
+          lines(clock, network.sender(id)),
+          relay(id, key, limits, lines, random),
+          proxy(relay, proxy_limits, lines) {
         network.attach(id, *this);
+        lines.on_drained = [this](const NodeId& peer) {
+            relay.on_drained(peer);
+            proxy.on_drained(peer);
+        };
     }
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
@@ -37,13 +105,13 @@ public:
                 relay.on_setup(from, payload, clock_.read());
                 break;
             case wire::FrameType::path_cell:
-                relay.on_cell(from, payload);
+                relay.on_cell(from, payload, clock_.now());
                 break;
             case wire::FrameType::path_destroy:
                 relay.on_destroy(from, payload);
                 break;
             case wire::FrameType::clove_reply:
-                proxy.on_clove_reply(from, payload);
+                proxy.on_clove_reply(from, payload, clock_.now());
                 break;
             default:
                 FAIL() << "unexpected frame";
@@ -53,8 +121,11 @@ public:
         relay.on_link_down(peer);
         proxy.on_link_down(peer);
     }
-    void on_timer() override { relay.on_timer(clock_.now()); }
-    Time next_timer() const override { return relay.next_timer(); }
+    void on_timer() override {
+        relay.on_timer(clock_.now());
+        proxy.on_timer(clock_.now());
+    }
+    Time next_timer() const override { return std::min(relay.next_timer(), proxy.next_timer()); }
 
     NodeId id;
     crypto::AgreementKey key;
@@ -63,8 +134,76 @@ private:
     EventQueue& clock_;
 
 public:
+    Lines lines;
     Relay relay;
     Proxy proxy;
+};
+
+// Builds one path and says what it likes on it: it keeps to no window, grants no credit and sends no probes.
+class RawBuilder final : public simulator::Host {
+public:
+    struct Cell {
+        Command command{};
+        StreamId stream = 0;
+        Bytes payload;
+    };
+
+    RawBuilder(EventQueue& clock, Network& network, Random& random)
+        : id(random.id<NodeId>()), clock_(clock), random_(random), sender_(network.sender(id)) {
+        network.attach(id, *this);
+    }
+
+    // The path is up after a round trip.
+    void build(std::vector<SetupHop> hops) {
+        auto built = build_setup(hops, expiry_minutes(clock_.unix_now()) + 30, random_).value();
+        first_ = hops.front().id;
+        cipher_.emplace(std::move(built.keys));
+        path_ = random_.id<PathId>();
+        ASSERT_TRUE(sender_.send(first_, wire::FrameType::path_setup, {path_.bytes(), built.packet}));
+    }
+    void send(const CellHead& head, std::initializer_list<ByteView> parts) {
+        CellBody body;
+        write_inner(body, head, parts);
+        cipher_->seal(body);
+        ASSERT_TRUE(sender_.send(first_, wire::FrameType::path_cell, {path_.bytes(), body}));
+    }
+    ReplyHandle open(StreamId stream, const NodeId& model) {
+        auto handle = random_.id<ReplyHandle>();
+        send({Command::open, stream}, {model.bytes(), handle.bytes()});
+        return handle;
+    }
+    void clove(StreamId stream, std::size_t size) {
+        cut_clove(Bytes(size), [&](ClovePart part, ByteView head, ByteView bytes) {
+            send({Command::data, stream, part}, {head, bytes});
+        });
+    }
+    std::size_t count(Command command) const {
+        return static_cast<std::size_t>(std::ranges::count(cells, command, &Cell::command));
+    }
+
+    void on_frame(const NodeId&, wire::FrameType type, MutableByteView payload) override {
+        if (type == wire::FrameType::path_destroy) down = static_cast<DestroyReason>(payload.back());
+        if (type != wire::FrameType::path_cell) return;
+        MutableByteView body = payload.subspan(PathId::size);
+        ASSERT_TRUE(cipher_->open(body));
+        auto cell = read_inner(body).value();
+        cells.push_back({cell.head.command, cell.head.stream, to_bytes(cell.payload)});
+    }
+    void on_link_down(const NodeId&) override {}
+    void on_timer() override {}
+    Time next_timer() const override { return Time::max(); }
+
+    NodeId id;
+    std::vector<Cell> cells;
+    std::optional<DestroyReason> down;
+
+private:
+    EventQueue& clock_;
+    Random& random_;
+    wire::FrameSender& sender_;
+    NodeId first_;
+    PathId path_;
+    std::optional<PathCipher> cipher_;
 };
 
 class UserHost final : public simulator::Host, public PoolEvents {

@@ -15,48 +15,58 @@ void Proxy::on_path_down(EndpointId id) {
     auto node = paths_.extract(id);
     if (node.empty()) return;
     queued_cells_ -= node.mapped().queue.size();
+    most_cells_.change(id, node.mapped().queue.size(), 0);
+    most_streams_.change(id, node.mapped().streams.size(), 0);
     for (auto& [number, stream] : node.mapped().streams) {
         by_handle_.erase(stream.handle);
         (void)sender_.send(stream.model, wire::FrameType::reply_closed, {stream.handle.bytes()});
     }
 }
 
-void Proxy::on_path_cell(EndpointId id, const InnerCell& cell) {
+void Proxy::on_path_cell(EndpointId id, const InnerCell& cell, Time now) {
     auto found = paths_.find(id);
     if (found == paths_.end()) return;
     Path& path = found->second;
     switch (cell.head.command) {
-        case Command::open:
-            on_open(id, path, cell);
-            return;
         case Command::data:
-            on_data(id, path, cell);
-            return;
-        case Command::retarget:
-            on_retarget(id, path, cell);
-            return;
-        case Command::close:
-            close_stream(id, path, cell.head.stream, CloseReason::finished, Tell::model);
-            return;
-        case Command::credit: {
-            ByteReader reader(cell.payload);
-            std::uint32_t cells = reader.u32();
-            if (!reader.finished() || !path.backward.on_credit(cells)) break;
-            send_queue(id, path);
-            return;
-        }
-        case Command::probe:
-            relay_.send_backward(id, {Command::probe_echo},
-                                 {cell.payload.first(std::min(cell.payload.size(), probe_size))});
-            return;
+            return on_data(id, path, cell, now);
+        case Command::credit:
+            return on_credit(id, path, cell);
         case Command::confirm:
         case Command::probe_echo:
+            return relay_.close_path(id, DestroyReason::protocol);
+        case Command::open:
+        case Command::retarget:
+        case Command::close:
+        case Command::probe:
             break;
     }
-    relay_.close_path(id, DestroyReason::protocol);
+    // No window holds these back.
+    if (!path.control.take(limits_.control_cells, now)) {
+        ++counters_.paths_refused;
+        return relay_.close_path(id, DestroyReason::full);
+    }
+    if (cell.head.command == Command::open)
+        on_open(id, path, cell, now);
+    else if (cell.head.command == Command::retarget)
+        on_retarget(id, path, cell, now);
+    else if (cell.head.command == Command::close)
+        close_stream(id, path, cell.head.stream, CloseReason::finished, Tell::model);
+    else
+        relay_.send_backward(id, {Command::probe_echo},
+                             {cell.payload.first(std::min(cell.payload.size(), probe_size))});
 }
 
-void Proxy::on_open(EndpointId id, Path& path, const InnerCell& cell) {
+// The window bounds credit itself: nobody can grant more than was sent. To grant none is no use.
+void Proxy::on_credit(EndpointId id, Path& path, const InnerCell& cell) {
+    ByteReader reader(cell.payload);
+    std::uint32_t cells = reader.u32();
+    if (!reader.finished() || cells == 0 || !path.backward.on_credit(cells))
+        return relay_.close_path(id, DestroyReason::protocol);
+    send_queue(id, path);
+}
+
+void Proxy::on_open(EndpointId id, Path& path, const InnerCell& cell, Time now) {
     ByteReader reader(cell.payload);
     auto model = NodeId::from(reader.bytes(NodeId::size));
     auto handle = ReplyHandle::from(reader.bytes(ReplyHandle::size));
@@ -65,26 +75,45 @@ void Proxy::on_open(EndpointId id, Path& path, const InnerCell& cell) {
         relay_.close_path(id, DestroyReason::protocol);
         return;
     }
-    if (path.streams.size() >= limits_.maximum_streams_per_path || by_handle_.size() >= limits_.maximum_streams) {
-        std::array<std::uint8_t, 1> reason{static_cast<std::uint8_t>(CloseReason::overloaded)};
-        relay_.send_backward(id, {Command::close, cell.head.stream}, {reason});
-        return;
-    }
-    path.streams.emplace(cell.head.stream, Stream{*model, *handle, {}});
+    if (!make_room(id, path)) return refuse_stream(id, cell.head.stream, CloseReason::overloaded);
+    path.streams.emplace(cell.head.stream, Stream{*model, *handle, {}, now});
+    most_streams_.change(id, path.streams.size() - 1, path.streams.size());
     by_handle_.emplace(*handle, StreamKey{id, cell.head.stream});
+    next_idle_ = std::min(next_idle_, now + limits_.stream_idle);
 }
 
-void Proxy::on_retarget(EndpointId id, Path& path, const InnerCell& cell) {
+bool Proxy::make_room(EndpointId id, const Path& path) {
+    if (path.streams.size() >= limits_.maximum_streams_per_path) return false;
+    if (by_handle_.size() < limits_.maximum_streams) return true;
+    // A path with fewer streams than another gets one of the other's.
+    if (path.streams.size() + 1 >= most_streams_.share()) return false;
+    const EndpointId richest = most_streams_.key();
+    Path& other = paths_.at(richest);
+    auto idlest = std::ranges::min_element(other.streams, {}, [](const auto& item) { return item.second.used_at; });
+    ++counters_.streams_evicted;
+    close_stream(richest, other, idlest->first, CloseReason::overloaded, Tell::both);
+    return paths_.contains(id);
+}
+
+void Proxy::refuse_stream(EndpointId id, StreamId stream, CloseReason reason) {
+    ++counters_.streams_refused;
+    std::array<std::uint8_t, 1> code{static_cast<std::uint8_t>(reason)};
+    relay_.send_backward(id, {Command::close, stream}, {code});
+}
+
+void Proxy::on_retarget(EndpointId id, Path& path, const InnerCell& cell, Time now) {
     auto model = NodeId::from(cell.payload);
     if (!model) {
         relay_.close_path(id, DestroyReason::protocol);
         return;
     }
-    // This proxy may have closed the stream while the cell was under way.
-    if (auto stream = path.streams.find(cell.head.stream); stream != path.streams.end()) stream->second.model = *model;
+    auto stream = path.streams.find(cell.head.stream);
+    if (stream == path.streams.end()) return;  // this proxy closed it while the cell was under way
+    stream->second.model = *model;
+    stream->second.used_at = now;
 }
 
-void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell) {
+void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell, Time now) {
     if (!path.forward.on_received()) {
         relay_.close_path(id, DestroyReason::protocol);
         return;
@@ -95,6 +124,7 @@ void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell) {
         return;
     }
     Stream& stream = found->second;
+    stream.used_at = now;
     const NodeId model = stream.model;
     auto clove = stream.assembly.add(cell);
     if (!clove) {
@@ -143,7 +173,7 @@ void Proxy::on_drained(const NodeId& peer) {
     }
 }
 
-void Proxy::on_clove_reply(const NodeId& from, ByteView payload) {
+void Proxy::on_clove_reply(const NodeId& from, ByteView payload, Time now) {
     ByteReader reader(payload);
     auto handle = ReplyHandle::from(reader.bytes(ReplyHandle::size));
     ByteView clove = reader.rest();
@@ -153,19 +183,32 @@ void Proxy::on_clove_reply(const NodeId& from, ByteView payload) {
         (void)sender_.send(from, wire::FrameType::reply_closed, {handle->bytes()});
         return;
     }
-    auto [id, stream] = key->second;
+    const auto [id, stream] = key->second;
     Path& path = paths_.at(id);
-    if (path.queue.size() >= limits_.maximum_queued_cells || queued_cells_ >= limits_.maximum_queued_cells_in_all) {
-        close_stream(id, path, stream, CloseReason::overloaded, Tell::both);
-        return;
-    }
+    path.streams.at(stream).used_at = now;
+    const std::size_t waited = path.queue.size();
     cut_clove(clove, [&](ClovePart part, ByteView size, ByteView bytes) {
         Bytes cell = to_bytes(size);
         append(cell, bytes);
         path.queue.push_back({stream, part, std::move(cell)});
-        ++queued_cells_;
     });
+    queued_cells_ += path.queue.size() - waited;
+    most_cells_.change(id, waited, path.queue.size());
     send_queue(id, path);
+    // Not the stream that came last, which may hold little, but the one that holds most.
+    for (auto full = paths_.find(id); full != paths_.end() && full->second.queue.size() > limits_.maximum_queued_cells;
+         full = paths_.find(id))
+        close_longest(id);
+    while (queued_cells_ > limits_.maximum_queued_cells_in_all) close_longest(most_cells_.key());
+}
+
+void Proxy::close_longest(EndpointId id) {
+    Path& path = paths_.at(id);
+    std::map<StreamId, std::size_t> cells;
+    for (const QueuedCell& cell : path.queue) ++cells[cell.stream];
+    auto longest = std::ranges::max_element(cells, {}, [](const auto& item) { return item.second; });
+    ++counters_.streams_evicted;
+    close_stream(id, path, longest->first, CloseReason::overloaded, Tell::both);
 }
 
 void Proxy::send_queue(EndpointId id, Path& path) {
@@ -174,8 +217,29 @@ void Proxy::send_queue(EndpointId id, Path& path) {
         path.queue.pop_front();
         --queued_cells_;
         path.backward.on_sent();
+        most_cells_.change(id, path.queue.size() + 1, path.queue.size());
         if (!relay_.send_backward(id, {Command::data, cell.stream, cell.part}, {cell.payload}))
             return;  // the path is gone
+    }
+}
+
+void Proxy::on_timer(Time now) {
+    if (now < next_idle_) return;
+    std::vector<StreamKey> idle;
+    next_idle_ = Time::max();
+    for (const auto& [handle, key] : by_handle_) {
+        const Time due = paths_.at(key.path).streams.at(key.stream).used_at + limits_.stream_idle;
+        if (due <= now)
+            idle.push_back(key);
+        else
+            next_idle_ = std::min(next_idle_, due);
+    }
+    std::ranges::sort(idle);
+    for (const StreamKey& key : idle) {
+        auto path = paths_.find(key.path);
+        if (path == paths_.end()) continue;
+        ++counters_.streams_idle;
+        close_stream(key.path, path->second, key.stream, CloseReason::overloaded, Tell::both);
     }
 }
 
@@ -197,10 +261,12 @@ void Proxy::close_stream(EndpointId id, Path& path, StreamId number, CloseReason
     if (node.empty()) return;
     const Stream& stream = node.mapped();
     by_handle_.erase(stream.handle);
-    // A reason but `finished` drops the stream's queued cells. A clove that this cuts off in the middle is dropped at
-    // the user.
-    if (reason != CloseReason::finished)
-        queued_cells_ -= std::erase_if(path.queue, [&](const QueuedCell& cell) { return cell.stream == number; });
+    most_streams_.change(id, path.streams.size() + 1, path.streams.size());
+    // A clove that this cuts off in the middle is dropped at the user.
+    const std::size_t dropped =
+        std::erase_if(path.queue, [&](const QueuedCell& cell) { return cell.stream == number; });
+    queued_cells_ -= dropped;
+    most_cells_.change(id, path.queue.size() + dropped, path.queue.size());
     if (tell != Tell::user) (void)sender_.send(stream.model, wire::FrameType::reply_closed, {stream.handle.bytes()});
     if (tell != Tell::model) {
         std::array<std::uint8_t, 1> code{static_cast<std::uint8_t>(reason)};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/requires.h"
+
 namespace planetserve::onion {
 
 std::string_view to_string(DestroyReason reason) {
@@ -60,7 +62,7 @@ Relay::Path& Relay::keep(Path path) {
     by_side_.insert(hash(path.previous), slot);
     if (!path.last) by_side_.insert(hash(path.next), slot);
     ++built_by_peer_[path.previous.peer];
-    next_expiry_ = std::min(next_expiry_, path.expires);
+    next_expiry_ = std::min(next_expiry_, due(path));
     return paths_[slot] = std::move(path);
 }
 
@@ -100,7 +102,7 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, const Now& now
     if (!admission_.remember(previous.peer, setup->expiry, setup->replay_tag))
         return fail(ErrorCode::already_exists, "a replayed set-up");
 
-    Path fresh{0, previous, {}, setup->last, setup->keys, 0, 0, now.time + lifetime};
+    Path fresh{0, previous, {}, setup->last, setup->keys, 0, 0, now.time + lifetime, now.time};
     if (!fresh.last) {
         fresh.next = Side{setup->next, random_.id<PathId>()};
         auto sent = sender_.send(fresh.next.peer, wire::FrameType::path_setup, {fresh.next.id.bytes(), setup->packet});
@@ -115,7 +117,7 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, const Now& now
     return {};
 }
 
-void Relay::on_cell(const NodeId& from, MutableByteView payload) {
+void Relay::on_cell(const NodeId& from, MutableByteView payload, Time now) {
     if (payload.size() != PathId::size + wire::cell_size) return;
     Side side{from, PathId::from(payload.first(PathId::size)).value()};
     Path* found = find(side);
@@ -126,21 +128,53 @@ void Relay::on_cell(const NodeId& from, MutableByteView payload) {
     Path& path = *found;
     MutableByteView body = payload.subspan(PathId::size);
     if (side == path.previous) {
-        forward_cell(path, body);
+        path.heard = now;
+        forward_cell(path, body, now);
         return;
     }
     crypto::stream_xor(path.keys.backward, path.backward_count++, body);
     ++counters_.cells_relayed;
-    auto sent = sender_.send(path.previous.peer, wire::FrameType::path_cell, {path.previous.id.bytes(), body});
-    if (!sent) remove(path.number, DestroyReason::full, Tell::both);
+    pass_on(path, Towards::builder, body);
 }
 
-void Relay::forward_cell(Path& path, MutableByteView body) {
+bool Relay::pass_on(const Path& path, Towards towards, ByteView body) {
+    const PathNumber number = path.number;
+    const QueueKey key{number, towards};
+    const Side& to = towards == Towards::builder ? path.previous : path.next;
+    if (!queues_.waits(key) && sender_.queued_bytes(to.peer) <= limits_.link_high_water) {
+        if (sender_.send(to.peer, wire::FrameType::path_cell, {to.id.bytes(), body})) return true;
+        remove(number, DestroyReason::full, Tell::both);
+        return false;
+    }
+    queues_.push(to.peer, key, body);
+    if (queues_.cells(key) > limits_.maximum_queued_cells_per_path) {
+        ++counters_.paths_evicted;
+        remove(number, DestroyReason::full, Tell::both);
+    }
+    // Not this path, which may hold little, but the one that holds most.
+    while (queues_.cells() > limits_.maximum_queued_cells) {
+        ++counters_.paths_evicted;
+        remove(queues_.longest().path, DestroyReason::full, Tell::both);
+    }
+    return find(number) != nullptr;
+}
+
+void Relay::on_drained(const NodeId& peer) {
+    auto room = [&] { return sender_.queued_bytes(peer) <= limits_.link_high_water; };
+    auto send = [&](const QueueKey& key, ByteView body) {
+        const Path* path = find(key.path);
+        REQUIRES(path != nullptr);  // its queue went with it
+        const Side& to = key.towards == Towards::builder ? path->previous : path->next;
+        return sender_.send(peer, wire::FrameType::path_cell, {to.id.bytes(), body}).has_value();
+    };
+    for (const QueueKey& key : queues_.drain(peer, room, send)) remove(key.path, DestroyReason::full, Tell::both);
+}
+
+void Relay::forward_cell(Path& path, MutableByteView body, Time now) {
     if (!path.last) {
         crypto::stream_xor(path.keys.forward, path.forward_count++, body);
         ++counters_.cells_relayed;
-        auto sent = sender_.send(path.next.peer, wire::FrameType::path_cell, {path.next.id.bytes(), body});
-        if (!sent) remove(path.number, DestroyReason::full, Tell::both);
+        pass_on(path, Towards::proxy, body);
         return;
     }
     if (!open_cell(path.keys.forward, path.forward_count++, body)) {
@@ -153,7 +187,7 @@ void Relay::forward_cell(Path& path, MutableByteView body) {
         remove(path.number, DestroyReason::protocol, Tell::previous);
         return;
     }
-    endpoint_->on_path_cell(EndpointId{path.number}, *cell);
+    endpoint_->on_path_cell(EndpointId{path.number}, *cell, now);
 }
 
 void Relay::on_destroy(const NodeId& from, ByteView payload) {
@@ -189,13 +223,15 @@ void Relay::on_timer(Time now) {
     next_expiry_ = Time::max();
     for (const Path& path : paths_) {
         if (path.number == 0) continue;
-        if (path.expires <= now)
-            expired.emplace_back(path.expires, path.number);
-        else
-            next_expiry_ = std::min(next_expiry_, path.expires);
+        if (due(path) > now) {
+            next_expiry_ = std::min(next_expiry_, due(path));
+            continue;
+        }
+        if (path.expires > now) ++counters_.paths_idle;
+        expired.emplace_back(due(path), path.number);
     }
     std::ranges::sort(expired);
-    for (auto [expires, number] : expired) remove(number, DestroyReason::expired, Tell::both);
+    for (auto [when, number] : expired) remove(number, DestroyReason::expired, Tell::both);
 }
 
 bool Relay::send_backward(EndpointId endpoint, const CellHead& head, std::initializer_list<ByteView> parts) {
@@ -205,9 +241,7 @@ bool Relay::send_backward(EndpointId endpoint, const CellHead& head, std::initia
     CellBody body;
     write_inner(body, head, parts);
     seal_cell(path.keys.backward, path.backward_count++, body);
-    if (sender_.send(path.previous.peer, wire::FrameType::path_cell, {path.previous.id.bytes(), body})) return true;
-    remove(path.number, DestroyReason::full, Tell::previous);
-    return false;
+    return pass_on(path, Towards::builder, body);
 }
 
 void Relay::close_path(EndpointId path, DestroyReason reason) {
@@ -230,6 +264,8 @@ void Relay::remove(PathNumber number, DestroyReason reason, Tell tell) {
     if (!path.last) by_side_.erase(hash(path.next), slot);
     auto built = built_by_peer_.find(path.previous.peer);
     if (built != built_by_peer_.end() && --built->second == 0) built_by_peer_.erase(built);
+    queues_.drop({number, Towards::builder});
+    queues_.drop({number, Towards::proxy});
     if (tell != Tell::next) send_destroy(path.previous, reason);
     if (tell != Tell::previous && !path.last) send_destroy(path.next, reason);
     if (path.last && endpoint_ != nullptr) endpoint_->on_path_down(EndpointId{number});

@@ -6,10 +6,12 @@
 // passes them on. When it is the last hop of a path, the opened cells go to a PathEndpoint (the proxy) instead.
 //
 // Bounds: relayed and proxied paths and remembered set-ups, in all and from one neighbour, the rate of set-ups from one
-// neighbour, lifetime of a path. The flow windows of a path's ends bound the cells in flight. When a neighbour's queue
-// is full, its path ends; the relay never buffers cells. Not thread-safe.
+// neighbour, lifetime and idleness of a path. The flow windows of a path's ends bound the cells in flight. Cells for a
+// link with much to send wait here, by path, and go out in turn; where too many wait, the path with most of them ends.
+// Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -22,6 +24,7 @@
 #include "base/time.h"
 #include "crypto/agreement.h"
 #include "onion/cell.h"
+#include "onion/link_queues.h"
 #include "onion/relay_admission.h"
 #include "onion/setup.h"
 #include "wire/frame.h"
@@ -47,7 +50,7 @@ class PathEndpoint {
 public:
     virtual ~PathEndpoint() = default;
     virtual void on_path_up(EndpointId path) = 0;
-    virtual void on_path_cell(EndpointId path, const InnerCell& cell) = 0;
+    virtual void on_path_cell(EndpointId path, const InnerCell& cell, Time now) = 0;
     virtual void on_path_down(EndpointId path) = 0;
 };
 
@@ -55,6 +58,14 @@ struct RelayLimits {
     std::size_t maximum_paths = 4096;           // under 1 MB; at most 2^20
     std::size_t maximum_paths_per_peer = 1024;  // so that one neighbour leaves room for others
     Duration maximum_lifetime = 1h;             // bounds how long replay tags are remembered
+    // Without a cell from the builder, who probes at least every 15 s, or grants credit for each 64 cells.
+    Duration idle = 2min;
+    // Bytes. Beyond it, what goes to a neighbour waits by path. As LinkOptions::high_water, whose event ends the wait.
+    std::size_t link_high_water = 256 << 10;
+    // Cells that wait for links, of one path and direction: two windows. Its ends do not keep to their windows.
+    std::size_t maximum_queued_cells_per_path = 512;
+    // The same over all paths: 47 MB.
+    std::size_t maximum_queued_cells = 32768;
     AdmissionLimits admission;
 };
 
@@ -63,6 +74,8 @@ struct RelayCounters {
     std::uint64_t cells_refused = 0;
     std::uint64_t setups_accepted = 0;
     std::uint64_t setups_refused = 0;
+    std::uint64_t paths_idle = 0;     // ended, since their builders sent nothing
+    std::uint64_t paths_evicted = 0;  // ended, since they held most of what waited for links
 };
 
 class Relay {
@@ -75,9 +88,11 @@ public:
 
     // Frames from a neighbour. The payload of a cell is changed in place.
     void on_setup(const NodeId& from, ByteView payload, const Now& now);
-    void on_cell(const NodeId& from, MutableByteView payload);
+    void on_cell(const NodeId& from, MutableByteView payload, Time now);
     void on_destroy(const NodeId& from, ByteView payload);
     void on_link_down(const NodeId& peer);
+    // The neighbour's queue, which was above the high-water mark, has room.
+    void on_drained(const NodeId& peer);
     void on_timer(Time now);
     // When on_timer is due, at the latest; Time::max() when never.
     Time next_timer() const { return next_expiry_; }
@@ -87,6 +102,8 @@ public:
     void close_path(EndpointId path, DestroyReason reason);
 
     std::size_t paths() const { return paths_.size() - free_.size(); }
+    // Cells that wait for links.
+    std::size_t queued_cells() const { return queues_.cells(); }
     const RelayCounters& counters() const { return counters_; }
 
 private:
@@ -109,6 +126,13 @@ private:
         std::uint64_t forward_count = 0;
         std::uint64_t backward_count = 0;
         Time expires;
+        Time heard;  // when its builder last sent a cell
+    };
+    enum class Towards { builder, proxy };
+    struct QueueKey {
+        PathNumber path = 0;
+        Towards towards{};
+        auto operator<=>(const QueueKey&) const = default;
     };
 
     // The sides of a path that are told of its end.
@@ -121,7 +145,10 @@ private:
     Path& keep(Path path);
     Status accept_setup(const Side& previous, ByteView packet, const Now& now);
     void send_destroy(const Side& to, DestroyReason reason);
-    void forward_cell(Path& path, MutableByteView body);
+    void forward_cell(Path& path, MutableByteView body, Time now);
+    // Sends the cell, or keeps it until the link has room. False when the path ended over it.
+    bool pass_on(const Path& path, Towards towards, ByteView body);
+    Time due(const Path& path) const { return std::min(path.expires, path.heard + limits_.idle); }
     void remove(PathNumber number, DestroyReason reason, Tell tell);
 
     NodeId self_;
@@ -136,7 +163,8 @@ private:
     std::vector<Slot> free_;
     SlotIndex by_side_;
     std::uint64_t made_ = 0;
-    Time next_expiry_ = Time::max();  // no path expires earlier
+    Time next_expiry_ = Time::max();  // no path expires, or is idle for too long, earlier
+    LinkQueues<QueueKey> queues_;
     // For the bound on paths from one neighbour.
     std::unordered_map<NodeId, std::size_t, IdHash> built_by_peer_;
     RelayAdmission admission_;

@@ -114,7 +114,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 seal_cell(path.keys.forward, path.sent++, body);
                 Bytes payload = to_bytes(path.id.bytes());
                 append(payload, body);
-                relay.on_cell(path.peer, payload);
+                relay.on_cell(path.peer, payload, now);
                 break;
             }
             case 4: {  // raw frames
@@ -122,15 +122,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 NodeId from = peer();
                 relay.on_setup(from, payload, {now, unix_now});
                 relay.on_destroy(from, payload);
-                relay.on_cell(from, payload);
-                proxy.on_clove_reply(from, payload);
+                relay.on_cell(from, payload, now);
+                proxy.on_clove_reply(from, payload, now);
                 break;
             }
             case 5: {
                 if (handles.empty()) break;
                 Bytes payload = to_bytes(handles[input.u8() % handles.size()].bytes());
                 payload.resize(payload.size() + 1 + input.u16() % wire::maximum_clove_size);
-                proxy.on_clove_reply(peer(), payload);
+                proxy.on_clove_reply(peer(), payload, now);
                 break;
             }
             case 6: {
@@ -138,6 +138,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 if (input.u8() % 2 == 0) lost.value[0] = 7;
                 relay.on_link_down(lost);
                 proxy.on_link_down(lost);
+                relay.on_drained(lost);
                 proxy.on_drained(lost);
                 break;
             }
@@ -146,7 +147,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 now += step;
                 unix_now = unix_now + std::chrono::duration_cast<std::chrono::milliseconds>(step);
                 relay.on_timer(now);
-                check(relay.next_timer() > now, "a timer that was served is not due again");
+                proxy.on_timer(now);
+                check(relay.next_timer() > now && proxy.next_timer() > now, "a timer that was served is not due again");
                 break;
             }
         }

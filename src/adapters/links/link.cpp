@@ -1,5 +1,7 @@
 #include "adapters/links/link.h"
 
+#include <netinet/tcp.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
@@ -22,6 +24,9 @@ constexpr std::size_t largest_record = 16 * 1024;
 constexpr std::size_t write_piece = 128 * 1024;
 // Twice what flush makes: only answers of TLS itself can add to that.
 constexpr std::size_t most_records = 2 * write_piece;
+// Bytes that the system may hold unsent, besides those under way to the peer.
+constexpr int system_queue = 128 * 1024;
+using NotSentMark = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
 // An idle link gives back larger buffers than this.
 constexpr std::size_t keep_buffer = 8 * 1024;
 
@@ -39,6 +44,8 @@ Link::Link(Socket socket, SSL_CTX* context, Side side, std::optional<NodeId> exp
     error_code ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    // What the system holds and has not sent is a queue that no path's turn comes into.
+    socket_.set_option(NotSentMark(system_queue), ignored);
 }
 
 void Link::start(Time now) {
@@ -265,6 +272,8 @@ void Link::flush() {
         out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
         written_ = 0;
     }
+    // Records are longer than what they hold, so a queue may come above the mark here too.
+    if (queued() > options_.high_water) above_high_water_ = true;
     if (above_high_water_ && queued() <= options_.high_water / 2 && ready()) {
         above_high_water_ = false;
         owner_.on_link_drained(*this);

@@ -16,8 +16,9 @@ struct LinkOptions {
     std::size_t maximum_handshakes_per_address = 32;
     // Bytes to one peer; more is refused. Room for several of the largest frames.
     std::size_t maximum_queue = 16 << 20;
-    // Bytes. A queue that was above it and falls to half of it is told as an event.
-    std::size_t high_water = 1 << 20;
+    // Bytes. A queue that was above it and falls to half of it is told as an event. Relays fill a queue so far: 0.1 s of
+    // a line of 20 Mbit/s, which is what one path can delay others by.
+    std::size_t high_water = 256 << 10;
     // Bytes a second from one peer, averaged over one second: more than a gigabit line carries.
     std::size_t maximum_inbound_rate = 512 << 20;
     Duration dial_deadline = 5s;
