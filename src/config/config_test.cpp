@@ -117,7 +117,8 @@ TEST_F(Config, ModelKeys) {
         "  - {name: a, file: /m.gguf, sha256: ab, slots: 1, context: 128, threads: 2, cache_mib: 0,\n"
         "     flash_attention: true, queue: 0}\n"
         "  - {name: b, url: 'https://example.org/b.gguf', sha256: cd}\n"
-        "  - {name: c, upstream: 'http://127.0.0.1:8000', upstream_key: secret,\n"
+        "  - {name: c, upstream: 'http://127.0.0.1:8000', upstream_key: secret, grammars: true,\n"
+        "     media_hosts: [pictures.example],\n"
         "     kv_events: {endpoint: 'tcp://127.0.0.1:5557', replay_endpoint: 'ipc:///tmp/replay', topic: kv}}\n");
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->status_listen, "127.0.0.1:9090");
@@ -147,6 +148,8 @@ TEST_F(Config, ModelKeys) {
     EXPECT_EQ(config->models[1].url, "https://example.org/b.gguf");
     EXPECT_EQ(config->models[2].upstream, "http://127.0.0.1:8000");
     EXPECT_EQ(config->models[2].upstream_key, "secret");
+    EXPECT_EQ(config->models[2].media_hosts, std::vector<std::string>{"pictures.example"});
+    EXPECT_TRUE(config->models[2].grammars);
     ASSERT_TRUE(config->models[2].kv_events);
     EXPECT_EQ(config->models[2].kv_events->endpoint, "tcp://127.0.0.1:5557");
     EXPECT_EQ(config->models[2].kv_events->replay_endpoint, "ipc:///tmp/replay");
@@ -268,6 +271,8 @@ TEST_F(Config, ValuesThatContradictEachOther) {
     expect_refused(served("catalogue: c, file: f"), "needs exactly one of");
     expect_refused(served("url: 'http://x'"), "needs its sha256");
     expect_refused(served("catalogue: c, kv_events: {endpoint: 'tcp://h:1'}"), "only an 'upstream' that is vLLM");
+    expect_refused(served("catalogue: c, media_hosts: [h]"), "only an 'upstream' reads pictures");
+    expect_refused(served("upstream: u, media_hosts: h"), "must be a list");
     expect_refused(served("upstream: u, kv_events: {topic: t}"), "'models.kv_events': needs an 'endpoint'");
     expect_refused(served("upstream: u, kv_events: {endpoint: 'http://h:1'}"),
                    "neither tcp://HOST:PORT nor ipc://PATH");

@@ -35,6 +35,8 @@ Keys model_keys(ServedModelConfig& model) {
             {"sha256", into(model.sha256)},
             {"upstream", into(model.upstream)},
             {"upstream_key", into(model.upstream_key)},
+            {"media_hosts", into(model.media_hosts)},
+            {"grammars", into(model.grammars)},
             {"kv_events", [&model](const YAML::Node& node) { read_kv_events(node, model.kv_events); }},
             {"slots", within(model.slots, 1, 1024)},
             {"context", within(model.context, 128, 1 << 22)},
@@ -49,6 +51,8 @@ void check_model(const ServedModelConfig& model) {
     const int sources = static_cast<int>(model.catalogue.has_value()) + static_cast<int>(model.file.has_value()) +
                         static_cast<int>(model.url.has_value()) + static_cast<int>(model.upstream.has_value());
     if (sources != 1) refuse("model '" + model.name + "' needs exactly one of: catalogue, file, url, upstream");
+    if (!model.media_hosts.empty() && !model.upstream)
+        refuse("model '" + model.name + "' has 'media_hosts', and only an 'upstream' reads pictures");
     if (model.kv_events && !model.upstream)
         refuse("model '" + model.name + "' has 'kv_events', which only an 'upstream' that is vLLM publishes");
     if (model.url && !model.sha256) refuse("model '" + model.name + "' is fetched by URL and needs its sha256");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace planetserve::config {
 
@@ -25,6 +26,10 @@ struct ServedModelConfig {
     std::optional<std::string> sha256;
     std::optional<std::string> upstream;
     std::optional<std::string> upstream_key;
+    // Hosts whose pictures the upstream may fetch for users; only with an upstream.
+    std::vector<std::string> media_hosts;
+    // Whether users may send grammars and regular expressions (inference/grammar_check.h).
+    bool grammars = false;
     std::optional<KvEventsConfig> kv_events;  // only with an upstream
     std::uint32_t slots = 4;                  // requests at once
     std::uint32_t context = 4096;             // tokens a slot

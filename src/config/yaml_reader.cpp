@@ -64,6 +64,13 @@ Setter into(bool& target) {
 Setter into(std::filesystem::path& target) {
     return [&target](const YAML::Node& node) { target = read_text(node); };
 }
+Setter into(std::vector<std::string>& target) {
+    return [&target](const YAML::Node& list) {
+        if (!list.IsSequence()) throw YAML::Exception(list.Mark(), "must be a list");
+        target.clear();
+        for (const auto& item : list) target.push_back(read_text(item));
+    };
+}
 Setter into(Endpoint& target) {
     return [&target](const YAML::Node& node) { target = read_endpoint(node); };
 }

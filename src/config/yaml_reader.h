@@ -33,6 +33,7 @@ Setter into(std::string& target);
 Setter into(bool& target);
 Setter into(std::filesystem::path& target);
 Setter into(Endpoint& target);
+Setter into(std::vector<std::string>& target);  // a list of texts
 template <typename T>
 Setter into(std::optional<T>& target) {
     return [&target](const YAML::Node& node) { into(target.emplace())(node); };

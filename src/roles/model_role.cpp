@@ -37,6 +37,14 @@ std::uint64_t cache_bytes(const config::ServedModelConfig& model, std::uint64_t 
     return bytes_of_text_per_token * (slots + kept);
 }
 
+inference::EngineTraits traits_of(const config::ServedModelConfig& model) {
+    using Kind = inference::EngineTraits::Kind;
+    return {.kind = model.upstream ? Kind::other : Kind::llama_server,
+            .context = model.context,
+            .grammars = model.grammars,
+            .media_hosts = model.media_hosts};
+}
+
 node::ModelGroupOptions group_options(const config::RoutingConfig& routing, const config::ServedModelConfig& model,
                                       std::uint64_t kv_bytes) {
     node::ModelGroupOptions options;
@@ -62,10 +70,12 @@ ModelRole::ModelRole(Runtime& runtime, const config::RoutingConfig& routing, pro
       metrics_(metrics),
       router_([&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); },
               runtime.clock()),
+      gate_(router_, inference::RequestLimits{},
+            [&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); }),
       node_(runtime.keys(),
             {.stats = [this] { return router_.stats(); },
              .incarnation = static_cast<routing::Incarnation>(runtime.clock().unix_now().milliseconds)},
-            runtime.links(), router_, runtime.random(), runtime.clock()),
+            runtime.links(), gate_, runtime.random(), runtime.clock()),
       started_(runtime.clock().unix_now()) {
     node_.groups().on_wake([this] { runtime_.rearm(); });
 }
@@ -77,6 +87,7 @@ Status ModelRole::add(const config::ServedModelConfig& config) {
                   usual_kv_bytes};
     auto service = config.upstream ? upstream(config) : managed(config, served);
     if (!service) return std::unexpected(service.error());
+    gate_.add(config.name, traits_of(config));
     router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
     node_.groups().add(config.name, group_options(routing_, config, served.kv_bytes));
     served_.push_back(std::move(served));

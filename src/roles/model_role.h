@@ -17,6 +17,7 @@
 #include "adapters/vllm/vllm_tokenizer.h"
 #include "config/model_config.h"
 #include "inference/model_router.h"
+#include "inference/request_gate.h"
 #include "node/model_node.h"
 #include "roles/model_metrics.h"
 #include "roles/model_status.h"
@@ -86,6 +87,7 @@ private:
     std::vector<std::unique_ptr<adapters::HttpEngine>> upstreams_;
     std::vector<Served> served_;
     inference::ModelRouter router_;
+    inference::RequestGate gate_;  // in front of the router
     node::ModelNode node_;
     std::vector<Followed> followed_;  // after the node: their handlers call it
     Time router_timer_{};

@@ -111,10 +111,19 @@ class Network:
         (folder / "config.yaml").write_text(f"home: {folder}\ngenesis: {self.home}/genesis.json\n")
         return self._start(folder, (LAB, ), None, mode, record)
 
-    def _start(self, folder, command, api, *arguments, env=None):
+    def start_raw_user(self):
+        """A user that asks model nodes for anything: its requests are checked by nobody on their way."""
+        folder = self.home / f"own-{len(self.extra)}"
+        folder.mkdir()
+        (folder / "config.yaml").write_text(f"home: {folder}\ngenesis: {self.home}/genesis.json\n")
+        node = self._start(folder, (LAB, ), None, "ask", pipe=True)
+        return RawUser(node)
+
+    def _start(self, folder, command, api, *arguments, env=None, pipe=False):
         log = open(folder / "log", "w")
-        process = subprocess.Popen([*map(str, command), str(folder / "config.yaml"), *map(str, arguments)], stdout=log, stderr=log,
-                                   stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        process = subprocess.Popen([*map(str, command), str(folder / "config.yaml"), *map(str, arguments)],
+                                   stdout=subprocess.PIPE if pipe else log, stderr=log,
+                                   stdin=subprocess.PIPE if pipe else subprocess.DEVNULL, env={**os.environ, **(env or {})})
         node = Node(process, folder, api)
         self.extra.append(node)
         wait_for(lambda: node.running() and (folder / "run.json").exists(), f"{folder.name} to start: {node.log()}", 20)
@@ -193,6 +202,21 @@ class Node:
 
     def paths(self):
         return [path for path in self.status()["paths"] if path["state"] == "up"]
+
+
+class RawUser:
+    """tests/functional/lab/raw_user.h, as a client. One request at a time."""
+
+    def __init__(self, node):
+        self.node = node
+
+    def ask(self, body, path="/v1/chat/completions", model=MODEL, method="POST"):
+        """Its reply: {"status", "body"} or {"error"}."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        line = json.dumps({"method": method, "path": path, "model": model, "body": text}) + "\n"
+        self.node.process.stdin.write(line.encode())
+        self.node.process.stdin.flush()
+        return json.loads(self.node.process.stdout.readline())
 
 
 def question(prompt, seed=7, max_tokens=24, model=MODEL, **more):

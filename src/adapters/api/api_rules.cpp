@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "inference/model_calls.h"
+
 namespace planetserve::adapters {
 
 namespace {
@@ -112,10 +114,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
     return decoded;
 }
 
-bool is_model_path(std::string_view path) {
-    return path == "/v1/chat/completions" || path == "/v1/completions" || path == "/v1/embeddings" ||
-           path == "/v1/responses" || path == "/v1/messages";
-}
+bool is_model_path(std::string_view path) { return inference::model_call(path).has_value(); }
 
 std::string_view allowed_methods(std::string_view path) {
     if (is_model_path(path)) return "POST, OPTIONS";

@@ -20,7 +20,8 @@ std::vector<std::string> llama_server_command(const LlamaServerOptions& options)
     if (options.http_threads) add("--threads-http", std::to_string(*options.http_threads));
     add("--cache-ram", std::to_string(options.cache_mib));
     add("-fa", options.flash_attention ? "on" : "off");
-    argv.insert(argv.end(), {"--metrics", "--no-webui"});
+    // Nobody but the node asks it, and a page of all requests is of no use to the node.
+    argv.insert(argv.end(), {"--metrics", "--no-webui", "--no-slots"});
     argv.insert(argv.end(), options.extra_arguments.begin(), options.extra_arguments.end());
     return argv;
 }

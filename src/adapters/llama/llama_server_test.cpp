@@ -42,6 +42,7 @@ TEST(LlamaServer, IsGivenAllOfItsOptions) {
                                                       "on",
                                                       "--metrics",
                                                       "--no-webui",
+                                                      "--no-slots",
                                                       "--seed",
                                                       "1"}));
 }
@@ -53,8 +54,9 @@ TEST(LlamaServer, LeavesOutWhatIsNotGiven) {
                                .port = std::uint16_t{8080},
                                .threads = 1};
     EXPECT_EQ(llama_server_command(options),
-              (Command{"llama-server", "--host", "127.0.0.1", "-m", "m.gguf", "--port", "8080", "-np", "4", "-c",
-                       "16384", "-t", "1", "--cache-ram", "256", "-fa", "off", "--metrics", "--no-webui"}));
+              (Command{"llama-server", "--host", "127.0.0.1", "-m",        "m.gguf",     "--port",    "8080",
+                       "-np",          "4",      "-c",        "16384",     "-t",         "1",         "--cache-ram",
+                       "256",          "-fa",    "off",       "--metrics", "--no-webui", "--no-slots"}));
 }
 
 TEST(LlamaServer, ManySlotsOfALongContextDoNotOverflow) {

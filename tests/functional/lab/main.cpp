@@ -1,11 +1,13 @@
-// planetserve_lab CONFIG [MODE [RECORD]]: a user node of the real program whose cells a hostile hand changes, and which
-// writes down every frame it gets and sends. Functional tests run it as a relay among others.
+// planetserve_lab CONFIG [MODE [RECORD]], planetserve_lab CONFIG ask: a user node of the real program whose cells a
+// hostile hand changes, and which writes down every frame it gets and sends; or which asks whatever it is told to
+// (raw_user.h). Functional tests run it as a relay and as a user among others.
 
 #include <curl/curl.h>
 
 #include <iostream>
 
 #include "hostile_sender.h"
+#include "raw_user.h"
 #include "roles/user_role.h"
 
 namespace planetserve::lab {
@@ -31,7 +33,9 @@ private:
     Recorder* recorder_;
 };
 
-int run(const std::string& file, Mode mode, const std::string& record) {
+enum class Asks : std::uint8_t { nothing, what_it_is_told };
+
+int run(const std::string& file, Mode mode, const std::string& record, Asks asks) {
     auto config = config::load_user_config(file);
     if (!config) throw std::runtime_error(config.error().message);
     roles::Runtime runtime(config->common, roles::user_node);
@@ -40,6 +44,8 @@ int run(const std::string& file, Mode mode, const std::string& record) {
     HostileSender sender(runtime.links(), mode, recorder.get(), runtime.random(), runtime.context());
     roles::UserRole role(runtime, *config, sender);
     RecordingRole recording(role, recorder.get());
+    std::optional<RawUser> user;
+    if (asks == Asks::what_it_is_told) user.emplace(runtime, role);
     runtime.attach(recording, committee::NodeDescriptor{});
     runtime.run(std::nullopt, [](const std::function<void()>& finished) { finished(); });
     return 0;
@@ -51,17 +57,20 @@ int run(const std::string& file, Mode mode, const std::string& record) {
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::cerr << "planetserve_lab CONFIG [honest|corrupt|drop|duplicate|replay|delay [RECORD]]\n";
+        std::cerr << "planetserve_lab CONFIG [honest|corrupt|drop|duplicate|replay|delay [RECORD]], or CONFIG ask\n";
         return 2;
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    auto mode = planetserve::lab::parse_mode(argc > 2 ? argv[2] : "honest");
+    using planetserve::lab::Asks;
+    const std::string wanted = argc > 2 ? argv[2] : "honest";
+    const Asks asks = wanted == "ask" ? Asks::what_it_is_told : Asks::nothing;
+    auto mode = planetserve::lab::parse_mode(asks == Asks::nothing ? wanted : "honest");
     if (!mode) {
         std::cerr << "planetserve_lab: no mode \"" << argv[2] << "\"\n";
         return 2;
     }
     try {
-        return planetserve::lab::run(argv[1], *mode, argc > 3 ? argv[3] : "");
+        return planetserve::lab::run(argv[1], *mode, argc > 3 ? argv[3] : "", asks);
     } catch (const std::exception& error) {
         std::cerr << "planetserve_lab: " << error.what() << "\n";
         return 1;
