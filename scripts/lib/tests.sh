@@ -1,7 +1,7 @@
 # `planetserve test [SECTION...]`: everything that can be checked on one machine. A section that fails does not stop the
 # next; the last line counts them all.
 
-TEST_SECTIONS=(lint unit functional asan fuzz tsan tidy)
+TEST_SECTIONS=(lint functional unit asan fuzz tsan tidy)
 # What a developer runs before a commit: the sections, and the functional tests among them.
 QUICK_SECTIONS=(lint unit functional)
 QUICK_FUNCTIONAL=(test_commands.py test_node.py)
@@ -55,8 +55,8 @@ test_help() {
 Runs the tests. Without a name, all sections but "alone".
 
     lint         formatting, one-way includes, names and lengths, documents, shell scripts
-    unit         unit and simulation tests, optimised, built by g++
     functional   a network of real processes, driven from outside
+    unit         unit and simulation tests, optimised, built by g++
     asan         unit tests under AddressSanitizer and UBSan, built by clang
     fuzz         every fuzz target for FUZZ_SECONDS (40 where CI is set, else 10), with the build of asan
     tsan         the tests of what has threads, under ThreadSanitizer
@@ -79,7 +79,7 @@ HELP
 }
 
 # prepare_tests SECTION...: what the sections need of the machine. In a run of everything, the builds of later sections
-# begin with the functional tests, which mostly wait.
+# and the fuzzers run beside the functional tests, which mostly wait.
 prepare_tests() {
     local section
     ensure_packages "$PACKAGES" "$PACKAGES_TEST"
@@ -96,8 +96,8 @@ prepare_tests() {
     fi
     BESIDE_FUNCTIONAL=()
     if [[ " $* " == *" functional "* ]]; then
-        for section in asan tsan tidy; do
-            if [[ " $* " == *" $section "* ]]; then BESIDE_FUNCTIONAL+=("$section"); fi
+        for section in unit asan fuzz tsan tidy; do
+            if [[ " $* " == *" functional "*" $section "* ]]; then BESIDE_FUNCTIONAL+=("$section"); fi
         done
     fi
 }
@@ -173,12 +173,13 @@ test_tsan() {
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1 run_ctest tsan tsan tsan
 }
 
-# build_preset PRESET: all that its section runs.
+# build_preset PRESET|fuzz: all that its section runs; the fuzzers run here too, since they wait for nothing.
 build_preset() {
     case $1 in
         test) configure_preset test release && build_targets release all planetserve_lab hostile_verifier ;;
         asan) configure_preset asan asan && build_targets asan all ;;
         tsan) configure_preset tsan tsan && build_targets tsan planetserve_tests ;;
+        fuzz) build_preset asan && run_fuzzers ;;
         tidy) check_units tidy ;;
     esac
 }
@@ -214,12 +215,12 @@ ctest_progress() { tail -c 4096 "$1" | grep -oE '^ *[0-9]+/[0-9]+ Test' | tail -
 
 # --- builds beside the functional tests ---
 
-# begin_beside: builds in the background what later sections need. The functional tests run against clocks, so the builds
+# begin_beside: builds in the background what later sections need, and runs the fuzzers. The functional tests run against clocks, so the builds
 # get only the time that nothing else wants: SCHED_IDLE, and where the kernel shares its time among sessions (autogroup) a
 # session of their own with the least share.
 begin_beside() {
     ((${#BESIDE_FUNCTIONAL[@]} > 0)) || return 0
-    rm -f "$LOGS"/beside-*.ended
+    rm -rf "$LOGS"/beside-*.ended "$LOGS/fuzz"
     say "  beside: building for ${BESIDE_FUNCTIONAL[*]}; see $LOGS/beside.log"
     # shellcheck disable=SC2016 # the inner shell expands
     setsid bash -c 'if [[ -w /proc/self/autogroup ]]; then echo 19 >/proc/self/autogroup; fi; exec chrt --idle 0 nice -n 19 "$@"' \
@@ -236,7 +237,7 @@ build_sections() {
     # shellcheck disable=SC2034 # run_step reads it
     RUN_STEP_PLAINLY=1
     for what in "$@"; do
-        build_preset "$what" || say "$what: failed"
+        build_preset "${what/#unit/test}" || say "$what: failed"
         touch "$LOGS/beside-$what.ended"
     done
 }
@@ -289,22 +290,19 @@ test_coverage() {
 
 test_fuzz() {
     local targets=() target results="$LOGS/fuzz"
-    wait_beside asan
-    if ! build_preset asan; then
-        count_fail 1 "fuzz: the build failed"
-        return 0
+    wait_beside fuzz
+    # What ran beside the functional tests is not run again.
+    if [[ -z $BESIDE_GROUP || ! -f $results/complete ]]; then
+        if ! build_preset fuzz; then
+            count_fail 1 "fuzz: the build failed"
+            return 0
+        fi
     fi
-    for target in "$ROOT"/build/asan/bin/fuzz_*; do
-        if [[ -x $target ]]; then targets+=("${target##*/fuzz_}"); fi
-    done
+    find_fuzz_targets
     if ((${#targets[@]} == 0)); then
         count_fail 1 "fuzz: there are no fuzz targets"
         return 0
     fi
-    rm -rf "$results"
-    mkdir -p "$results"
-    run_step "  fuzzing ${#targets[@]} targets, $FUZZ_SECONDS s each" "$results/run.log" "fuzz_progress $results ${#targets[@]}" \
-        fuzz_all "$results" "${targets[@]}" || true
     for target in "${targets[@]}"; do
         if [[ -f $results/$target.passed ]]; then
             count_pass
@@ -313,6 +311,24 @@ test_fuzz() {
             tail -n 30 "$results/$target.log" | sed 's/^/    /' >&2 || true
         fi
     done
+}
+
+# find_fuzz_targets: sets targets.
+find_fuzz_targets() {
+    local file
+    for file in "$ROOT"/build/asan/bin/fuzz_*; do
+        if [[ -x $file ]]; then targets+=("${file##*/fuzz_}"); fi
+    done
+}
+
+run_fuzzers() {
+    local targets=() results="$LOGS/fuzz"
+    find_fuzz_targets
+    rm -rf "$results"
+    mkdir -p "$results"
+    run_step "  fuzzing ${#targets[@]} targets, $FUZZ_SECONDS s each" "$results/run.log" "fuzz_progress $results ${#targets[@]}" \
+        fuzz_all "$results" "${targets[@]}" || true
+    touch "$results/complete"
 }
 
 fuzz_progress() {
@@ -335,12 +351,13 @@ fuzz_all() {
 }
 
 # fuzz_one RESULTS TARGET: inputs that reach new code are kept from run to run in build/corpus; the seeds are only read.
+# The time for one input allows for a machine that has little to give.
 fuzz_one() {
     local results=$1 name=$2 grown="$ROOT/build/corpus/$2" seeds="$ROOT/tests/fuzz/corpus/$2" corpora=()
     mkdir -p "$grown"
     corpora=("$grown")
     if [[ -d $seeds ]]; then corpora+=("$seeds"); fi
-    if "$ROOT/build/asan/bin/fuzz_$name" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    if "$ROOT/build/asan/bin/fuzz_$name" -max_total_time="$FUZZ_SECONDS" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$results/$name-" "${corpora[@]}" >"$results/$name.log" 2>&1; then
         touch "$results/$name.passed"
     fi
@@ -350,6 +367,8 @@ fuzz_one() {
 
 test_functional() {
     local folder="$ROOT/tests/functional"
+    # Where the unit tests are built beside these, the program must not be linked anew.
+    if [[ " ${BESIDE_FUNCTIONAL[*]} " == *" unit "* ]]; then configure_preset test release; fi
     if ! ensure_program_or_say; then
         count_fail 1 "functional: the build failed"
         return 0
