@@ -23,7 +23,7 @@ std::string text_of(const json::object& object, const char* name, const char* us
 }  // namespace
 
 struct RawUser::Asked final : inference::ReplySink {
-    Asked(RawUser& user, std::uint64_t number) : user(user), told{{"number", number}} {}
+    Asked(RawUser& of, std::uint64_t number) : user(of), told{{"number", number}} {}
 
     void on_head(const inference::ReplyHead& head) override { told["status"] = head.status; }
     void on_body(ByteView bytes) override {
