@@ -12,6 +12,11 @@ public:
               onion::ProxyLimits proxy_limits, wire::FrameSender& sender, Random& random, const Clock& clock)
         : clock_(clock), relay_(self, onion_key, relay_limits, sender, random), proxy_(relay_, proxy_limits, sender) {}
 
+    // As onion::Proxy has it.
+    void set_destinations(onion::Proxy::IsModelNode is_model_node) {
+        proxy_.set_destinations(std::move(is_model_node));
+    }
+
     // False for a frame that a relay does not take.
     bool on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload);
     void on_link_down(const NodeId& peer) {
@@ -28,6 +33,7 @@ public:
     }
     Time next_timer() const { return std::min(relay_.next_timer(), proxy_.next_timer()); }
 
+    onion::RelayAdmission& admission() { return relay_.admission(); }
     const onion::Relay& relay() const { return relay_; }
     const onion::Proxy& proxy() const { return proxy_; }
 

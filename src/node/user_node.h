@@ -21,11 +21,17 @@ public:
              const Clock& clock)
         : clock_(clock),
           requests_(keys.identity.id(), options.pool, options.requests, sender, random, clock),
-          relay_(keys.identity.id(), keys.onion, options.relay, options.proxy, sender, random, clock) {}
+          relay_(keys.identity.id(), keys.onion, options.relay, options.proxy, sender, random, clock) {
+        relay_.set_destinations(
+            [this](const NodeId& id) { return find_model_node(requests_.directory(), id) != nullptr; });
+    }
+    UserNode(const UserNode&) = delete;
+    UserNode& operator=(const UserNode&) = delete;
 
     // The overlay as a service, for the owner's API.
     UserRequests& requests() { return requests_; }
     const UserRequests& requests() const { return requests_; }
+    RelayRole& relay() { return relay_; }
     const RelayRole& relay() const { return relay_; }
 
     // False for a frame that a user node does not take.

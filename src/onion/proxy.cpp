@@ -75,6 +75,8 @@ void Proxy::on_open(EndpointId id, Path& path, const InnerCell& cell, Time now) 
         relay_.close_path(id, DestroyReason::protocol);
         return;
     }
+    // A proxy dials whom it is told to: not for strangers, and not nodes that did not ask for requests.
+    if (!is_model_node_(*model)) return refuse_stream(id, cell.head.stream, CloseReason::unreachable);
     if (!make_room(id, path)) return refuse_stream(id, cell.head.stream, CloseReason::overloaded);
     path.streams.emplace(cell.head.stream, Stream{*model, *handle, {}, now});
     most_streams_.change(id, path.streams.size() - 1, path.streams.size());
@@ -109,6 +111,7 @@ void Proxy::on_retarget(EndpointId id, Path& path, const InnerCell& cell, Time n
     }
     auto stream = path.streams.find(cell.head.stream);
     if (stream == path.streams.end()) return;  // this proxy closed it while the cell was under way
+    if (!is_model_node_(*model)) return close_stream(id, path, cell.head.stream, CloseReason::unreachable, Tell::both);
     stream->second.model = *model;
     stream->second.used_at = now;
 }

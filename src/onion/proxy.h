@@ -48,6 +48,10 @@ class Proxy final : public PathEndpoint {
 public:
     Proxy(Relay& relay, ProxyLimits limits, wire::FrameSender& sender);
 
+    // Says of a node whether it is listed as a model node. Only such nodes are sent anything; without it, any node.
+    using IsModelNode = std::function<bool(const NodeId&)>;
+    void set_destinations(IsModelNode is_model_node) { is_model_node_ = std::move(is_model_node); }
+
     void on_path_up(EndpointId path) override;
     void on_path_cell(EndpointId path, const InnerCell& cell, Time now) override;
     void on_path_down(EndpointId path) override;
@@ -113,6 +117,7 @@ private:
     Relay& relay_;
     ProxyLimits limits_;
     wire::FrameSender& sender_;
+    IsModelNode is_model_node_ = [](const NodeId&) { return true; };
     // Events that concern several paths or streams take them in the order of their numbers: the frames sent must not
     // depend on a hash table's order.
     std::unordered_map<EndpointId, Path> paths_;

@@ -126,6 +126,34 @@ TEST_F(ProxyBounds, AFloodOfProbesOrOpensEndsItsPathOnly) {
     EXPECT_FALSE(honest->down);
 }
 
+// Before: a proxy dialled, and sent what it was given to, any node whose address it knew: users, verification nodes.
+TEST_F(ProxyBounds, OnlyListedModelNodesAreSentAnything) {
+    start();
+    SilentHost bystander(network_, random_);
+    host_->proxy.set_destinations([&](const NodeId& id) { return id == model_->id; });
+    std::size_t reached = 0;
+    network_.tap([&](Time, const simulator::Frame& frame) { reached += frame.to == bystander.id ? 1 : 0; });
+    auto user = path();
+    user->open(1, bystander.id);
+    user->clove(1, 100);
+    user->open(2, model_->id);
+    user->send({Command::retarget, 2}, {bystander.id.bytes()});
+    user->clove(2, 100);
+    auto handle = user->open(3, model_->id);
+    clock_.run_for(1s);
+    EXPECT_EQ(reached, 0u);
+    ASSERT_EQ(user->count(Command::close), 2u);
+    for (const auto& cell : user->cells) {
+        if (cell.command == Command::close) {
+            EXPECT_EQ(cell.payload, Bytes{static_cast<std::uint8_t>(CloseReason::unreachable)});
+        }
+    }
+    model_->reply(host_->id, handle, 100);
+    clock_.run_for(1s);
+    EXPECT_EQ(user->count(Command::data), 1u);
+    EXPECT_FALSE(user->down);
+}
+
 TEST_F(ProxyBounds, CreditForNothingEndsThePath) {
     start();
     auto user = path();

@@ -99,7 +99,7 @@ Status Relay::accept_setup(const Side& previous, ByteView packet, const Now& now
     auto lifetime = std::chrono::minutes(setup->expiry + 1) - std::chrono::milliseconds(now.unix.milliseconds);
     if (lifetime <= 0ms || lifetime > limits_.maximum_lifetime + 2min)
         return fail(ErrorCode::invalid_argument, "a path that expired, or would live too long");
-    if (!admission_.remember(previous.peer, setup->expiry, setup->replay_tag))
+    if (!admission_.remember(previous.peer, {setup->expiry, setup->replay_tag}, now))
         return fail(ErrorCode::already_exists, "a replayed set-up");
 
     Path fresh{0, previous, {}, setup->last, setup->keys, 0, 0, now.time + lifetime, now.time};

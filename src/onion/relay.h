@@ -85,6 +85,7 @@ public:
           Random& random);
 
     void set_endpoint(PathEndpoint& endpoint) { endpoint_ = &endpoint; }
+    RelayAdmission& admission() { return admission_; }
 
     // Frames from a neighbour. The payload of a cell is changed in place.
     void on_setup(const NodeId& from, ByteView payload, const Now& now);

@@ -23,9 +23,14 @@ Status RelayAdmission::admit(const NodeId& from, const Now& now) {
     return {};
 }
 
-bool RelayAdmission::remember(const NodeId& from, ExpiryMinutes expiry, const ReplayTag& tag) {
-    Minute& minute = minutes_[expiry];
-    if (!minute.tags.insert(tag).second) return false;
+void RelayAdmission::restore(const Remembered& kept) {
+    if (remembered_ < limits_.maximum_remembered && minutes_[kept.expiry].tags.insert(kept.tag).second) ++remembered_;
+}
+
+bool RelayAdmission::remember(const NodeId& from, const Remembered& setup, const Now& now) {
+    Minute& minute = minutes_[setup.expiry];
+    if (!minute.tags.insert(setup.tag).second) return false;
+    journal_(setup, now);
     ++minute.by_peer[from];
     ++neighbours_[from].remembered;
     ++remembered_;

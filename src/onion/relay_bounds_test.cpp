@@ -35,6 +35,38 @@ TEST_F(Paths, ARelayRefusesReplaysStrangersAndOverload) {
     EXPECT_EQ(relay.relay.paths(), 0u) << "expiry";
 }
 
+// Before: a relay that was started again took every set-up anew that had not expired.
+TEST_F(Paths, ARelayThatWasStartedAgainRefusesWhatItTookBefore) {
+    std::vector<RelayAdmission::Remembered> kept;
+    auto offer = [&](RelayHost& relay, const SetupPacket& packet) {
+        Bytes payload = to_bytes(random_.id<PathId>().bytes());
+        append(payload, packet);
+        relay.relay.on_setup(random_.id<NodeId>(), payload, clock_.read());
+        return relay.relay.paths() == 1;
+    };
+    RelayHost before(clock_, network_, random_);
+    before.relay.admission().set_journal([&](const auto& setup, const Now&) { kept.push_back(setup); });
+    std::vector<SetupHop> hops{{before.id, before.key.public_key()}};
+    auto packet = build_setup(hops, expiry_minutes(clock_.unix_now()) + 5, random_).value().packet;
+    EXPECT_TRUE(offer(before, packet));
+    ASSERT_EQ(kept.size(), 1u);
+
+    Relay after(before.id, before.key, {}, network_.sender(before.id), random_);
+    Proxy proxy(after, {}, network_.sender(before.id));
+    for (const auto& setup : kept) after.admission().restore(setup);
+    Bytes payload = to_bytes(random_.id<PathId>().bytes());
+    append(payload, packet);
+    after.on_setup(random_.id<NodeId>(), payload, clock_.read());
+    EXPECT_EQ(after.paths(), 0u);
+    EXPECT_EQ(after.counters().setups_refused, 1u);
+    clock_.run_for(10min);
+    payload = to_bytes(random_.id<PathId>().bytes());
+    append(payload, build_setup(hops, expiry_minutes(clock_.unix_now()) + 5, random_).value().packet);
+    after.on_setup(random_.id<NodeId>(), payload, clock_.read());
+    EXPECT_EQ(after.paths(), 1u) << "honest users build on";
+    EXPECT_EQ(after.admission().remembered(), 1u) << "what expired is forgotten";
+}
+
 class RelayBounds : public Paths {
 protected:
     // Offers the relay a fresh one-hop path whose expiry is so many minutes ahead; whether it was taken.
@@ -145,7 +177,7 @@ TEST(RelayAdmission, AgreesWithOneThatKeepsEverything) {
         auto expiry = expiry_minutes(unix_now) + static_cast<ExpiryMinutes>(random.below(3));
         bool fresh = std::none_of(kept.begin(), kept.end(),
                                   [&](const Kept& one) { return one.expiry == expiry && one.tag == tag; });
-        ASSERT_EQ(admission.remember(peer, expiry, tag), fresh);
+        ASSERT_EQ(admission.remember(peer, {expiry, tag}, {now, unix_now}), fresh);
         if (fresh) kept.push_back({peer, expiry, tag});
         ASSERT_EQ(admission.remembered(), kept.size());
     }

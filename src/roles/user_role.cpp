@@ -27,11 +27,24 @@ UserRole::UserRole(Runtime& runtime, const config::UserConfig& config, wire::Fra
     : runtime_(runtime),
       node_(runtime.keys(), options_of(config), sender, runtime.random(), runtime.clock()),
       entries_file_(runtime.home() / "entry_relays"),
+      replay_file_(runtime.home() / "replay_tags", 2 * onion::AdmissionLimits{}.maximum_remembered),
       started_(runtime.clock().unix_now()) {
     if (auto kept = read_file(entries_file_)) {
         if (auto loaded = node_.requests().pool().entry_relays().load(*kept); !loaded)
             spdlog::warn("{}: {}", entries_file_.string(), loaded.error().message);
     }
+    keep_replay_tags();
+}
+
+void UserRole::keep_replay_tags() {
+    onion::RelayAdmission& admission = node_.relay().admission();
+    for (const auto& setup : replay_file_.load(runtime_.clock().unix_now())) admission.restore(setup);
+    admission.set_journal([this](const onion::RelayAdmission::Remembered& setup, const Now& now) {
+        auto added = replay_file_.add(setup, now.unix);
+        if (!added && replays_kept_)
+            spdlog::warn("{}: after a restart, this relay may take a path's set-up twice", added.error().message);
+        replays_kept_ = added.has_value();
+    });
 }
 
 void UserRole::on_list(const committee::DirectoryList& list) {

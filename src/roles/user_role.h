@@ -1,5 +1,5 @@
-// The role of a user node as the runtime drives it: the pure node, its entry relays kept on disk, and what the API
-// shows.
+// The role of a user node as the runtime drives it: the pure node, its entry relays and replay tags kept on disk, and
+// what the API shows.
 #pragma once
 
 #include <filesystem>
@@ -9,6 +9,7 @@
 #include "adapters/api/api_server.h"
 #include "config/user_config.h"
 #include "node/user_node.h"
+#include "roles/replay_file.h"
 #include "roles/runtime.h"
 
 namespace planetserve::roles {
@@ -35,9 +36,13 @@ public:
     std::string status_json() override;
 
 private:
+    void keep_replay_tags();
+
     Runtime& runtime_;
     node::UserNode node_;
     std::filesystem::path entries_file_;
+    ReplayFile replay_file_;
+    bool replays_kept_ = true;  // the last was written; said once where it was not
     UnixTime started_;
 };
 

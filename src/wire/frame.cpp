@@ -14,8 +14,9 @@ constexpr std::size_t ping_size = 8;
 // A code, and at most an error in words.
 constexpr std::size_t maximum_forward_control = 4096;
 constexpr std::size_t call_id_size = 8;
-// The largest message is a page of the directory's list.
-constexpr std::size_t maximum_call_size = 1 << 20;
+// The largest question is a transaction of 16 KiB, the largest answer a page of the directory's list.
+constexpr std::size_t maximum_question_size = 32 << 10;
+constexpr std::size_t maximum_answer_size = 1 << 20;
 constexpr std::size_t epoch_size = 8;
 constexpr std::size_t maximum_transcript_size = 1 << 20;
 
@@ -52,8 +53,9 @@ std::optional<PayloadLimits> payload_limits(std::uint8_t type) {
         case FrameType::group_sync:
             return PayloadLimits{group_name_size + 1, group_name_size + maximum_group_message};
         case FrameType::call_request:
+            return PayloadLimits{call_id_size, maximum_question_size};
         case FrameType::call_response:
-            return PayloadLimits{call_id_size, maximum_call_size};
+            return PayloadLimits{call_id_size, maximum_answer_size};
         case FrameType::transcript_request:
             return PayloadLimits{epoch_size, epoch_size};
         case FrameType::transcript:

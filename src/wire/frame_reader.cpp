@@ -5,7 +5,8 @@
 namespace planetserve::wire {
 
 MutableByteView FrameReader::room(std::size_t at_least) {
-    std::size_t size = std::max(end_ + at_least, begin_ + needed_);
+    // begin_ is 0 here: what is buffered is the front of one frame.
+    std::size_t size = std::max(end_ + at_least, std::min(begin_ + needed_, 2 * end_));
     if (buffer_.size() < size) buffer_.resize(size);
     return MutableByteView(buffer_).subspan(end_);
 }
@@ -15,6 +16,12 @@ void FrameReader::compact() {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
+}
+
+void FrameReader::skip() {
+    const std::size_t size = std::min(to_skip_, end_ - begin_);
+    begin_ += size;
+    to_skip_ -= size;
 }
 
 void FrameReader::release() {

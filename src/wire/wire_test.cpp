@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "wire/frame_reader.h"
+#include "wire/frame_roles.h"
 #include "wire/goodbye.h"
 #include "wire/hello.h"
 #include "wire/path_sizes.h"
@@ -75,7 +76,7 @@ TEST(FrameReader, CutsWhateverWayTheBytesCome) {
          {std::size_t{8}, std::size_t{9}, std::size_t{70000}, std::size_t{8}, std::size_t{1} << 20}) {
         Bytes payload(size);
         random.fill(payload);
-        append_frame_header(stream, FrameType::call_request, size);
+        append_frame_header(stream, FrameType::call_response, size);
         append(stream, payload);
         sent.push_back(payload);
     }
@@ -88,7 +89,7 @@ TEST(FrameReader, CutsWhateverWayTheBytesCome) {
         reader.filled(size);
         at += size;
         ASSERT_TRUE(reader.take([&](FrameType type, MutableByteView payload) {
-            EXPECT_EQ(type, FrameType::call_request);
+            EXPECT_EQ(type, FrameType::call_response);
             got.push_back(to_bytes(payload));
             return true;
         }));
@@ -96,6 +97,39 @@ TEST(FrameReader, CutsWhateverWayTheBytesCome) {
     EXPECT_EQ(got, sent);
     reader.release();
     EXPECT_EQ(reader.capacity(), 0u);
+}
+
+// Before: a header made room for a megabyte, whoever it came from and whether or not the frame was of any use.
+TEST(FrameReader, AHeaderAloneTakesNoMemoryAndAFrameOfNoUseIsNeverHeld) {
+    Bytes header;
+    append_frame_header(header, FrameType::forward_request, 1'100'000);
+    for (Role own : {Role::model, Role::user}) {
+        FrameReader reader;
+        auto feed = [&](ByteView bytes) {
+            auto room = reader.room(std::max<std::size_t>(bytes.size(), 2048));
+            std::ranges::copy(bytes, room.begin());
+            reader.filled(bytes.size());
+            std::vector<FrameType> got;
+            EXPECT_TRUE(reader.take([&](FrameType type) { return takes(own, type); },
+                                    [&](FrameType type, MutableByteView) { return got.push_back(type), true; }));
+            return got;
+        };
+        feed(header);
+        reader.room(2048);
+        EXPECT_LE(reader.capacity(), 4096u);
+        Bytes rest(1'100'000);
+        for (std::size_t at = 0; at < rest.size(); at += 10'000) {
+            auto got = feed(ByteView(rest).subspan(at, 10'000));
+            EXPECT_EQ(got.size(), own == Role::model && at + 10'000 == rest.size() ? 1u : 0u);
+            EXPECT_LE(reader.buffered(), own == Role::model ? at + 10'004 : 0u);
+            EXPECT_LE(reader.capacity(), 4 * (at + 20'000)) << "a few times what came, at most";
+        }
+        EXPECT_EQ(reader.skipped(), own == Role::user ? 1u : 0u);
+        Bytes next;
+        append_frame_header(next, FrameType::call_response, 8);
+        next.resize(next.size() + 8);
+        EXPECT_EQ(feed(next), std::vector{FrameType::call_response}) << "the stream is followed";
+    }
 }
 
 TEST(Frames, SizesOutsideTheirTypesLimitsAreRefusedFromTheHeader) {

@@ -35,6 +35,8 @@ public:
 
     Duration age() const { return now_ - started_; }
     Time used_at() const { return used_at_; }
+    // Of the last tick.
+    Time now() const { return now_; }
 
 private:
     Time now_{};

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/requires.h"
+#include "wire/frame_roles.h"
 
 namespace planetserve::adapters {
 
@@ -27,6 +28,8 @@ constexpr std::size_t most_records = 2 * write_piece;
 // Bytes that the system may hold unsent, besides those under way to the peer.
 constexpr int system_queue = 128 * 1024;
 using NotSentMark = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
+// Bytes of an incomplete frame that count as much: most frames are smaller.
+constexpr std::size_t much_incomplete = 64 * 1024;
 // An idle link gives back larger buffers than this.
 constexpr std::size_t keep_buffer = 8 * 1024;
 
@@ -142,6 +145,7 @@ void Link::take(ByteView raw) {
 }
 
 void Link::decrypt() {
+    if (reader_.buffered() == 0) incomplete_since_ = keep_alive_.now();
     for (;;) {
         MutableByteView room = reader_.room(std::clamp(tls_.unread(), first_piece_.size(), largest_record));
         auto size = tls_.read(room);
@@ -150,9 +154,15 @@ void Link::decrypt() {
         reader_.filled(*size);
         counters_.bytes_in += *size;
         auto taken =
-            reader_.take([&](wire::FrameType type, MutableByteView payload) { return on_frame(type, payload); });
+            reader_.take([&](wire::FrameType type) { return wire::takes(hello_.role, type); },
+                         [&](wire::FrameType type, MutableByteView payload) { return on_frame(type, payload); });
         if (state_ == State::closed) return;
         if (!taken) return fail_with(taken.error());
+        counters_.frames_skipped = reader_.skipped();
+    }
+    if (reader_.buffered() > much_incomplete) {
+        owner_.on_link_holds_much();
+        if (state_ == State::closed) return;
     }
     // TLS answers a peer that asks for new keys.
     if (!tls_.pending().empty() && !waiting_writable_) send_records();
@@ -161,6 +171,7 @@ void Link::decrypt() {
 
 bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
     ++counters_.frames_in;
+    incomplete_since_ = keep_alive_.now();
     keep_alive_.on_frame();
     if (type == wire::FrameType::goodbye) {
         on_goodbye(payload);
@@ -305,6 +316,8 @@ void Link::on_timer(Time now) {
             fail_with({ErrorCode::timed_out, "no handshake within the deadline"});
         return;
     }
+    if (reader_.buffered() > 0 && now - incomplete_since_ >= options_.frame_deadline)
+        return fail_with({ErrorCode::timed_out, "a frame that did not come to its end"});
     refill_read_budget(tick.passed);
     switch (keep_alive_.due(options_)) {
         case KeepAlive::Due::nothing:

@@ -28,6 +28,8 @@ public:
     virtual void on_link_closed(Link& link, const Error& why) = 0;
     // There is something to write: call flush() when the events at hand are processed.
     virtual void request_flush(Link& link) = 0;
+    // Much of an incomplete frame waits for its rest.
+    virtual void on_link_holds_much() = 0;
     // The link has processed what one reading brought.
     virtual void on_link_read() = 0;
 };
@@ -49,6 +51,8 @@ public:
     void flush();
     // Closes without a goodbye and without an event.
     void abandon();
+    // Closes as for a fault of the peer.
+    void fail(Error why) { fail_with(std::move(why)); }
     // Deadlines, keep-alive, idle close. Call every second or so.
     void on_timer(Time now);
 
@@ -63,6 +67,9 @@ public:
     Time used_at() const { return keep_alive_.used_at(); }
     std::size_t queued() const { return out_.size() - written_ + tls_.pending().size(); }
     const LinkCounters& counters() const { return counters_; }
+    // Bytes of an incomplete frame, and when it began, as of the timer's last tick.
+    std::size_t incomplete() const { return reader_.buffered(); }
+    Time incomplete_since() const { return incomplete_since_; }
 
 private:
     enum class State {
@@ -104,6 +111,7 @@ private:
     wire::Hello peer_hello_;
     std::optional<wire::GoodbyeReason> peer_goodbye_;
     wire::FrameReader reader_;
+    Time incomplete_since_{};
     // The socket waits with this buffer. A reading that does not fill it has emptied the socket.
     std::array<std::uint8_t, 2048> first_piece_;
     Bytes out_;

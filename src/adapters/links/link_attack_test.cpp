@@ -51,7 +51,7 @@ TEST_F(Links, GarbageOldTlsAndSilenceDoNotGetIn) {
     ERR_clear_error();
 
     Node b(context_, book_);
-    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(8)}));
     EXPECT_TRUE(run_until([&] { return !a.received.empty(); })) << "honest peers still do";
 }
 
@@ -157,7 +157,7 @@ TEST_F(Links, TheDiallersIdIsShownToNobodyButTheNodeWanted) {
     Node a(context_, book_), b(context_, book_);
     asio::ip::tcp::acceptor acceptor(context_, {asio::ip::make_address("127.0.0.1"), 0});
     book_[b.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
-    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_response, {call(8)}));
     acceptor.non_blocking(true);
     asio::ip::tcp::socket accepted(context_);
     ASSERT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
@@ -168,6 +168,50 @@ TEST_F(Links, TheDiallersIdIsShownToNobodyButTheNodeWanted) {
     EXPECT_FALSE(peer_id(impostor.ssl).has_value());
     ASSERT_TRUE(run_until([&] { return !a.down.empty(); }));
     EXPECT_NE(a.down[0].second.find(identity.id().brief()), std::string::npos) << a.down[0].second;
+}
+
+// Before: each link could hold the largest frame of any type, to its last byte and for ever.
+TEST_F(Links, FramesThatNeverEndAreBoundedTogetherAndByTime) {
+    LinkOptions options;
+    options.maximum_incomplete = 3 << 20;
+    options.frame_deadline = 3s;
+    Node a(context_, book_, options);
+    std::vector<crypto::Identity> identities;
+    for (int i = 0; i < 6; ++i) identities.push_back(crypto::Identity::generate(a.random));
+    std::vector<std::unique_ptr<RawPeer>> peers;
+    Bytes most_of_a_frame;
+    wire::append_frame_header(most_of_a_frame, wire::FrameType::call_response, 1 << 20);
+    most_of_a_frame.resize(1'000'000);
+    for (int i = 0; i < 6; ++i) {
+        peers.push_back(
+            std::make_unique<RawPeer>(dial_raw(a), identities[static_cast<std::size_t>(i)], LinkSide::dialed));
+        RawPeer& peer = *peers.back();
+        ASSERT_TRUE(run_until([&] { return peer.shake(); }));
+        ASSERT_TRUE(peer.write_hello());
+        std::size_t sent = 0;
+        ASSERT_TRUE(run_until([&] {
+            while (sent < most_of_a_frame.size() && peer.write(ByteView(most_of_a_frame).subspan(sent, 10'000)))
+                sent += 10'000;
+            return sent == most_of_a_frame.size();
+        }));
+    }
+    ASSERT_TRUE(run_until([&] { return a.down.size() >= 3; }, 2s)) << a.down.size() << " of six; room is for three";
+    Node b(context_, book_);
+    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(1 << 20)}));
+    ASSERT_TRUE(run_until([&] { return !a.received[b.id()].empty(); })) << "an honest peer's largest frame";
+    ASSERT_TRUE(run_until([&] { return a.down.size() == 6; }, 8s));
+    EXPECT_EQ(a.down.back().second, "a frame that did not come to its end");
+}
+
+TEST_F(Links, FramesThatARoleDoesNotTakeAreSkipped) {
+    Node a(context_, book_), b(context_, book_);
+    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::forward_request, {Bytes(1'000'000)}));
+    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(8)}));
+    ASSERT_TRUE(run_until([&] { return !a.received[b.id()].empty(); }));
+    ASSERT_EQ(a.received[b.id()].size(), 1u);
+    EXPECT_EQ(a.received[b.id()][0], call(8));
+    EXPECT_EQ(a.links.counters().frames_skipped, 1u);
+    EXPECT_TRUE(a.down.empty());
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ void add(LinkCounters& to, const LinkCounters& more) {
     to.frames_out += more.frames_out;
     to.bytes_in += more.bytes_in;
     to.bytes_out += more.bytes_out;
+    to.frames_skipped += more.frames_skipped;
 }
 
 auto refuse_duplicate() {
@@ -248,6 +249,22 @@ void LinkManager::send_waiting(Peer& peer) {
 void LinkManager::on_link_frame(Link& link, wire::FrameType type, MutableByteView payload) {
     flush_queue_.on_reading();
     events_.on_frame(link.peer(), type, payload);
+}
+
+// Of the links, the one whose frame began first has had most time for it.
+void LinkManager::on_link_holds_much() {
+    std::size_t held = 0;
+    std::shared_ptr<Link> oldest;
+    for (const auto& [id, peer] : peers_) {
+        if (!peer.link || peer.link->incomplete() == 0) continue;
+        held += peer.link->incomplete();
+        if (!oldest || peer.link->incomplete_since() < oldest->incomplete_since() ||
+            (peer.link->incomplete_since() == oldest->incomplete_since() &&
+             peer.link->incomplete() > oldest->incomplete()))
+            oldest = peer.link;
+    }
+    if (held > options_.maximum_incomplete)
+        oldest->fail({ErrorCode::exhausted, "too much is held of incomplete frames, of which this is the oldest"});
 }
 
 void LinkManager::on_link_drained(Link& link) { events_.on_drained(link.peer()); }

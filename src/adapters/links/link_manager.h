@@ -82,6 +82,7 @@ private:
     void on_link_closed(Link& link, const Error& why) override;
     void request_flush(Link& link) override { flush_queue_.add(link.shared_from_this()); }
     void on_link_read() override { flush_queue_.flush(); }
+    void on_link_holds_much() override;
 
     void take_connection(boost::asio::ip::tcp::socket socket);
     // Links, with those being dialled; without accepted handshakes.

@@ -16,11 +16,15 @@ struct LinkOptions {
     std::size_t maximum_handshakes_per_address = 32;
     // Bytes to one peer; more is refused. Room for several of the largest frames.
     std::size_t maximum_queue = 16 << 20;
-    // Bytes. A queue that was above it and falls to half of it is told as an event. Relays fill a queue so far: 0.1 s of
-    // a line of 20 Mbit/s, which is what one path can delay others by.
+    // Bytes. A queue that was above it and falls to half of it is told as an event. Relays fill a queue so far: 0.1 s
+    // of a line of 20 Mbit/s, which is what one path can delay others by.
     std::size_t high_water = 256 << 10;
     // Bytes a second from one peer, averaged over one second: more than a gigabit line carries.
     std::size_t maximum_inbound_rate = 512 << 20;
+    // Bytes of incomplete frames of all links. Beyond it, the link ends whose frame is the oldest.
+    std::size_t maximum_incomplete = 64 << 20;
+    // For the rest of a frame that began: a line of 150 kbit/s brings the largest.
+    Duration frame_deadline = 60s;
     Duration dial_deadline = 5s;
     Duration handshake_deadline = 5s;
     // Without a byte from the peer. Shorter than the timeouts of most NATs.
@@ -39,6 +43,7 @@ struct LinkCounters {
     std::uint64_t frames_out = 0;
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
+    std::uint64_t frames_skipped = 0;  // of types that a node of this role does not take
 };
 
 }  // namespace planetserve::adapters

@@ -13,7 +13,8 @@ using namespace testing_support;
 TEST_F(Links, CarryFramesBothWaysInOrder) {
     Node a(context_, book_), b(context_, book_);
     for (int i = 0; i < 500; ++i)
-        ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(100 + i, static_cast<std::uint8_t>(i))}));
+        ASSERT_TRUE(
+            a.links.send(b.id(), wire::FrameType::call_response, {call(100 + i, static_cast<std::uint8_t>(i))}));
     ASSERT_TRUE(run_until([&] { return b.received[a.id()].size() == 500; }));
     for (int i = 0; i < 500; ++i) EXPECT_EQ(b.received[a.id()][i], call(100 + i, static_cast<std::uint8_t>(i)));
     ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(1 << 20)}));
@@ -26,8 +27,8 @@ TEST_F(Links, SimultaneousDialsLeaveOneLinkAndLoseNothing) {
     for (int round = 0; round < 200; ++round) {
         Node a(context_, book_), b(context_, book_);
         for (int i = 0; i < 20; ++i) {
-            ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(50)}));
-            ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_request, {call(50)}));
+            ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_response, {call(50)}));
+            ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(50)}));
         }
         ASSERT_TRUE(run_until([&] { return a.received[b.id()].size() == 20 && b.received[a.id()].size() == 20; }))
             << round;
@@ -41,7 +42,7 @@ TEST_F(Links, SimultaneousDialsLeaveOneLinkAndLoseNothing) {
 TEST_F(Links, AnImpostorIsRefused) {
     Node a(context_, book_), b(context_, book_), c(context_, book_);
     book_[b.id()] = c.address;
-    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_response, {call(8)}));
     ASSERT_TRUE(run_until([&] { return !a.down.empty(); }));
     EXPECT_NE(a.down[0].second.find("was expected"), std::string::npos);
     EXPECT_TRUE(c.received.empty());
@@ -49,7 +50,7 @@ TEST_F(Links, AnImpostorIsRefused) {
 
 TEST_F(Links, AnotherNetworkIsRefusedAndBothLearnWhy) {
     Node a(context_, book_), b(context_, book_, {}, 2);
-    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_response, {call(8)}));
     ASSERT_TRUE(run_until([&] { return !a.down.empty(); }));
     EXPECT_NE(a.down[0].second.find("network"), std::string::npos) << a.down[0].second;
     EXPECT_TRUE(b.received.empty());
@@ -79,7 +80,7 @@ TEST_F(Links, AGoodbyesReasonCountsAndNotItsWords) {
     book_[identity.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
     acceptor.non_blocking(true);
     auto dialled_by_a = [&] {
-        EXPECT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {call(8)}));
+        EXPECT_TRUE(a.links.send(identity.id(), wire::FrameType::call_response, {call(8)}));
         asio::ip::tcp::socket accepted(context_);
         EXPECT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
         auto peer = std::make_unique<RawPeer>(std::move(accepted), identity, LinkSide::accepted);
@@ -107,12 +108,12 @@ TEST_F(Links, UnknownAndDeadNodesAreToldAndBackedOffFrom) {
     Node a(context_, book_);
     NodeId stranger;
     stranger.value[0] = 1;
-    EXPECT_EQ(a.links.send(stranger, wire::FrameType::call_request, {call(8)}).error().code, ErrorCode::unavailable);
+    EXPECT_EQ(a.links.send(stranger, wire::FrameType::call_response, {call(8)}).error().code, ErrorCode::unavailable);
     book_[stranger] = {"127.0.0.1", 1};
-    ASSERT_TRUE(a.links.send(stranger, wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(stranger, wire::FrameType::call_response, {call(8)}));
     ASSERT_TRUE(run_until([&] { return !a.down.empty(); }));
     EXPECT_NE(a.down[0].second.find("refused"), std::string::npos) << a.down[0].second;
-    EXPECT_FALSE(a.links.send(stranger, wire::FrameType::call_request, {call(8)})) << "backing off";
+    EXPECT_FALSE(a.links.send(stranger, wire::FrameType::call_response, {call(8)})) << "backing off";
 }
 
 TEST_F(Links, AFullQueueIsRefusedAndDrained) {
@@ -120,7 +121,7 @@ TEST_F(Links, AFullQueueIsRefusedAndDrained) {
     options.maximum_queue = 4 << 20;
     Node a(context_, book_, options), b(context_, book_);
     std::size_t sent = 0;
-    while (a.links.send(b.id(), wire::FrameType::call_request, {call(100'000)})) ++sent;
+    while (a.links.send(b.id(), wire::FrameType::call_response, {call(100'000)})) ++sent;
     EXPECT_LE(sent, 42u);
     ASSERT_TRUE(run_until([&] { return b.received[a.id()].size() == sent; }));
     EXPECT_GE(a.drained, 1);
@@ -131,7 +132,7 @@ TEST_F(Links, APeerThatGoesIsNoticed) {
     Node a(context_, book_);
     auto b = std::make_unique<Node>(context_, book_);
     NodeId gone = b->id();
-    ASSERT_TRUE(a.links.send(gone, wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(gone, wire::FrameType::call_response, {call(8)}));
     ASSERT_TRUE(run_until([&] { return !b->received.empty(); }));
     b.reset();
     ASSERT_TRUE(run_until([&] { return !a.down.empty(); }));
@@ -145,7 +146,7 @@ TEST_F(Links, ADeadPeerIsNoticedByItsSilenceAndAnIdleLinkIsClosed) {
     Node a(context_, book_, options);
     asio::io_context frozen;  // a node whose loop stops
     Node b(frozen, book_);
-    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(b.id(), wire::FrameType::call_response, {call(8)}));
     auto both = [&](auto&& condition) {
         return run_until([&] {
             frozen.restart();
@@ -160,7 +161,7 @@ TEST_F(Links, ADeadPeerIsNoticedByItsSilenceAndAnIdleLinkIsClosed) {
     LinkOptions idle;
     idle.idle_close = 1s;
     Node c(context_, book_, idle), d(context_, book_);
-    ASSERT_TRUE(c.links.send(d.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(c.links.send(d.id(), wire::FrameType::call_response, {call(8)}));
     ASSERT_TRUE(run_until([&] { return !d.down.empty(); }));
     EXPECT_NE(d.down[0].second.find("idle"), std::string::npos) << d.down[0].second;
 }
@@ -170,18 +171,18 @@ TEST_F(Links, WhenFullTheLongestIdleLinkMakesRoom) {
     options.maximum_links = 2;
     options.evict_after = 1s;
     Node a(context_, book_, options), b(context_, book_), c(context_, book_), d(context_, book_), e(context_, book_);
-    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(8)}));
     ASSERT_TRUE(run_until([&] { return a.received.contains(b.id()); }));
-    ASSERT_TRUE(a.links.send(c.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(c.id(), wire::FrameType::call_response, {call(8)}));
     ASSERT_TRUE(run_until([&] { return c.received.contains(a.id()); }));
-    ASSERT_TRUE(d.links.send(a.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(d.links.send(a.id(), wire::FrameType::call_response, {call(8)}));
     ASSERT_TRUE(run_until([&] { return !d.down.empty(); }));
     EXPECT_NE(d.down[0].second.find("as many links"), std::string::npos) << "none is idle: " << d.down[0].second;
 
     // b's link is idle, c's is used.
     ASSERT_TRUE(run_until([&] {
-        (void)a.links.send(c.id(), wire::FrameType::call_request, {call(8)});
-        return a.links.send(e.id(), wire::FrameType::call_request, {call(8)}).has_value();
+        (void)a.links.send(c.id(), wire::FrameType::call_response, {call(8)});
+        return a.links.send(e.id(), wire::FrameType::call_response, {call(8)}).has_value();
     }));
     ASSERT_TRUE(run_until([&] { return e.received.contains(a.id()); }));
     ASSERT_EQ(a.down.size(), 1u);
@@ -190,8 +191,8 @@ TEST_F(Links, WhenFullTheLongestIdleLinkMakesRoom) {
     ASSERT_TRUE(run_until([&] { return !b.down.empty(); }));
 
     ASSERT_TRUE(run_until([&] {
-        (void)a.links.send(c.id(), wire::FrameType::call_request, {call(8)});
-        (void)d.links.send(a.id(), wire::FrameType::call_request, {call(8)});
+        (void)a.links.send(c.id(), wire::FrameType::call_response, {call(8)});
+        (void)d.links.send(a.id(), wire::FrameType::call_response, {call(8)});
         return a.received.contains(d.id());
     })) << "an accepted one gets the room of an idle one too";
     EXPECT_EQ(a.down.back().first, e.id());
@@ -204,7 +205,7 @@ TEST_F(Links, AnAbandonedDialOfThePeerDoesNotReplaceTheLinkThatIsKept) {
     while (identity.id() < a.id()) identity = crypto::Identity::generate(a.random);
     asio::ip::tcp::acceptor acceptor(context_, {asio::ip::make_address("127.0.0.1"), 0});
     book_[identity.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
-    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_response, {call(8)}));
     acceptor.non_blocking(true);
     asio::ip::tcp::socket accepted(context_);
     ASSERT_TRUE(run_until([&] { return accept_raw(acceptor, accepted); }));
@@ -222,7 +223,7 @@ TEST_F(Links, AnAbandonedDialOfThePeerDoesNotReplaceTheLinkThatIsKept) {
     }));
     EXPECT_EQ(abandoned.goodbye(), wire::GoodbyeReason::duplicate);
     EXPECT_TRUE(a.down.empty());
-    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {Bytes(20, 'x')}));
+    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_response, {Bytes(20, 'x')}));
     EXPECT_TRUE(run_until([&] { return kept.read().find(std::string(20, 'x')) != std::string::npos; }));
 
     // One that was dialled later does: the peer lost its end.
@@ -239,7 +240,7 @@ TEST_F(Links, TheEndThatAcceptsDecidesBeforeItSaysHello) {
     while (identity.id() < a.id()) identity = crypto::Identity::generate(a.random);
     asio::ip::tcp::acceptor acceptor(context_, {asio::ip::make_address("127.0.0.1"), 0});
     book_[identity.id()] = {"127.0.0.1", acceptor.local_endpoint().port()};
-    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_request, {call(8)}));
+    ASSERT_TRUE(a.links.send(identity.id(), wire::FrameType::call_response, {call(8)}));
     RawPeer refused(dial_raw(a), identity, LinkSide::dialed);
     ASSERT_TRUE(run_until([&] { return refused.shake(); }));
     ASSERT_TRUE(refused.write_hello());
