@@ -1,5 +1,8 @@
 #include "base/endpoint.h"
 
+#include <arpa/inet.h>
+
+#include <array>
 #include <charconv>
 
 namespace planetserve {
@@ -7,6 +10,12 @@ namespace planetserve {
 std::string Endpoint::to_string() const {
     bool v6 = host.find(':') != std::string::npos;
     return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+bool Endpoint::has_ip_address() const {
+    std::array<unsigned char, sizeof(in6_addr)> address{};
+    return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
+           inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
 }
 
 Result<Endpoint> Endpoint::parse(std::string_view text) {

@@ -15,6 +15,8 @@ struct Endpoint {
 
     auto operator<=>(const Endpoint&) const = default;
     std::string to_string() const;
+    // Whether the host is an IP address, without a scope, and not a name that somebody would have to resolve.
+    bool has_ip_address() const;
     static Result<Endpoint> parse(std::string_view text);
 };
 

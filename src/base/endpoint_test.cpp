@@ -22,5 +22,12 @@ TEST(Endpoint, SaysWhatIsWrong) {
     EXPECT_FALSE(Endpoint::parse(std::string(300, 'a') + ":1"));
 }
 
+TEST(Endpoint, KnowsAnAddressFromAName) {
+    for (const char* address : {"127.0.0.1:1", "[::1]:1", "[2001:db8::7]:7701"})
+        EXPECT_TRUE(Endpoint::parse(address)->has_ip_address()) << address;
+    for (const char* name : {"localhost:1", "relay.example.org:1", "1.2.3:1", "127.1:1", "[fe80::1%eth0]:1"})
+        EXPECT_FALSE(Endpoint::parse(name)->has_ip_address()) << name;
+}
+
 }  // namespace
 }  // namespace planetserve

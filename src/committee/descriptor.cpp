@@ -58,6 +58,14 @@ Status check(const NodeDescriptor& descriptor) {
     return {};
 }
 
+Status check_addresses(const NodeDescriptor& descriptor) {
+    for (const Endpoint& address : descriptor.addresses)
+        if (!address.has_ip_address())
+            return wrong("addresses", "must be IP addresses, and " + address.to_string().substr(0, 300) +
+                                          " is a name; a node resolves its own (advertise)");
+    return {};
+}
+
 Bytes encode(const NodeDescriptor& descriptor) {
     proto::Descriptor out;
     out.set_id(to_string(descriptor.id.bytes()));

@@ -57,6 +57,9 @@ struct Load {
 
 // Checks every limit above. The error names the field.
 Status check(const NodeDescriptor& descriptor);
+// Whether all addresses are IP addresses, as a registration must have them: what a stranger named would be resolved by
+// everybody. Not part of check(), since lists may hold descriptors of before this rule.
+Status check_addresses(const NodeDescriptor& descriptor);
 
 // Parses and checks; says nothing about who wrote it.
 Result<NodeDescriptor> parse_descriptor(ByteView bytes);

@@ -71,7 +71,9 @@ Status Registry::check(const Transaction& transaction, UnixTime time) const {
     if (known != nullptr && time - known->updated < std::chrono::milliseconds(parameters_.update_interval_ms))
         return fail(ErrorCode::exhausted,
                     "a node may send one transaction every " + std::to_string(parameters_.update_interval_ms) + " ms");
-    return reg == nullptr ? Status{} : check_room(*reg, known);
+    if (reg == nullptr) return {};
+    if (auto addresses = check_addresses(reg->descriptor); !addresses) return addresses;
+    return check_room(*reg, known);
 }
 
 Status Registry::check_room(const Register& reg, const Entry* known) const {

@@ -124,6 +124,22 @@ TEST_F(RegistryTest, SignaturesAndLimitsAreChecked) {
     EXPECT_FALSE(parse_transaction(Bytes(20000)));
 }
 
+// Before: a name was taken, and each node that was told to go there waited for its resolver.
+TEST_F(RegistryTest, NamesInPlaceOfAddressesAreRefused) {
+    Registry registry(genesis_);
+    registry.begin_block(1, UnixTime{2'000'000});
+    Member member = make_member(random_);
+    member.descriptor.addresses = {{"192.0.2.7", 1}, {"dead.example.org", 7701}};
+    auto refused = registry.apply(transaction(member, 2'000'000));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(
+        refused.error().message,
+        "descriptor: addresses must be IP addresses, and dead.example.org:7701 is a name; a node resolves its own "
+        "(advertise)");
+    member.descriptor.addresses.pop_back();
+    EXPECT_TRUE(registry.apply(transaction(member, 2'000'000)));
+}
+
 TEST_F(RegistryTest, SequencesAreOfTheSendersClockWhateverTheirBits) {
     Registry registry(genesis_);
     const std::int64_t now = 2'000'000, off = genesis_.parameters.clock_tolerance_ms + 1;

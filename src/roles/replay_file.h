@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "onion/relay_admission.h"
+#include "node/relay_role.h"
 
 namespace planetserve::roles {
 

@@ -95,8 +95,10 @@ Runtime::Runtime(const config::CommonConfig& config, const NodeKind& kind)
         genesis_, keys_.identity, committee::DirectoryClientOptions{}, *links_, random_, clock_.read(),
         [this](const committee::DirectoryList& list) { take_list(list); },
         [this] { return role_ == nullptr ? committee::Load{} : role_->load(); });
-    address_ = require(links_->listen(require(config::parse_listen(config.listen))));
-    if (config.advertise) address_ = *config.advertise;
+    const Endpoint listened = require(links_->listen(require(config::parse_listen(config.listen))));
+    address_ = std::make_unique<OwnAddress>(context_, config.advertise.value_or(listened), [this] {
+        if (described_) describe(described_);
+    });
 }
 
 Runtime::~Runtime() = default;
@@ -113,11 +115,12 @@ void Runtime::attach(RoleEvents& role, std::optional<committee::NodeDescriptor> 
 }
 
 void Runtime::describe(std::optional<committee::NodeDescriptor> descriptor) {
+    described_ = descriptor;
     if (descriptor) {
         descriptor->id = keys_.identity.id();
         descriptor->role = kind_.role;
         descriptor->onion_key = keys_.onion.public_key();
-        descriptor->addresses = {address_};
+        descriptor->addresses = address_->addresses();
         descriptor->operator_name = config_.operator_name;
         descriptor->software = software();
         directory_->set_descriptor(std::move(*descriptor), clock_.read());
@@ -128,9 +131,11 @@ void Runtime::describe(std::optional<committee::NodeDescriptor> descriptor) {
 }
 
 void Runtime::run(const std::optional<HttpService>& http, OnStop on_stop) {
-    const RunFile run{0, 0, keys_.identity.id().hex(), kind_.name, address_.to_string(), http ? http->url : ""};
+    const RunFile run{
+        0, 0, keys_.identity.id().hex(), kind_.name, address_->addresses().front().to_string(), http ? http->url : ""};
     if (auto written = write_run_file(config_.home, run); !written) throw std::runtime_error(written.error().message);
-    spdlog::info("{} node {} listens on {}{}", kind_.name, keys_.identity.id().brief(), address_.to_string(),
+    spdlog::info("{} node {} listens on {}{}", kind_.name, keys_.identity.id().brief(),
+                 address_->addresses().front().to_string(),
                  http ? std::string(", ") + http->name + " on " + http->url : "");
     asio::signal_set signals(context_, SIGTERM, SIGINT);
     asio::steady_timer end(context_);
@@ -163,8 +168,13 @@ std::vector<Endpoint> Runtime::resolve(const NodeId& id) const {
 
 void Runtime::know(const std::map<NodeId, committee::Entry>& entries) {
     addresses_.clear();
-    for (const auto& [id, entry] : entries)
-        if (entry.descriptor) addresses_[id] = entry.descriptor->addresses;
+    for (const auto& [id, entry] : entries) {
+        if (!entry.descriptor) continue;
+        // What a stranger named is not resolved: each dead name would hold up all dials.
+        std::vector<Endpoint> addresses = entry.descriptor->addresses;
+        std::erase_if(addresses, [](const Endpoint& address) { return !address.has_ip_address(); });
+        if (!addresses.empty()) addresses_.emplace(id, std::move(addresses));
+    }
 }
 
 void Runtime::take_list(const committee::DirectoryList& list) {

@@ -15,6 +15,7 @@
 #include "roles/alarm.h"
 #include "roles/directory_journal.h"
 #include "roles/kept_list.h"
+#include "roles/own_address.h"
 
 namespace planetserve::roles {
 
@@ -103,7 +104,8 @@ private:
     committee::Genesis genesis_;
     std::unique_ptr<adapters::LinkManager> links_;
     std::unique_ptr<committee::DirectoryClient> directory_;
-    Endpoint address_;  // that others are told
+    std::unique_ptr<OwnAddress> address_;  // that others are told
+    std::optional<committee::NodeDescriptor> described_;
     RoleEvents* role_ = nullptr;
     std::unordered_map<NodeId, std::vector<Endpoint>, IdHash> addresses_;
     KeptList kept_list_;
