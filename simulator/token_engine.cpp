@@ -23,7 +23,13 @@ Result<std::unique_ptr<inference::Exchange>> TokenEngine::start(inference::Reque
     ++started_;
     bool full = running_.size() >= options_.capacity;
     running_.emplace(number, read(request, sink));
-    if (full || refusal_) {
+    if (silent_) return std::make_unique<Handle>(*this, number);
+    if (failure_) {
+        events_.after(options_.first, [this, number] {
+            if (auto found = running_.find(number); found != running_.end()) found->second.sink->on_error(*failure_);
+            after_progress();
+        });
+    } else if (full || refusal_) {
         events_.after(0us, [this, number] {
             auto found = running_.find(number);
             if (found == running_.end()) return;

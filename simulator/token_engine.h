@@ -44,6 +44,9 @@ public:
     std::size_t running() const { return running_.size(); }
     // From now on it answers nothing but this status.
     void refuse_with(unsigned status) { refusal_ = status; }
+    // From now on it takes requests and never answers, or ends while it has them.
+    void fall_silent() { silent_ = true; }
+    void fail_with(const Error& error) { failure_ = error; }
     // Called as frames might now be sent; the simulator re-arms timers in it.
     std::function<void()> after_progress = [] {};
 
@@ -68,6 +71,8 @@ private:
     EventQueue& events_;
     TokenEngineOptions options_;
     std::optional<unsigned> refusal_;
+    std::optional<Error> failure_;
+    bool silent_ = false;
     std::map<std::uint64_t, Running> running_;
     std::uint64_t next_ = 1;
     std::size_t started_ = 0;

@@ -32,6 +32,7 @@ Status check(const NodeDescriptor& descriptor) {
     if (descriptor.role != wire::Role::user && descriptor.role != wire::Role::model)
         return wrong("role", "must be user or model");
     if (descriptor.onion_key.is_zero()) return wrong("onion_key", "is missing");
+    if (crypto::has_small_order(descriptor.onion_key)) return wrong("onion_key", "is of small order");
     if (descriptor.addresses.empty() || descriptor.addresses.size() > 4) return wrong("addresses", "must be 1 to 4");
     for (const Endpoint& address : descriptor.addresses)
         if (auto parsed = Endpoint::parse(address.to_string()); !parsed)

@@ -40,6 +40,7 @@ TEST(Descriptor, ErrorsNameTheField) {
     named("role", [](NodeDescriptor& d) { d.role = wire::Role::verifier; });
     named("role", [](NodeDescriptor& d) { d.role = static_cast<wire::Role>(9); });
     named("onion_key", [](NodeDescriptor& d) { d.onion_key = {}; });
+    named("onion_key", [](NodeDescriptor& d) { d.onion_key.value = {1}; });
     named("addresses", [](NodeDescriptor& d) { d.addresses.clear(); });
     named("addresses", [](NodeDescriptor& d) { d.addresses.assign(5, {"127.0.0.1", 1}); });
     named("addresses", [](NodeDescriptor& d) { d.addresses = {{"127.0.0.1", 0}}; });

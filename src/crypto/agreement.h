@@ -29,4 +29,7 @@ private:
     AgreementPublicKey public_key_;
 };
 
+// Whether an agreement with the key gives a secret that everyone knows. No honest node has such a key.
+bool has_small_order(const AgreementPublicKey& key);
+
 }  // namespace planetserve::crypto

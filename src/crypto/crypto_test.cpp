@@ -47,6 +47,24 @@ TEST(X25519, Rfc7748Section61) {
     EXPECT_EQ(bob.public_key().hex(), "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
     EXPECT_EQ(alice.agree(bob.public_key()), bob.agree(alice.public_key()));
     EXPECT_FALSE(alice.agree(AgreementPublicKey{}));
+    EXPECT_FALSE(has_small_order(bob.public_key()));
+    // All keys with which no agreement succeeds are known as such, and no others.
+    for (const char* hex : {"0000000000000000000000000000000000000000000000000000000000000000",
+                            "0100000000000000000000000000000000000000000000000000000000000000",
+                            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+                            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+                            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"}) {
+        auto key = *AgreementPublicKey::from(*from_hex(hex));
+        for (std::uint8_t highest : {0x00, 0x80}) {
+            key.value.back() = static_cast<std::uint8_t>((key.value.back() & 0x7f) | highest);
+            EXPECT_TRUE(has_small_order(key)) << hex;
+            EXPECT_FALSE(alice.agree(key)) << hex;
+        }
+    }
+    EXPECT_FALSE(has_small_order(AgreementPublicKey{{2}}));
+    EXPECT_TRUE(alice.agree(AgreementPublicKey{{2}}));
 }
 
 TEST(AesGcm, SealsAndRefusesEveryChange) {

@@ -61,6 +61,22 @@ void Forwards::withdraw(Session& session) {
     ++counters_.forward_failed;
     placed_.erase(session.ask->run);
     session.phase = SessionPhase::complete;
+    forwarding_->on_outcome(session.head->model, forwards_.at(session.id).to, ForwardOutcome::refused);
+}
+
+void Forwards::note_cancelled(const Session& session, Time now) {
+    REQUIRES(session.away());
+    const Forward& forward = forwards_.at(session.id);
+    const bool waited = session.phase == SessionPhase::forwarded &&
+                        now >= forward.expires - limits_.forward_linger + limits_.forward_patience;
+    if (waited) placed_.erase(session.ask->run);
+    forwarding_->on_outcome(session.head->model, forward.to,
+                            waited ? ForwardOutcome::undelivered : ForwardOutcome::cancelled);
+}
+
+void Forwards::note_quiet(const Session& session) {
+    REQUIRES(session.phase == SessionPhase::forwarded);
+    forwarding_->on_outcome(session.head->model, forwards_.at(session.id).to, ForwardOutcome::quiet);
 }
 
 void Forwards::note_taken(Session& session, Time now) {

@@ -19,6 +19,14 @@
 
 namespace planetserve::exchange {
 
+// What this node can tell of a forward; the answer goes straight to the user.
+enum class ForwardOutcome : std::uint8_t {
+    refused,      // the node did not take the request
+    undelivered,  // it did, and the user gave up without having heard of it
+    cancelled,    // the user left sooner than that says anything
+    quiet,        // it did, and the user has heard of it, or is gone
+};
+
 // Which node a complete request runs on. Other model nodes of the group may serve it.
 class Forwarding {
 public:
@@ -28,6 +36,8 @@ public:
                                         Time now) = 0;
     // Whether the node may forward requests for this model to us.
     virtual bool accepts_from(const NodeId& node, const std::string& model) = 0;
+    // What became of a request that place() sent to the node.
+    virtual void on_outcome(const std::string& /*model*/, const NodeId& /*node*/, ForwardOutcome /*outcome*/) {}
 };
 
 // What a node answers to a request that is offered to it; one byte on the wire.
@@ -55,6 +65,10 @@ public:
     bool offer(Session& session, Time now);
     // The offer failed: the request is this node's again. Requires: phase == offered.
     void withdraw(Session& session);
+    // The user cancelled: it did not hear of the session's node, or did not wait. Requires: session.away().
+    void note_cancelled(const Session& session, Time now);
+    // The user has had time to hear of the session's node. Requires: phase == forwarded.
+    void note_quiet(const Session& session);
     // The session's node took the request. Requires: phase == offered.
     void note_taken(Session& session, Time now);
     // Whether the session's request is at this node, offered or taken.

@@ -247,7 +247,9 @@ void ModelSide::pass_control(Session& session, const Control& control, ByteView 
     forwards_.pass_control(session, record);
     for (const LaneChange& change : control.changes)
         if (change.index < session.lanes.size()) sessions_.replace_lane(session, change.index, change.lane);
-    if (control.cancel) close(session.id, Ending::cancelled, now);
+    if (!control.cancel) return;
+    forwards_.note_cancelled(session, now);
+    close(session.id, Ending::cancelled, now);
 }
 
 void ModelSide::on_forward_control(const NodeId& from, ByteView payload, Time now) {
@@ -265,10 +267,12 @@ void ModelSide::on_timer(Time now) {
     for (const ExchangeId& id : forwards_.due(now)) {
         Session* session = sessions_.find(id);
         if (session == nullptr) continue;
-        if (session->phase == SessionPhase::offered)
+        if (session->phase == SessionPhase::offered) {
             serve_elsewhere(*session, now);
-        else
-            close(id, Ending::finished, now);
+            continue;
+        }
+        forwards_.note_quiet(*session);
+        close(id, Ending::finished, now);
     }
     forwards_.forget_placed(now);
     runs_.drop_old(now);

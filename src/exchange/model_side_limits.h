@@ -39,8 +39,11 @@ struct ModelSideLimits {
     // For another node to take a request: a few round trips. Then a third node is asked, or the request runs here.
     Duration forward_deadline = 2s;
     std::size_t maximum_forwards = 2;  // of one request: each may cost a forward_deadline
-    // The user's control records are passed on for this long; by then its lanes lead to the other node.
-    Duration forward_linger = 5s;
+    // The user's control records are passed on for this long; by then its lanes lead to the other node, or it gave up
+    // (UserSideTiming::accept_deadline) and said so here.
+    Duration forward_linger = 8s;
+    // A user that cancels here so long after the other node took the request has heard nothing of that node.
+    Duration forward_patience = 2s;
     std::size_t maximum_placed = 16384;  // requests whose node is remembered, for their retries
 };
 

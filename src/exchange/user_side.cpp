@@ -207,7 +207,8 @@ void UserSide::accept() {
     phase_ = Phase::accepted;
     request_sender_.reset();
     events_.on_accepted(serving_node());
-    if (claims_.forwarded()) repeat_changes();
+    // The owner may not want that node.
+    if (!finished() && claims_.forwarded()) repeat_changes();
 }
 
 void UserSide::fail_with(const Error& error) {

@@ -41,6 +41,10 @@ inline const ModelNodeInfo* find_model_node(const DirectoryView& view, const Nod
     return found == view.models.end() ? nullptr : &*found;
 }
 
+inline bool serves(const ModelNodeInfo& node, const std::string& model) {
+    return std::ranges::find(node.models, model) != node.models.end();
+}
+
 // Names of all models that trusted nodes serve, each once, sorted.
 std::vector<std::string> model_names(const DirectoryView& view);
 // Whether a trusted node serves the model: unavailable where only others do, else not_found with the names that are.

@@ -14,9 +14,13 @@ struct SendTo final : exchange::Forwarding {
         return to;
     }
     bool accepts_from(const NodeId&, const std::string&) override { return accepts; }
+    void on_outcome(const std::string&, const NodeId&, exchange::ForwardOutcome outcome) override {
+        outcomes.push_back(outcome);
+    }
 
     std::optional<NodeId> to;
     bool accepts = true;
+    std::vector<exchange::ForwardOutcome> outcomes;
     int placed = 0;
 };
 

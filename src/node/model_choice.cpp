@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 
 namespace planetserve::node {
 
@@ -15,7 +16,7 @@ std::vector<std::string> model_names(const DirectoryView& view) {
 Status is_served(const DirectoryView& view, const std::string& model) {
     bool by_others = false;
     for (const ModelNodeInfo& node : view.models) {
-        if (std::ranges::find(node.models, model) == node.models.end()) continue;
+        if (!serves(node, model)) continue;
         if (node.trusted) return {};
         by_others = true;
     }
@@ -28,25 +29,58 @@ Status is_served(const DirectoryView& view, const std::string& model) {
     return fail(ErrorCode::not_found, "no model '" + model + "' is served; there are: " + known);
 }
 
+namespace {
+
+constexpr ClaimLimits claims;
+
+double claimed_load(const ModelNodeInfo& node) {
+    // Sums of claims may not fit 32 bits.
+    const std::uint64_t waiting = std::uint64_t{node.running} + node.queued;
+    return static_cast<double>(std::min<std::uint64_t>(waiting, claims.waiting)) /
+           std::clamp<std::uint32_t>(node.capacity, 1, claims.capacity);
+}
+
+std::uint32_t under_way(const NodeId& node, const Measured& measured) {
+    auto found = measured.under_way.find(node);
+    return found == measured.under_way.end() ? 0 : found->second;
+}
+
+// Of a request at the node, in seconds: as measured, or as assumed where one of the two compared was not measured.
+double expected_time(const NodeId& node, std::optional<Duration> usual, const Measured& measured) {
+    const double share = 1 + under_way(node, measured) / claims.usual_capacity;
+    return to_seconds(usual.value_or(Duration{1s})) * share +
+           to_seconds(measured.experience.expected_loss(node, measured.now));
+}
+
+bool is_better(const ModelNodeInfo& one, const ModelNodeInfo& other, const Measured& measured) {
+    auto one_usual = measured.experience.usual_time(one.id), other_usual = measured.experience.usual_time(other.id);
+    if (!one_usual || !other_usual) one_usual = other_usual = std::nullopt;
+    const double first = expected_time(one.id, one_usual, measured);
+    const double second = expected_time(other.id, other_usual, measured);
+    const double equal = std::max(claims.equal_within * std::min(first, second), to_seconds(claims.equal_below));
+    if (std::abs(first - second) > equal) return first < second;
+    return claimed_load(one) < claimed_load(other);
+}
+
+}  // namespace
+
 const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::string& model,
-                                       const std::set<NodeId>& excluded, const std::map<NodeId, std::uint32_t>& own,
+                                       const std::set<NodeId>& excluded, const Measured& measured,
                                        const std::optional<NodeId>& preferred, Random& random) {
-    const ModelNodeInfo* best = nullptr;
-    double best_load = 0;
-    std::uint64_t equals = 0;
+    std::vector<const ModelNodeInfo*> eligible;
     for (const ModelNodeInfo& node : view.models) {
-        if (!node.trusted || excluded.contains(node.id) ||
-            std::find(node.models.begin(), node.models.end(), model) == node.models.end())
-            continue;
+        if (!node.trusted || excluded.contains(node.id) || !serves(node, model)) continue;
         if (preferred == node.id) return &node;
-        auto mine = own.find(node.id);
-        double under_way = node.running + node.queued + (mine == own.end() ? 0.0 : mine->second);
-        double load = under_way / std::max<std::uint32_t>(node.capacity, 1);
-        if (best != nullptr && load > best_load) continue;
-        equals = best != nullptr && load == best_load ? equals + 1 : 1;
-        if (equals == 1 || random.below(equals) == 0) best = &node;
-        best_load = load;
+        eligible.push_back(&node);
     }
+    if (eligible.empty()) return nullptr;
+    // The order decides between equals.
+    for (std::size_t i = 0; i + 1 < eligible.size(); ++i)
+        std::swap(eligible[i], eligible[i + random.below(eligible.size() - i)]);
+    if (excluded.empty() && eligible.size() > 2) eligible.resize(2);
+    const ModelNodeInfo* best = eligible.front();
+    for (const ModelNodeInfo* node : eligible)
+        if (is_better(*node, *best, measured)) best = node;
     return best;
 }
 
@@ -90,6 +124,15 @@ void Conversations::served(const std::vector<crypto::Digest>& prefixes, const No
     }
     auto age = oldest_first_.insert(oldest_first_.end(), prefixes.back());
     nodes_.emplace(prefixes.back(), Known{node, age});
+}
+
+void Conversations::forget(const std::vector<crypto::Digest>& prefixes, const NodeId& node) {
+    for (const crypto::Digest& prefix : prefixes) {
+        auto known = nodes_.find(prefix);
+        if (known == nodes_.end() || known->second.node != node) continue;
+        oldest_first_.erase(known->second.age);
+        nodes_.erase(known);
+    }
 }
 
 std::optional<NodeId> Conversations::find(const std::vector<crypto::Digest>& prefixes) const {

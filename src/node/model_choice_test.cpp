@@ -15,20 +15,63 @@ ModelNodeInfo model_node(std::uint8_t number, std::vector<std::string> models, s
     return node;
 }
 
-TEST(ModelChoice, TakesTheLeastLoadedThatServesTheModel) {
-    SeededRandom random(1);
+struct ModelChoice : testing::Test {
+    const ModelNodeInfo* choose(const DirectoryView& view, const std::string& model,
+                                const std::set<NodeId>& excluded = {}, const std::optional<NodeId>& preferred = {}) {
+        return choose_model_node(view, model, excluded, {experience, under_way, now}, preferred, random);
+    }
+    std::map<int, int> draw(const DirectoryView& view, int times = 3000) {
+        std::map<int, int> counts;
+        for (int i = 0; i < times; ++i) ++counts[choose(view, "a")->id.value[0]];
+        return counts;
+    }
+
+    SeededRandom random{1};
+    Experience experience;
+    std::map<NodeId, std::uint32_t> under_way;
+    Time now{1h};
+};
+
+TEST_F(ModelChoice, OfTwoEqualsTakesTheOneThatClaimsToBeLessLoaded) {
     DirectoryView view{{}, {model_node(1, {"a"}, 4, 2), model_node(2, {"a", "b"}, 4, 1), model_node(3, {"b"}, 4, 0)}};
-    EXPECT_EQ(choose_model_node(view, "a", {}, {}, {}, random)->id.value[0], 2);
-    EXPECT_EQ(choose_model_node(view, "a", {view.models[1].id}, {}, {}, random)->id.value[0], 1);
-    EXPECT_EQ(choose_model_node(view, "c", {}, {}, {}, random), nullptr);
-    EXPECT_EQ(choose_model_node(view, "a", {}, {{view.models[1].id, 3}}, {}, random)->id.value[0], 1)
-        << "own requests count";
-    EXPECT_EQ(choose_model_node(view, "a", {}, {}, view.models[0].id, random)->id.value[0], 1) << "affinity";
-    EXPECT_EQ(choose_model_node(view, "a", {view.models[0].id}, {}, view.models[0].id, random)->id.value[0], 2);
+    EXPECT_EQ(choose(view, "a")->id.value[0], 2);
+    EXPECT_EQ(choose(view, "a", {view.models[1].id})->id.value[0], 1);
+    EXPECT_EQ(choose(view, "c"), nullptr);
+    EXPECT_EQ(choose(view, "a", {}, view.models[0].id)->id.value[0], 1) << "affinity";
+    EXPECT_EQ(choose(view, "a", {view.models[0].id}, view.models[0].id)->id.value[0], 2);
     EXPECT_EQ(model_names(view), (std::vector<std::string>{"a", "b"}));
+    under_way[view.models[1].id] = 3;
+    EXPECT_EQ(choose(view, "a")->id.value[0], 1) << "own requests count";
 }
 
-TEST(ModelChoice, SaysWhyAModelIsNotToBeHad) {
+// On the code before, all went to it.
+TEST_F(ModelChoice, OneThatClaimsAMillionPlacesDoesNotGetAll) {
+    DirectoryView view{{},
+                       {model_node(1, {"a"}, 1'000'000, 0), model_node(2, {"a"}, 4, 1), model_node(3, {"a"}, 4, 1),
+                        model_node(4, {"a"}, 4, 1)}};
+    EXPECT_LT(draw(view)[1], 1700) << "half of all pairs have it";
+    experience.failed(view.models[0].id, blame::full, now);
+    EXPECT_EQ(draw(view)[1], 0) << "and after a failure it is the worse of each";
+    now += 30min;
+    EXPECT_GT(draw(view)[1], 0) << "for a while";
+}
+
+TEST_F(ModelChoice, WhatWasMeasuredOutweighsClaims) {
+    DirectoryView view{{}, {model_node(1, {"a"}, 64, 0), model_node(2, {"a"}, 4, 4)}};
+    experience.delivered(view.models[0].id, {.first_byte = 8s}, now);
+    experience.delivered(view.models[1].id, {.first_byte = 1s}, now);
+    EXPECT_EQ(draw(view, 100)[2], 100);
+}
+
+TEST_F(ModelChoice, AfterAFailureTakesTheOneThatIsKnownToDeliver) {
+    DirectoryView view;
+    for (std::uint8_t i = 1; i < 50; ++i) view.models.push_back(model_node(i, {"a"}, 4, 0));
+    for (const ModelNodeInfo& node : view.models) experience.failed(node.id, blame::full, now);
+    for (int i = 0; i < 8; ++i) experience.delivered(view.models[7].id, {.first_byte = 1s}, now);
+    EXPECT_EQ(choose(view, "a", {view.models[0].id})->id, view.models[7].id);
+}
+
+TEST_F(ModelChoice, SaysWhyAModelIsNotToBeHad) {
     DirectoryView view{{}, {model_node(1, {"a"}, 4, 0), model_node(2, {"a", "b"}, 4, 0)}};
     view.models[1].trusted = false;
     EXPECT_TRUE(is_served(view, "a"));
@@ -37,12 +80,9 @@ TEST(ModelChoice, SaysWhyAModelIsNotToBeHad) {
     EXPECT_NE(is_served(view, "c").error().message.find("there are: a"), std::string::npos);
 }
 
-TEST(ModelChoice, SpreadsOverEquals) {
-    SeededRandom random(2);
+TEST_F(ModelChoice, SpreadsOverEquals) {
     DirectoryView view{{}, {model_node(1, {"a"}, 4, 0), model_node(2, {"a"}, 4, 0), model_node(3, {"a"}, 4, 0)}};
-    std::map<int, int> counts;
-    for (int i = 0; i < 3000; ++i) ++counts[choose_model_node(view, "a", {}, {}, {}, random)->id.value[0]];
-    for (auto [node, count] : counts) EXPECT_NEAR(count, 1000, 150) << node;
+    for (auto [node, count] : draw(view)) EXPECT_NEAR(count, 1000, 150) << node;
 }
 
 TEST(Conversations, AreContinuedByTheirWholeBeginningOnly) {
@@ -64,6 +104,11 @@ TEST(Conversations, AreContinuedByTheirWholeBeginningOnly) {
     conversations.served(prefixes(R"({"a":2})"), node);
     EXPECT_EQ(conversations.size(), 2u);
     EXPECT_FALSE(conversations.find(prefixes(system + "," + first))) << "the oldest went";
+    NodeId other;
+    conversations.forget(prefixes(R"({"a":1})"), other);
+    EXPECT_EQ(conversations.size(), 2u) << "another node failed it";
+    conversations.forget(prefixes(R"({"a":1},{"b":1})"), node);
+    EXPECT_FALSE(conversations.find(prefixes(R"({"a":1})")));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "crypto/hash.h"
+#include "node/forward_record.h"
 #include "node/model_groups.h"
 
 namespace planetserve::node {
@@ -40,6 +41,7 @@ public:
 
     routing::Member member;
     std::set<NodeId> peers;
+    ForwardRecord forwards;
     inference::Tokenizer* tokenizer = nullptr;  // where the engine's cache is followed
     double prefill_rate = 0;                    // tokens a second; 0 before the first word
     std::uint64_t queued_tokens = 0;            // of prompts that wait or are being computed, what the cache lacks

@@ -69,6 +69,24 @@ TEST_F(Groups, AShortConversationStaysWhereItBegan) {
     }
 }
 
+// On the code before, entry nodes handed it requests as long as it lived.
+TEST_F(Groups, ANodeThatTakesRequestsAndDoesNotAnswerThemIsHandedNoMore) {
+    make_group(4);
+    ModelHost& holder = answer(long_text_);
+    clock_.run_for(10s);
+    // It tells its group all that it should, and users nothing.
+    network_.interfere([id = holder.id](const Frame& frame) -> std::vector<std::pair<Duration, Bytes>> {
+        if (frame.from == id && frame.type == wire::FrameType::clove_reply) return {};
+        return {{Duration{}, frame.payload}};
+    });
+    for (int i = 0; i < 16; ++i) {
+        EXPECT_NE(&answer(long_text_ + std::to_string(i)), &holder);
+        clock_.run_for(1s);
+    }
+    EXPECT_LE(holder.node.model_side().counters().taken_over, 5u)
+        << "the honest one; one from each entry node, and two more where it had delivered before";
+}
+
 TEST_F(Groups, WhatANodeHeldIsForgottenWithIt) {
     make_group(3);
     ModelHost& holder = answer(long_text_);

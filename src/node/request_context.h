@@ -27,4 +27,22 @@ struct RequestContext {
     Now now{};                          // of the event that is handled; the owner sets it before it calls a request
 };
 
+// Paths that take another stream, in random order.
+inline std::vector<onion::PathNumber> free_paths(const RequestContext& context) {
+    auto paths = context.pool.usable();
+    std::erase_if(paths, [&](onion::PathNumber path) {
+        return context.pool.find(path)->open_streams() >= context.options.maximum_streams_per_path;
+    });
+    return paths;
+}
+
+// Enough paths are up, and too few of them take another stream.
+inline bool paths_are_full(const RequestContext& context) {
+    return context.pool.usable().size() >= context.options.threshold.k &&
+           free_paths(context).size() < context.options.threshold.k;
+}
+
+inline const Error all_paths_full{ErrorCode::exhausted,
+                                  "all paths carry as many requests as they take; try again when some are over"};
+
 }  // namespace planetserve::node

@@ -38,6 +38,7 @@ void RequestLanes::drop(std::size_t lane) {
 
 void RequestLanes::close_all() {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+        lanes_[lane].retry_at = {};
         if (!lanes_[lane].stream) continue;
         auto [path, stream] = *lanes_[lane].stream;
         drop(lane);
@@ -75,7 +76,9 @@ std::size_t RequestLanes::unreachable() const {
     return static_cast<std::size_t>(std::ranges::count(lanes_, true, &LaneState::unreachable));
 }
 
-std::vector<RequestLanes::Replacement> RequestLanes::replacements(Time now) const {
+std::vector<RequestLanes::Replacement> RequestLanes::replacements(Time now) {
+    for (LaneState& lane : lanes_)
+        if (lane.retry_at <= now) lane.retry_at = {};
     auto free = pool_.usable();
     std::erase_if(free, [&](onion::PathNumber path) {
         return std::ranges::any_of(lanes_,
@@ -83,7 +86,7 @@ std::vector<RequestLanes::Replacement> RequestLanes::replacements(Time now) cons
     });
     std::vector<Replacement> replacements;
     for (std::size_t lane = 0; lane < lanes_.size() && !free.empty(); ++lane) {
-        if (lanes_[lane].stream || lanes_[lane].unreachable || lanes_[lane].retry_at > now) continue;
+        if (lanes_[lane].stream || lanes_[lane].unreachable || lanes_[lane].retry_at != Time{}) continue;
         replacements.push_back({lane, free.back()});
         free.pop_back();
     }

@@ -53,8 +53,9 @@ public:
         std::size_t lane = 0;
         onion::PathNumber path{};
     };
-    std::vector<Replacement> replacements(Time now) const;
-    // When the next lane may be opened anew; Time::max() when none waits.
+    std::vector<Replacement> replacements(Time now);
+    // When the next lane may be opened anew; Time::max() when none waits for the time to pass. A lane that waits for a
+    // path is not among them: the owner learns of a new path.
     Time next_retry() const;
 
     std::optional<onion::PathNumber> path(std::size_t lane) const;

@@ -13,16 +13,49 @@ bool worth_another_node(const Error& error) {
 }
 
 // A proxy's list may lack a new model node, and paths may have been lost on the way: both pass.
+// So does an engine's end, if the request was not the reason.
 bool worth_waiting(const Error& error) {
-    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out;
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out ||
+           error.code == ErrorCode::internal;
 }
 
 // Of an answer that had begun: its node is gone, or its engine.
-bool worth_resuming(const Error& error) { return worth_waiting(error) || error.code == ErrorCode::internal; }
+bool worth_resuming(const Error& error) { return worth_waiting(error); }
 
-// From this status on, another node may do better: full, or its engine failed.
+// On an exchange this code says that the engine ended, or fell silent, while it had the request.
+bool engine_failed(const Error& error) { return error.code == ErrorCode::internal; }
+
+// What an error before or in the answer says of the node that gave it.
+double blame_of(const Error& error) {
+    switch (error.code) {
+        case ErrorCode::invalid_argument:
+        case ErrorCode::already_exists:
+        case ErrorCode::permission_denied:
+        case ErrorCode::cancelled:
+            return 0;
+        case ErrorCode::exhausted:
+            return blame::busy;
+        case ErrorCode::internal:
+            return blame::partial;
+        default:
+            return blame::full;
+    }
+}
+
+// From this status on, another node may do better: full, or its engine failed. No engine does what the first says that
+// it cannot do.
 constexpr unsigned first_server_error = 500;
+constexpr unsigned engine_error = 500;
+constexpr unsigned not_implemented = 501;
+constexpr unsigned no_place = 503;
 
+// A node is given so many times what this user has seen a node of the model take.
+constexpr int patience_times_usual = 3;
+
+// Clients do not repeat a request for an error of this kind.
+const Error engines_failed{ErrorCode::invalid_argument,
+                           "engine_failed: the engines of two model nodes failed while they had this request, so no "
+                           "other is asked"};
 const Error not_resumed{ErrorCode::unavailable, "the answer was interrupted, and no node resumes it"};
 
 }  // namespace
@@ -40,35 +73,46 @@ UserRequest::UserRequest(RequestContext& context, RequestNumber number, inferenc
 UserRequest::~UserRequest() { end_attempt(); }
 
 Status UserRequest::begin() {
-    const ModelNodeInfo* chosen = context_.models.choose(request_, conversation_, attempts_.excluded());
-    if (chosen == nullptr) return fail(ErrorCode::unavailable, "no other model node serves '" + request_.model + "'");
-    request_.continues = std::exchange(entry_runs_itself_, false) || (request_.node && request_.continues) ||
-                         context_.models.preferred(request_.id, conversation_) == chosen->id;
-    entry_.reset();
-    enter_target(*chosen);
-    context_.models.note_given(request_.id, target_->id);
-    attempts_.note_attempt(target_->id);
-    lanes_.begin(target_->id);
-    answer_.begin_attempt();
-    phase_ = Phase::asking;
-    if (!try_start()) {
-        phase_ = Phase::waiting_for_paths;
-        wait_until_ = context_.now.time + context_.options.paths_deadline;
+    Error refused{ErrorCode::unavailable, "no other model node serves '" + request_.model + "'"};
+    while (const ModelNodeInfo* chosen = next_node()) {
+        // A second attempt is not to be forwarded: the node that takes all that is forwarded may be the one that
+        // failed.
+        request_.continues = attempts_.tried() || (request_.node && request_.continues) ||
+                             context_.models.preferred(request_.id, conversation_) == chosen->id;
+        entry_.reset();
+        enter_target(*chosen);
+        context_.models.note_given(request_.id, target_->id);
+        attempts_.note_attempt(target_->id);
+        lanes_.begin(target_->id);
+        answer_.begin_attempt();
+        auto started = try_start();
+        if (started && !*started) {
+            phase_ = Phase::waiting_for_paths;
+            wait_until_ = context_.now.time + context_.options.paths_deadline;
+        }
+        if (started) return {};
+        refused = started.error();
+        note_failure(blame::full);
+        end_attempt();
     }
-    return {};
+    return std::unexpected(refused);
 }
 
-bool UserRequest::try_start() {
-    auto paths = context_.pool.usable();
+const ModelNodeInfo* UserRequest::next_node() {
+    if (auto named = std::exchange(ask_next_, std::nullopt))
+        if (const ModelNodeInfo* node = context_.models.find(*named)) return node;
+    return context_.models.choose(request_, conversation_, attempts_.excluded(), context_.now.time);
+}
+
+Result<bool> UserRequest::try_start() {
+    auto paths = free_paths(context_);
     if (paths.size() < context_.options.threshold.k) return false;
     phase_ = Phase::asking;
+    times_.begin(request_.body.size(), context_.now.time);
     std::vector<exchange::Lane> lanes;
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
         lanes.push_back(lane < paths.size() ? lanes_.open(lane, paths[lane]) : exchange::Lane{});
-    auto find_onion_key = [this](const NodeId& id) -> std::optional<crypto::AgreementPublicKey> {
-        const ModelNodeInfo* node = context_.models.find(id);
-        return node == nullptr ? std::nullopt : std::optional(node->onion_key);
-    };
+    auto find_onion_key = [this](const NodeId& id) { return context_.models.key_of_server(request_, id); };
     // The body is kept for another attempt until something was answered.
     side_ = std::make_unique<exchange::UserSide>(request_, exchange::owner_of(request_.id, context_.owner_secret),
                                                  exchange::Target{target_->id, target_->onion_key},
@@ -76,7 +120,7 @@ bool UserRequest::try_start() {
                                                  context_.options.timing, context_.random, *this, *this);
     const Time now = context_.now.time;
     for (std::size_t lane = paths.size(); lane < lanes_.size(); ++lane) side_->on_lane_down(lane, now);
-    if (auto started = side_->start(now); !started) fail_with(started.error());
+    if (auto started = side_->start(now); !started) return std::unexpected(started.error());
     return true;
 }
 
@@ -95,10 +139,11 @@ void UserRequest::replace_lanes() {
 }
 
 void UserRequest::on_path_up() {
-    if (phase_ == Phase::waiting_for_paths)
-        try_start();
-    else
-        replace_lanes();
+    if (phase_ != Phase::waiting_for_paths) return replace_lanes();
+    auto started = try_start();
+    if (started) return;
+    note_failure(blame::full);
+    if (!try_another()) fail_with(started.error());
 }
 
 void UserRequest::on_path_down(std::size_t lane) {
@@ -122,24 +167,37 @@ void UserRequest::on_stream_closed(std::size_t lane, onion::CloseReason reason) 
 }
 
 void UserRequest::on_accepted(const NodeId& serving) {
-    if (!target_ || serving == target_->id) return;
+    if (!target_ || phase_ == Phase::over) return;
+    const Time now = context_.now.time;
+    const Duration usual = context_.models.quickest_first_byte(request_).value_or(Duration{});
+    const PatienceLimits& patience = context_.options.patience;
+    times_.taken(now + std::max(patience_for(request_, patience), usual * patience_times_usual),
+                 now + patience.longest);
+    if (serving == target_->id) return;
     // The node that was asked forwarded the request; from now on the streams lead to the one that has it.
     entry_ = target_->id;
     leave_target();
     if (const ModelNodeInfo* node = context_.models.find(serving)) enter_target(*node);
     ++context_.counters.forwarded;
+    // It failed this user before, so it is not waited for again.
+    if ((attempts_.excluded().contains(serving) || context_.models.fails_mostly(serving, now)) && try_entry_itself())
+        return;
     context_.models.note_given(request_.id, serving);
     lanes_.retarget(serving);
 }
 
 void UserRequest::on_head(const inference::ReplyHead& head) {
     if (phase_ == Phase::over) return;
-    const NodeId& serving = side_->serving_node();
-    if (head.status >= first_server_error) {
+    const NodeId serving = side_->serving_node();
+    if (head.status >= first_server_error && head.status != not_implemented) {
         attempts_.exclude(serving);
+        if (head.status == engine_error) attempts_.note_engine_failure();
+        note_failure(head.status == no_place ? blame::busy : blame::partial);
         if (try_another() || try_entry_itself()) return;
     }
     phase_ = Phase::answering;
+    times_.answered(context_.now.time);
+    status_ = head.status;
     if (answer_.begun()) {
         if (!answer_.events().on_head(head))
             return fail_with({ErrorCode::unavailable, "the answer was interrupted, and model node " + serving.brief() +
@@ -157,6 +215,7 @@ void UserRequest::on_head(const inference::ReplyHead& head) {
 void UserRequest::on_body(ByteView bytes) {
     if (phase_ == Phase::over) return;
     answer_.note_received(bytes.size());
+    times_.received(bytes.size());
     Bytes fresh = answer_.events().take(bytes);
     if (answer_.events().deviated()) return resume_or_fail();
     pass(fresh);
@@ -177,7 +236,9 @@ void UserRequest::on_end() {
     if (phase_ == Phase::over) return;
     Bytes last = answer_.events().end();
     if (answer_.events().deviated()) return resume_or_fail();
-    context_.models.note_answered(conversation_, side_->serving_node());
+    if (status_ < first_server_error)
+        context_.models.note_answered(conversation_, side_->serving_node(), times_.delivery(context_.now.time),
+                                      context_.now.time);
     finish(last);
 }
 
@@ -191,9 +252,38 @@ void UserRequest::finish(const Bytes& last) {
 
 void UserRequest::on_error(const Error& error) {
     if (phase_ == Phase::over) return;
-    if (phase_ == Phase::answering && worth_resuming(error) && resume()) return;
-    if (phase_ != Phase::answering && worth_another_node(error) && (try_another() || try_again_later(error))) return;
+    note_failure(blame_of(error));
+    if (engine_failed(error)) attempts_.note_engine_failure();
+    if (phase_ == Phase::answering) {
+        if (worth_resuming(error) && resume()) return;
+    } else if (worth_another_node(error)) {
+        if (side_) attempts_.exclude(side_->serving_node());
+        // The node that forwarded the request learns that it was not answered.
+        if (try_entry_itself() || try_another() || try_again_later(error)) return;
+    }
+    if (!attempts_.may_fail_engines()) return fail_with(engines_failed);
     fail_with(error);
+}
+
+void UserRequest::note_failure(double weight) {
+    // With too few paths it is not the node that failed.
+    if (weight == 0 || !target_ || !side_ || side_->lanes_up() < context_.options.threshold.k) return;
+    const Time now = context_.now.time;
+    context_.models.note_failed(request_.id, conversation_, side_->serving_node(), weight, now);
+    if (entry_) context_.models.note_failed(request_.id, conversation_, *entry_, weight * blame::partial, now);
+}
+
+void UserRequest::on_first_byte_overdue() {
+    const Time now = context_.now.time;
+    const NodeId serving = side_->serving_node();
+    if (now >= times_.longest_due()) {
+        side_->cancel();
+        return on_error({ErrorCode::timed_out, "model node " + serving.brief() + " did not begin its answer in time"});
+    }
+    attempts_.exclude(serving);
+    note_failure(blame::full);
+    if (try_entry_itself() || try_another()) return;
+    times_.extend();
 }
 
 void UserRequest::fail_with(const Error& error) {
@@ -230,19 +320,21 @@ bool UserRequest::resume() {
 
 bool UserRequest::try_another() {
     if (!attempts_.may_try_another()) return false;
-    if (context_.models.choose(request_, conversation_, attempts_.excluded()) == nullptr) return false;
+    if (context_.models.choose(request_, conversation_, attempts_.excluded(), context_.now.time) == nullptr)
+        return false;
     end_attempt();
     ++context_.counters.retried;
     return begin().has_value();
 }
 
 bool UserRequest::try_entry_itself() {
-    if (!entry_ || request_.node) return false;
-    entry_runs_itself_ = true;
-    attempts_.admit(*std::exchange(entry_, std::nullopt));
+    if (!entry_ || request_.node || !attempts_.may_try_another()) return false;
+    ask_next_ = std::exchange(entry_, std::nullopt);
     // Where it forwarded this request, it would forward it again.
     request_.id = context_.random.id<IdempotencyId>();
-    return try_another();
+    end_attempt();
+    ++context_.counters.retried;
+    return begin().has_value();
 }
 
 bool UserRequest::try_again_later(const Error& error) {
@@ -292,17 +384,20 @@ void UserRequest::on_timer() {
         // The node may be listed no longer; what was wrong with it before says more than that.
         if (!begin()) return fail_with(last_error_);
     } else if (phase_ == Phase::waiting_for_paths && now >= wait_until_) {
+        if (paths_are_full(context_)) return fail_with(all_paths_full);
         std::string problem = context_.pool.last_problem();
         return fail_with(
             {ErrorCode::unavailable, "too few paths are up" + (problem.empty() ? std::string() : ": " + problem)});
     }
     if (side_) side_->on_timer(now);
+    if (phase_ == Phase::asking && side_ && now >= times_.first_byte_due()) on_first_byte_overdue();
     replace_lanes();
 }
 
 Time UserRequest::next_timer() const {
     if (phase_ == Phase::over) return Time::max();
     Time next = std::min(side_ ? side_->next_timer() : Time::max(), lanes_.next_retry());
+    if (phase_ == Phase::asking && side_) next = std::min(next, times_.first_byte_due());
     bool waits = phase_ == Phase::waiting_for_paths || phase_ == Phase::pausing;
     return waits ? std::min(next, wait_until_) : next;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "node/answer_stream.h"
+#include "node/attempt_times.h"
 #include "node/attempts.h"
 #include "node/request_context.h"
 
@@ -19,7 +20,7 @@ public:
     UserRequest(RequestContext& context, RequestNumber number, inference::Request request, inference::ReplySink& sink);
     ~UserRequest() override;
 
-    // Sends the request once enough paths are up; fails when no model node is left to try.
+    // Sends the request once enough paths are up; fails when no model node is left to try. Tells the sink nothing.
     Status begin();
     // The sink is done with this many bytes.
     void consumed(std::size_t bytes);
@@ -51,13 +52,19 @@ private:
         over,               // the sink was told the end, or the request was abandoned
     };
 
-    // False while too few paths are up.
-    bool try_start();
+    // False while too few paths are up; an error where this node cannot be asked.
+    Result<bool> try_start();
+    // The node for the next attempt; null when none is left.
+    const ModelNodeInfo* next_node();
     void on_lane_lost(std::size_t lane);
     void replace_lanes();
     void end_attempt();
     void enter_target(const ModelNodeInfo& node);
     void leave_target();
+    // The attempt failed: what that says of the node that has the request, and of the one that forwarded it.
+    void note_failure(double weight);
+    // The node that has the request lets its user wait too long, whatever it says.
+    void on_first_byte_overdue();
 
     // Leaves the attempt; true when another was begun.
     bool try_another();
@@ -80,7 +87,7 @@ private:
     std::vector<crypto::Digest> conversation_;
     Attempts attempts_;
     std::optional<NodeId> entry_;     // the node that forwarded the request to another
-    bool entry_runs_itself_ = false;  // the next node asked is that one, and is not to forward
+    std::optional<NodeId> ask_next_;  // the next node asked, whichever is left
     std::optional<ModelNodeInfo> target_;
     std::unique_ptr<exchange::UserSide> side_;
     std::vector<std::unique_ptr<exchange::UserSide>> past_sides_;  // may be on the call stack
@@ -89,6 +96,8 @@ private:
     Time wait_until_{};
     Error last_error_{};  // of the round before
     AnswerStream answer_;
+    AttemptTimes times_;
+    unsigned status_ = 0;  // of the reply
 };
 
 }  // namespace planetserve::node

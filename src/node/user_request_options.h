@@ -3,6 +3,7 @@
 
 #include "dispersal/split.h"
 #include "exchange/user_side.h"
+#include "node/patience.h"
 
 namespace planetserve::node {
 
@@ -10,6 +11,8 @@ struct UserRequestOptions {
     dispersal::Threshold threshold;
     // Requests at once; each keeps its body until its answer begins.
     std::size_t maximum_requests = 256;
+    // A path's proxy takes so many streams (onion::ProxyLimits), each for one request.
+    std::size_t maximum_streams_per_path = 64;
     // On different model nodes, in one round: a user waits some 5 s for each that does not answer.
     std::size_t maximum_attempts = 3;
     // When no node of a round could be reached or answered, they are tried again.
@@ -17,6 +20,9 @@ struct UserRequestOptions {
     std::size_t maximum_resumptions = 3;  // of one interrupted answer, on other nodes
     Duration round_pause = 2s;            // proxies fetch the list every few seconds
     Duration paths_deadline = 15s;        // for enough paths: longer than building one takes
+    // Nodes on which a request may be while their engines fail. A request that ends engines must not empty a network.
+    std::size_t maximum_engine_failures = 2;
+    PatienceLimits patience;
     exchange::UserSideTiming timing;
 };
 

@@ -47,8 +47,9 @@ void UserRequests::with(RequestNumber number, Call&& call) {
 }
 
 void UserRequests::update_directory(DirectoryView view) {
-    models_.update(std::move(view));
-    pool_.update_relays(directory().relays, clock_.read());
+    const Now now = clock_.read();
+    models_.update(std::move(view), now.time);
+    pool_.update_relays(directory().relays, now);
 }
 
 Status UserRequests::ready() const {
@@ -70,7 +71,9 @@ Result<std::unique_ptr<inference::Exchange>> UserRequests::start(inference::Requ
     if (directory().models.empty())
         return fail(ErrorCode::unavailable, "the directory lists no model node yet; try again shortly");
     if (!request.node)
-        if (Status served = is_served(directory(), request.model); !served) return std::unexpected(served.error());
+        if (Status served = models_.is_served(request.model, clock_.read().time); !served)
+            return std::unexpected(served.error());
+    if (paths_are_full(context_)) return std::unexpected(all_paths_full);
     const RequestNumber number = next_number_++;
     requests_[number] = std::make_unique<UserRequest>(context_, number, std::move(request), sink);
     ++counters_.requests;

@@ -30,7 +30,7 @@ public:
     const DirectoryView& directory() const { return models_.directory(); }
 
     // Requires: the returned Exchange does not outlive this. Fails at once where too many requests are under way
-    // (exhausted), or no node serves the model (unavailable, not_found).
+    // or all paths are full (exhausted), or no node serves the model (unavailable, not_found).
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override;
 
     void on_timer();

@@ -118,7 +118,8 @@ public:
 
     // Where a prompt that arrived here goes: this node, or another that is not excluded. Exclude nobody when a request
     // is placed for the first time: then the sentry sees it.
-    Placement place(ByteView prompt, const std::set<NodeId>& excluded, Time now);
+    // Those shunned get nothing either: they did not answer what they were sent before.
+    Placement place(ByteView prompt, const std::set<NodeId>& excluded, Time now, const std::set<NodeId>& shunned = {});
     // The request was forwarded there.
     void on_forwarded(const Placement& placement, Time now);
 

@@ -24,6 +24,39 @@ void assume_rates(std::vector<Candidate>& candidates) {
                 static_cast<std::uint32_t>(std::llround(sum / static_cast<double>(known)));
 }
 
+// A claim costs nothing, so none is believed that is far from what the group's others claim: no node is taken for so
+// much quicker or larger than they that all requests go to it.
+constexpr std::uint32_t believed_factor = 4;
+
+// The middle claim; of two in the middle the more modest one.
+enum class Modest : std::uint8_t { lower, upper };
+std::optional<std::uint32_t> middle(std::span<const Candidate> candidates, std::uint32_t LoadReport::* claim,
+                                    Modest modest) {
+    std::vector<std::uint32_t> claims;
+    for (const Candidate& candidate : candidates)
+        if (candidate.trust == Trust::trusted && candidate.load.*claim > 0) claims.push_back(candidate.load.*claim);
+    if (claims.empty()) return std::nullopt;
+    std::ranges::sort(claims);
+    return claims[modest == Modest::lower ? (claims.size() - 1) / 2 : claims.size() / 2];
+}
+
+void believe(std::vector<Candidate>& candidates) {
+    const auto capacity = middle(candidates, &LoadReport::capacity, Modest::lower);
+    const auto rate = middle(candidates, &LoadReport::prefill_tokens_per_second, Modest::lower);
+    const auto latency = middle(candidates, &LoadReport::latency_us, Modest::upper);
+    auto most = [](std::uint32_t claim, std::uint32_t middle_claim) {
+        return static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(claim, std::uint64_t{middle_claim} * believed_factor));
+    };
+    for (Candidate& candidate : candidates) {
+        LoadReport& load = candidate.load;
+        if (capacity) load.capacity = most(load.capacity, *capacity);
+        if (rate) load.prefill_tokens_per_second = most(load.prefill_tokens_per_second, *rate);
+        // A node that served nothing yet has no latency to tell.
+        if (latency && load.queued > 0) load.latency_us = std::max(load.latency_us, *latency / believed_factor);
+    }
+}
+
 }  // namespace
 
 bool Member::usable(const Known& known, Time now) const {
@@ -46,7 +79,7 @@ void Member::held_bytes(ByteView prompt, std::map<HolderIndex, std::pair<std::ui
     for (const auto& former : former_hashers_) look_up(*former);
 }
 
-Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time now) {
+Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time now, const std::set<NodeId>& shunned) {
     Placement placement{self_, Reason::no_hit, 0, 0, tokens_of(prompt.size())};
     std::map<HolderIndex, std::pair<std::uint32_t, std::size_t>> held;
     held_bytes(prompt, held);
@@ -69,10 +102,11 @@ Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time 
     };
     if (!excluded.contains(self_)) add(self_, self_index, own_trust_, own_load_, nullptr);
     for (const auto& [id, known] : peers_)
-        if (!excluded.contains(id) && usable(known, now))
+        if (!excluded.contains(id) && !shunned.contains(id) && usable(known, now))
             add(id, known.index, known.trust, *replica_->load(known.index), &known.in_flight);
 
     assume_rates(candidates);
+    believe(candidates);
     Request request{placement.prompt_tokens, 0};
     const std::size_t common = excluded.empty() ? sentry_->observe(prompt) : sentry_->common_length(prompt);
     while (request.common_depth < hasher_->levels(prompt.size()) &&

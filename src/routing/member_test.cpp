@@ -106,6 +106,29 @@ TEST_F(MemberTest, APromptGoesWhereItsPrefixIsWhicheverNodeItEntersBy) {
     EXPECT_NE(nodes_.rbegin()->second->member.place(longer, {holder}, now_).node, holder);
 }
 
+// On the code before, it all went to the one that claims to be quickest.
+TEST_F(MemberTest, APromptGoesWhereItsPrefixIsWhateverAnotherClaims) {
+    for (int i = 0; i < 4; ++i) join();
+    for (auto& [id, node] : nodes_)
+        node->member.set_load({.latency_us = 2'000'000, .queued = 1, .capacity = 4, .prefill_tokens_per_second = 1000},
+                              now_);
+    const NodeId holder = nodes_.begin()->first, liar = nodes_.rbegin()->first;
+    nodes_.at(liar)->member.set_load(
+        {.latency_us = 0, .queued = 0, .capacity = 1'000'000, .prefill_tokens_per_second = 4'000'000'000}, now_);
+    run_for(11s);
+    Bytes text = prompt(40'000);
+    nodes_.at(holder)->member.on_started(text);
+    run_for(6s);
+    append(text, prompt(300));
+    for (auto& [id, node] : nodes_) {
+        if (id == liar) continue;
+        EXPECT_EQ(node->member.place(text, {}, now_).node, holder);
+    }
+    // Nor does one get anything that did not answer before.
+    Node& entry = *std::next(nodes_.begin())->second;
+    EXPECT_NE(entry.member.place(text, {}, now_, {holder}).node, holder);
+}
+
 TEST_F(MemberTest, ConvergesWithinTwoPeriodsAfterJoinLeaveRestartAndLoss) {
     for (int i = 0; i < 3; ++i) join();
     run_for(5s);
