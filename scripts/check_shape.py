@@ -4,6 +4,7 @@
 - A function has at most 70 lines, so that it is seen at once.
 - A file has at most 500 lines, so that it is read in one sitting; tests too.
 - No two headers of src and simulator have one name, or "store.h" does not tell which.
+- No two files define types of one name in one namespace: a program that links both has undefined behaviour.
 - Within a target no two files give one name to different things in anonymous namespaces: a unity build compiles them together.
 
 Exceptions stand below, each with its reason; one that is needed no more is a fault as well. Each fault is a line; exit status 1
@@ -132,6 +133,29 @@ def check_header_names(root, sources):
             yield f"scripts/check_shape.py: {name} needs no exception any more"
 
 
+def named_types(text):
+    """namespace::name of each type that is defined outside of anonymous namespaces. clang-format keeps these at column 0."""
+    namespace, anonymous = "", False
+    for line in blanked(text).splitlines():
+        if match := re.match(r"namespace ([\w:]+) \{", line):
+            namespace = match.group(1)
+        if line.rstrip() in ("namespace {", "}"):
+            anonymous = line.startswith("namespace")
+        match = re.match(r"(?:class|struct|union|enum class|enum) (\w+)(?![\w:])[^;]*$", line)
+        if match and not anonymous:
+            yield f"{namespace}::{match.group(1)}"
+
+
+def check_type_names(root, sources):
+    defined = collections.defaultdict(set)
+    for path in sources:
+        for type_name in named_types(path.read_text(encoding="utf-8")):
+            defined[type_name].add(str(path.relative_to(root)))
+    for type_name, files in sorted(defined.items()):
+        if len(files) > 1:
+            yield f"{type_name} is defined in {' and '.join(sorted(files))}"
+
+
 def check_anonymous_names(root):
     for target, files in targets(root):
         for begin in range(0, len(files), UNITY_BATCH):
@@ -147,7 +171,7 @@ def check_anonymous_names(root):
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     sources = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*")) if path.suffix in (".h", ".cpp")]
-    problems = [*check_lengths(root, sources), *check_header_names(root, sources), *check_anonymous_names(root)]
+    problems = [*check_lengths(root, sources), *check_header_names(root, sources), *check_type_names(root, sources), *check_anonymous_names(root)]
     print("\n".join(problems) if problems else f"{len(sources)} files, lengths and names as permitted")
     return 1 if problems else 0
 

@@ -13,7 +13,7 @@ constexpr std::size_t maximum_reply = 64 << 20;
 
 struct Transfer {
     const HttpCall* call;
-    HttpReply reply;
+    HttpAnswer reply;
 };
 
 std::size_t take_body(char* data, std::size_t, std::size_t size, void* user) {
@@ -40,7 +40,7 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* user) {
 
 }  // namespace
 
-Result<HttpReply> http_call(const HttpCall& call) {
+Result<HttpAnswer> http_call(const HttpCall& call) {
     std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
     if (!curl) return fail(ErrorCode::internal, "libcurl could not start");
     Transfer transfer{&call, {}};

@@ -9,7 +9,7 @@
 
 namespace planetserve::adapters {
 
-struct HttpReply {
+struct HttpAnswer {
     long status = 0;
     std::map<std::string, std::string> headers;  // names in lower case
     std::string body;                            // empty when an on_body was given
@@ -23,6 +23,6 @@ struct HttpCall {
     std::function<bool(std::string_view)> on_body;  // pieces as they come; false hangs up
 };
 
-Result<HttpReply> http_call(const HttpCall& call);
+Result<HttpAnswer> http_call(const HttpCall& call);
 
 }  // namespace planetserve::adapters
