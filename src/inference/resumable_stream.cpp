@@ -66,6 +66,10 @@ void move_to_answer(json::value& event, std::size_t pieces) {
     std::uint64_t moved = std::min<std::uint64_t>(pieces, *prompt);
     usage->get_object()["prompt_tokens"] = *prompt - moved;
     usage->get_object()["completion_tokens"] = *answer + moved;
+    // The engine had the first part in its cache, too, and no more of a prompt can be cached than there is.
+    auto* details = usage->get_object().if_contains("prompt_tokens_details");
+    auto cached = count_of(find(details, "cached_tokens"));
+    if (cached && *cached > *prompt - moved) details->get_object()["cached_tokens"] = *prompt - moved;
 }
 
 std::size_t without_trailing_space(std::string_view text) { return text.find_last_not_of(" \t\r\n") + 1; }
