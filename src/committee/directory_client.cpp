@@ -26,7 +26,8 @@ DirectoryClient::DirectoryClient(const Genesis& genesis, const crypto::Identity&
       random_(random),
       on_list_(std::move(on_list)),
       read_load_(std::move(read_load)),
-      held_(genesis, options.maximum_age) {
+      held_(genesis, options.maximum_age),
+      began_(now.time) {
     REQUIRES(!genesis_.validators.empty());
     fetch_.task.next = now.time;
     registration_.task.next = Time::max();
@@ -74,7 +75,8 @@ void DirectoryClient::fail_task(Task& task, const std::string& why, Now now) {
     ++failures_;
     task.call.reset();
     ++validator_;  // another one may answer
-    task.retry = task.retry == Duration{} ? options_.retry_first : std::min(task.retry * 2, options_.retry_most);
+    const Duration most = now.time - began_ < options_.start ? options_.retry_most_at_start : options_.retry_most;
+    task.retry = task.retry == Duration{} ? options_.retry_first : std::min(task.retry * 2, most);
     // Spread, so that not all clients call a verification node at once when it comes back.
     auto half = static_cast<std::uint64_t>(task.retry.count() / 2);
     task.next = now.time + task.retry / 2 + Duration(static_cast<Duration::rep>(random_.below(half + 1)));

@@ -21,6 +21,9 @@ struct DirectoryClientOptions {
     Duration fetch_deadline = 60s;  // of all parts of a list
     Duration retry_first = 250ms;   // after a failure; doubles
     Duration retry_most = 5s;
+    // In the first time of a client, which may have started a moment before its verification node.
+    Duration retry_most_at_start = 1s;
+    Duration start = 60s;
     std::chrono::milliseconds maximum_age = std::chrono::minutes(5);  // of a list's header when it arrives
 };
 
@@ -112,6 +115,7 @@ private:
     HeldList held_;
     Fetch fetch_;
     Registration registration_;
+    Time began_;
     std::size_t validator_ = 0;  // the one to call next
     std::uint64_t next_call_ = 1;
     std::string last_failure_;

@@ -301,8 +301,8 @@ void LinkManager::give_up(const NodeId& id, Peer& peer, const Error& why) {
     peer.dial.reset();
     peer.expecting_until.reset();
     peer.waiting = Bytes{};
-    peer.backoff =
-        peer.backoff == Duration{} ? options_.backoff_first : std::min(peer.backoff * 2, options_.backoff_most);
+    const Duration most = favoured_.contains(id) ? options_.favoured_backoff_most : options_.backoff_most;
+    peer.backoff = peer.backoff == Duration{} ? options_.backoff_first : std::min(peer.backoff * 2, most);
     auto jitter = static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(peer.backoff.count() / 2) + 1));
     peer.not_before = clock_.now() + peer.backoff / 2 + Duration(jitter);
     events_.on_link_down(NodeId(id), why);

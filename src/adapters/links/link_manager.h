@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <set>
 #include <unordered_map>
 
 #include "adapters/links/dial.h"
@@ -46,6 +47,8 @@ public:
     Result<Endpoint> listen(const Endpoint& endpoint);
     Status send(const NodeId& to, wire::FrameType type, std::initializer_list<ByteView> parts) override;
     std::size_t queued_bytes(const NodeId& to) const override;
+    // A peer that is dialled again sooner after a failure: one without which the node can do nothing.
+    void favour(const NodeId& peer) { favoured_.insert(peer); }
     // Says goodbye to all and stops.
     void shut_down();
 
@@ -114,6 +117,7 @@ private:
     FlushQueue flush_queue_;
     boost::asio::steady_timer timer_;
     std::unordered_map<NodeId, Peer, IdHash> peers_;
+    std::set<NodeId> favoured_;
     std::unordered_map<Link*, Handshake> handshakes_;  // accepted, not yet ready
     std::uint64_t events_counted_ = 0;
     LinkCounters past_;

@@ -36,6 +36,8 @@ struct LinkOptions {
     Duration evict_after = 30s;
     Duration backoff_first = 200ms;
     Duration backoff_most = 30s;
+    // For favoured peers: their callers have a back-off of their own, and two that multiply made a node join 14 s late.
+    Duration favoured_backoff_most = 1s;
 };
 
 struct LinkCounters {
