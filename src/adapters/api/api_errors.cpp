@@ -20,12 +20,37 @@ std::string as_utf8(std::string text) {
 }
 
 constexpr std::size_t maximum_quoted_error = 2000;
+// Of an engine's error: llama-server's have five.
+constexpr std::size_t maximum_members = 16;
+constexpr std::size_t maximum_member_name = 64;
 
 std::string text_member(const json::object& object, const char* name) {
     const json::value* value = object.if_contains(name);
     if (value == nullptr || !value->is_string()) return {};
     const json::string& text = value->as_string();
     return std::string(text.data(), std::min(text.size(), maximum_quoted_error));
+}
+
+// What else an engine says, such as n_prompt_tokens and n_ctx where a prompt is too long, or a code that is a number.
+std::string further_members(const json::object& error) {
+    json::object more;
+    for (const auto& [name, value] : error) {
+        const bool known = name == "message" || name == "type" || name == "param";
+        const bool scalar = value.is_number() || value.is_bool() ||
+                            (value.is_string() && value.as_string().size() <= maximum_quoted_error);
+        if (known || !scalar || (name == "code" && value.is_string())) continue;
+        if (name.size() <= maximum_member_name && more.size() < maximum_members) more[name] = value;
+    }
+    return more.empty() ? "" : json::serialize(more);
+}
+
+void add_more(const ApiError& error, json::object& members) {
+    if (error.more.empty()) return;
+    boost::system::error_code malformed;
+    const json::value more = json::parse(error.more, malformed);
+    if (malformed || !more.is_object()) return;
+    for (const auto& [name, value] : more.as_object())
+        if (const auto* there = members.if_contains(name); there == nullptr || there->is_null()) members[name] = value;
 }
 
 }  // namespace
@@ -64,13 +89,15 @@ std::string error_body(const ApiError& given, std::string_view path) {
                            : error.status < 500  ? "invalid_request_error"
                            : error.status == 503 ? "overloaded_error"
                                                  : "api_error";
-        return json::serialize(
-            json::object{{"type", "error"}, {"error", {{"type", type}, {"message", error.message}}}});
+        json::object all{{"type", type}, {"message", error.message}};
+        add_more(error, all);
+        return json::serialize(json::object{{"type", "error"}, {"error", std::move(all)}});
     }
     json::value param = error.param.empty() ? json::value(nullptr) : json::value(error.param);
     json::value code = error.code.empty() ? json::value(nullptr) : json::value(error.code);
-    return json::serialize(
-        json::object{{"error", {{"message", error.message}, {"type", error.type}, {"param", param}, {"code", code}}}});
+    json::object all{{"message", error.message}, {"type", error.type}, {"param", param}, {"code", code}};
+    add_more(error, all);
+    return json::serialize(json::object{{"error", std::move(all)}});
 }
 
 std::string error_events(const ApiError& error, std::string_view path) {
@@ -88,6 +115,7 @@ ApiError unstreamed_error(unsigned status, std::string_view body) {
         if (auto type = text_member(inner->as_object(), "type"); !type.empty()) error.type = type;
         error.param = text_member(inner->as_object(), "param");
         error.code = text_member(inner->as_object(), "code");
+        error.more = further_members(inner->as_object());
     }
     if (!error.message.empty()) return error;
     error.message = status == 200 ? "the model node answered without the stream that was asked for"

@@ -87,7 +87,11 @@ struct FakeState final : ApiState {
     Status ready() override { return readiness; }
     std::string status_json() override { return R"({"node":"here"})"; }
     std::vector<ServedModel> served{{"org/small", 1700000000, "planetserve"}, {"tiny", 1700000000, "planetserve"}};
+    std::string problem() override { return trouble; }
+    void on_answered(const std::string& model) override { answered.push_back(model); }
     Status readiness;
+    std::string trouble;
+    std::vector<std::string> answered;
 };
 
 struct Reply {

@@ -16,7 +16,7 @@ TEST_F(ApiReplyTest, PassesTheRequestOnByteForByte) {
         std::to_string(body.size()) + "\r\n\r\n" + body);
     const inference::Request& request = asked().request;
     EXPECT_EQ(to_string(request.body), body);
-    EXPECT_EQ(request.path, "/v1/messages?beta=true");
+    EXPECT_EQ(request.path, "/v1/messages") << "a query is for this node";
     EXPECT_EQ(request.model, "tiny");
     EXPECT_EQ(request.content_type, "application/json");
 }
@@ -199,6 +199,58 @@ TEST_F(ApiReplyTest, PutsANodesErrorIntoAStreamThatHasBegun) {
                   message);
         EXPECT_TRUE(reply.body.ends_with("\n\ndata: [DONE]\n\n"));
     }
+}
+
+TEST_F(ApiReplyTest, ALateErrorKeepsTheEnginesMembers) {
+    options.keep_alive = 5ms;
+    Client client = this->client();
+    client.send(post("/v1/chat/completions", streamed));
+    ASSERT_TRUE(client.has(": keep-alive\n\n"));
+    asked().whole(400, "application/json",
+                  R"({"error":{"code":400,"message":"too long","type":"exceed_context_size_error",)"
+                  R"("n_prompt_tokens":5000,"n_ctx":4096,"deep":{"a":1}}})");
+    Reply reply = client.reply();
+    std::size_t begin = reply.body.find("data: {") + 6;
+    auto error = json::parse(reply.body.substr(begin, reply.body.find('\n', begin) - begin)).at("error").as_object();
+    EXPECT_EQ(error.at("type").as_string(), "exceed_context_size_error");
+    EXPECT_EQ(error.at("code").to_number<int>(), 400);
+    EXPECT_EQ(error.at("n_prompt_tokens").to_number<int>(), 5000);
+    EXPECT_EQ(error.at("n_ctx").to_number<int>(), 4096);
+    EXPECT_FALSE(error.contains("deep"));
+}
+
+TEST_F(ApiReplyTest, AResponseThatBreaksOffFails) {
+    Client client = this->client();
+    client.send(post("/v1/responses", streamed));
+    auto& request = asked();
+    request.head(200, "text/event-stream");
+    request.body("data: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_7\"}}\n\ndata: {\"ty");
+    ASSERT_TRUE(client.has("resp_7"));
+    request.error({ErrorCode::timed_out, "silence"});
+    std::string body = client.reply().body;
+    EXPECT_NE(body.find("\n\nevent: response.failed\ndata: {"), std::string::npos) << body;
+    EXPECT_NE(body.find("\"id\":\"resp_7\"", body.find("response.failed")), std::string::npos) << body;
+    EXPECT_EQ(body.find("[DONE]"), std::string::npos);
+    // One that ends as it should gets nothing more.
+    client.send(post("/v1/responses", streamed));
+    const std::string completed = "data: {\"type\":\"response.completed\"}\n\n";
+    asked(2).whole(200, "text/event-stream", completed);
+    EXPECT_EQ(client.reply().body, completed);
+    client.send(post("/v1/responses", streamed));
+    asked(3).whole(200, "text/event-stream", "data: {\"type\":\"response.created\"}\n\n");
+    EXPECT_NE(client.reply().body.find("response.failed"), std::string::npos);
+}
+
+TEST_F(ApiReplyTest, CountsTheAnswersOfAModel) {
+    Client client = this->client();
+    client.send(post("/v1/chat/completions", chat));
+    asked().whole(400, "application/json", "{}");
+    EXPECT_EQ(client.reply().status, 400U);
+    EXPECT_TRUE(state.answered.empty());
+    client.send(post("/v1/chat/completions", chat));
+    asked(2).whole(200, "application/json", "{}");
+    EXPECT_EQ(client.reply().status, 200U);
+    EXPECT_EQ(state.answered, std::vector<std::string>{"tiny"});
 }
 
 TEST_F(ApiReplyTest, ReadsALongErrorToItsEnd) {

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t maximum_headers = 32;
 constexpr std::size_t maximum_header_name = 64;
 constexpr std::size_t maximum_header_value = 1024;
+constexpr std::size_t maximum_quoted_origin = 200;
+constexpr std::size_t maximum_quoted_query = 100;
 
 std::string lower(std::string_view text) {
     std::string lowered(text);
@@ -75,22 +77,31 @@ bool names_loopback(std::string_view authority) {
     return false;
 }
 
-std::optional<ApiError> check_origin(std::string_view host, std::string_view origin) {
-    if (!names_loopback(host))
-        return ApiError{403, "without an API key only requests to localhost, 127.0.0.1 or [::1] are answered",
-                        "invalid_request_error", "", "wrong_host"};
-    if (origin.empty()) return std::nullopt;
+std::optional<ApiError> check_host(std::string_view host) {
+    if (names_loopback(host)) return std::nullopt;
+    return ApiError{403, "without an API key only requests to localhost, 127.0.0.1 or [::1] are answered",
+                    "invalid_request_error", "", "wrong_host"};
+}
+
+bool is_loopback_origin(std::string_view origin) {
     for (std::string_view scheme : {"http://", "https://"})
-        if (origin.starts_with(scheme) && names_loopback(origin.substr(scheme.size()))) return std::nullopt;
-    return ApiError{403, "requests from the web page " + std::string(origin.substr(0, 200)) + " are not answered",
-                    "invalid_request_error", "", "wrong_origin"};
+        if (origin.starts_with(scheme) && names_loopback(origin.substr(scheme.size()))) return true;
+    return false;
+}
+
+ApiError wrong_origin(std::string_view origin) {
+    return {403,
+            "requests of the web page " + std::string(origin.substr(0, maximum_quoted_origin)) +
+                " are not answered; to allow it, list it under 'api.allowed_origins' in the configuration of this node",
+            "invalid_request_error", "", "wrong_origin"};
 }
 
 bool key_matches(std::string_view authorization, std::string_view x_api_key, std::string_view key) {
     std::string_view given = authorization;
     if (lower(given.substr(0, 7)) == "bearer ") given.remove_prefix(7);
-    if (given.empty()) given = x_api_key;
-    return equal_in_constant_time(as_bytes(given), as_bytes(key));
+    const bool by_authorization = equal_in_constant_time(as_bytes(given), as_bytes(key));
+    const bool by_api_key = equal_in_constant_time(as_bytes(x_api_key), as_bytes(key));
+    return by_authorization || by_api_key;
 }
 
 bool is_sane_request_id(std::string_view id) {
@@ -114,12 +125,34 @@ std::optional<std::string> percent_decoded(std::string_view text) {
     return decoded;
 }
 
+std::optional<ApiError> check_query(std::string_view path, std::string_view query) {
+    const auto call = inference::model_call(path);
+    if (query == "?" || (call && inference::is_known_query(*call, query))) return std::nullopt;
+    return ApiError{400,
+                    "the query " + std::string(query.substr(0, maximum_quoted_query)) +
+                        " is not known; parameters of a request go into its body",
+                    "invalid_request_error", "", "unknown_query"};
+}
+
+std::string meant_path(std::string_view path) {
+    static constexpr std::string_view version = "/v1";
+    std::string plain;
+    for (char c : path)
+        if (c != '/' || !plain.ends_with('/')) plain += c;
+    while (plain.size() > 1 && plain.ends_with('/')) plain.pop_back();
+    while (plain.starts_with("/v1/v1/")) plain.erase(0, version.size());
+    if (plain == version || plain == "/v1/v1") return "/v1/models";
+    if (allowed_methods(plain).empty()) plain.insert(0, version);
+    return plain == path || allowed_methods(plain).empty() ? std::string() : plain;
+}
+
 bool is_model_path(std::string_view path) { return inference::model_call(path).has_value(); }
 
 std::string_view allowed_methods(std::string_view path) {
     if (is_model_path(path)) return "POST, OPTIONS";
-    if (path == "/v1/models" || path.starts_with("/v1/models/") || path == "/health" || path == "/metrics" ||
-        path == "/planetserve/status" || path == "/")
+    static constexpr std::string_view one_model = "/v1/models/";
+    if (path == "/v1/models" || (path.starts_with(one_model) && path.size() > one_model.size()) || path == "/health" ||
+        path == "/metrics" || path == "/planetserve/status" || path == "/")
         return "GET, HEAD, OPTIONS";
     if (path == "*") return "GET, HEAD, POST, OPTIONS";
     return {};

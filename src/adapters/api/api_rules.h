@@ -22,10 +22,15 @@ std::optional<Target> parse_target(std::string_view target);
 // "127.attacker.example", may let it resolve to the loopback (DNS rebinding).
 bool names_loopback(std::string_view authority);
 
-// Why a request by this Host and Origin (empty: none) is not answered where no key is demanded.
-std::optional<ApiError> check_origin(std::string_view host, std::string_view origin);
+// Why a request by this Host is not answered where no key is demanded.
+std::optional<ApiError> check_host(std::string_view host);
+// Whether the Origin is a page of this machine.
+bool is_loopback_origin(std::string_view origin);
+// For a web page that may not ask: says how its operator allows it.
+ApiError wrong_origin(std::string_view origin);
 
-// Whether "Bearer KEY" or, where there is none, x-api-key is the key. In constant time for keys of one length.
+// Whether "Bearer KEY" or x-api-key is the key: one of them suffices, since clients send what their environment holds
+// for another service. In constant time for keys of one length.
 bool key_matches(std::string_view authorization, std::string_view x_api_key, std::string_view key);
 
 // 1 to 128 visible ASCII characters.
@@ -33,6 +38,13 @@ bool is_sane_request_id(std::string_view id);
 
 // "a%2Fb" is "a/b". Empty for an escape that is not two hexadecimal digits.
 std::optional<std::string> percent_decoded(std::string_view text);
+
+// Why this query is refused on a path that goes to a model; a model node sees none.
+std::optional<ApiError> check_query(std::string_view path, std::string_view query);
+
+// The path of the API that somebody meant who wrote this one: with doubled slashes, one at the end, or /v1 twice or not
+// at all. Empty where there is none.
+std::string meant_path(std::string_view path);
 
 // The value of Allow for a path of the API; empty for any other path.
 std::string_view allowed_methods(std::string_view path);

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/endpoint.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -23,7 +24,9 @@ namespace planetserve::adapters {
 
 struct ApiOptions {
     Endpoint listen{"127.0.0.1", 0};
-    std::optional<std::string> api_key;  // demanded as a bearer token; needed on any address but the loopback
+    std::optional<std::string> api_key;          // demanded as a bearer token; needed on any address but the loopback
+    std::vector<std::string> allowed_origins{};  // web pages that may ask and read, "https://example.org"
+    Bytes id_key{};                              // secret; ids of requests with an Idempotency-Key follow from it
     std::size_t maximum_body = 16 << 20;
     std::size_t maximum_connections = 512;
     Duration header_deadline = 10s;
@@ -50,6 +53,11 @@ public:
     virtual ~ApiState() = default;
     virtual std::vector<ServedModel> models() = 0;
     virtual Status ready() = 0;  // or why not
+    // What is wrong with the node that users ought to know although it may still answer, such as a clock that is off;
+    // empty while all is well.
+    virtual std::string problem() { return {}; }
+    // A request for this model was answered in full.
+    virtual void on_answered(const std::string& model) { static_cast<void>(model); }
     virtual std::string status_json() = 0;
     // Called before the figures at /metrics are written, so that the node updates its own.
     virtual void refresh_metrics() {}
@@ -65,9 +73,11 @@ public:
               prometheus::Registry& metrics, Random& random);
     ~ApiServer();
 
-    // Starts accepting; gives the real port where 0 was asked. Refuses an address other than the loopback without an
-    // API key.
+    // Starts accepting; gives the real port where 0 was asked. "localhost" is 127.0.0.1 and, where this machine has it,
+    // ::1, which many clients try first. Refuses an address other than the loopback without an API key.
     Result<Endpoint> listen();
+    // What can change while it listens: the key, the origins, the largest body. Refuses what listen() would refuse.
+    Status change(const ApiOptions& options);
     // Stops accepting and ends every connection; requests under way are cancelled.
     void shut_down();
     // Stops accepting, closes connections between two requests, and lets requests under way finish within this time;
@@ -76,10 +86,19 @@ public:
     void drain(Duration within, std::function<void()> done);
 
 private:
-    void accept();
+    struct Door {
+        explicit Door(boost::asio::io_context& context) : acceptor(context), pause(context) {}
+        boost::asio::ip::tcp::acceptor acceptor;
+        boost::asio::steady_timer pause;
+    };
 
-    boost::asio::ip::tcp::acceptor acceptor_;
-    boost::asio::steady_timer pause_;
+    boost::system::error_code open(Door& door, const boost::asio::ip::tcp::endpoint& local);
+    void open_v6(std::uint16_t port);
+    void accept(Door& door);
+    void stop_accepting();
+
+    Door door_;
+    Door door_v6_;  // for "localhost"
     boost::asio::steady_timer drain_deadline_;
     std::shared_ptr<ApiShared> shared_;
 };

@@ -28,7 +28,8 @@ struct ApiShared : std::enable_shared_from_this<ApiShared> {
           service(own_service),
           state(own_state),
           metrics(registry),
-          random(own_random) {}
+          random(own_random),
+          ids(id_key()) {}
 
     // No connection takes another request.
     bool ending() const { return serving != Serving::open; }
@@ -36,6 +37,12 @@ struct ApiShared : std::enable_shared_from_this<ApiShared> {
     void close_idle();
     // Has `drained` called, from the executor, once no connection is open.
     void tell_if_empty(const boost::asio::any_io_executor& executor);
+
+    // The node's, or one of this process where it gives none.
+    Bytes id_key() const {
+        if (!options.id_key.empty()) return options.id_key;
+        return to_bytes(random.id<FixedBytes<struct IdKeyTag, 32>>().bytes());
+    }
 
     ApiOptions options;
     inference::Service& service;

@@ -22,7 +22,9 @@ struct ClientRequest {
     Version version = Version::http_11;
     Method method = Method::other;
     ConnectionAfter connection = ConnectionAfter::kept;
-    Time began{};  // its first byte, then its last
+    std::string allowed_origin{};  // of a web page that may read the reply; else empty
+    std::string asked_headers{};   // those that a browser wants to send for that page
+    Time began{};                  // its first byte, then its last
 };
 
 }  // namespace planetserve::adapters

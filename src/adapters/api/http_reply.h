@@ -12,7 +12,9 @@
 
 #include "adapters/api/api_shared.h"
 #include "adapters/api/client_request.h"
+#include "adapters/api/one_usage.h"
 #include "adapters/api/response_writer.h"
+#include "adapters/api/responses_events.h"
 #include "base/lifetime.h"
 
 namespace planetserve::adapters {
@@ -40,8 +42,12 @@ struct ServiceCall {
     // Whether the client asked for server-sent events.
     enum class Form { whole, stream };
 
+    // How many answers the client asked for.
+    enum class Answers { one, several };
+
     inference::Request request;
     Form form = Form::whole;
+    Answers answers = Answers::one;
 };
 
 class HttpReply final : private inference::ReplySink {
@@ -87,7 +93,10 @@ private:
     void flush_unstreamed();
     void finish_delivery();
     void put_head(const inference::ReplyHead& head, std::optional<std::size_t> length);
+    void put_delivered();
     void put_body(std::string_view bytes);
+    void put_error_events(const ApiError& error);
+    ApiError told(const Error& error) const;
     void arm_keep_alive();
     void on_silence();
     bool delivered_all() const { return delivery_ == Delivery::ended || delivery_ == Delivery::failed; }
@@ -110,6 +119,10 @@ private:
     std::size_t unconsumed_ = 0;   // delivered and not yet sent
     std::string unstreamed_body_;  // the body that came after a head of silence, and is no stream
     bool flush_posted_ = false;
+    std::string model_;                         // that was asked for
+    unsigned status_ = 0;                       // that the client was told
+    std::optional<ResponsesEvents> responses_;  // where the path is /v1/responses
+    std::optional<OneUsage> one_usage_;         // of a stream of several answers
     Lifetime lifetime_;
 };
 

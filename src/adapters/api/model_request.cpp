@@ -31,6 +31,7 @@ struct TopLevel {
     bool is_object = false;
     std::string model;
     Kind model_kind = Kind::missing;
+    bool several = false;
     bool stream = false;
     Kind stream_kind = Kind::missing;
     std::size_t messages = 0;
@@ -77,7 +78,10 @@ struct TopLevel {
         return true;
     }
     bool on_number_part(json::string_view, error_code&) { return true; }
-    bool on_int64(std::int64_t, json::string_view, error_code&) { return begin_value(Kind::other); }
+    bool on_int64(std::int64_t value, json::string_view, error_code&) {
+        if (at_member() && key_ == "n") several = value > 1;
+        return begin_value(Kind::other);
+    }
     bool on_uint64(std::uint64_t, json::string_view, error_code&) { return begin_value(Kind::other); }
     bool on_double(double, json::string_view, error_code&) { return begin_value(Kind::other); }
     bool on_bool(bool value, error_code&) {
@@ -176,10 +180,10 @@ std::expected<ModelRequest, ApiError> parse_model_request(std::string_view path,
     bool may_stream =
         found.stream_kind == Kind::boolean || found.stream_kind == Kind::null || found.stream_kind == Kind::missing;
     if (!may_stream) return refused("'stream' must be true or false", "stream");
-    if ((path == "/v1/chat/completions" || path == "/v1/messages") &&
+    if ((path == "/v1/chat/completions" || path.starts_with("/v1/messages")) &&
         (found.messages_kind != Kind::array || found.messages == 0))
         return refused("'messages' must be a list of at least one message", "messages", "missing_required_parameter");
-    return ModelRequest{std::move(found.model), found.stream_kind == Kind::boolean && found.stream};
+    return ModelRequest{std::move(found.model), found.stream_kind == Kind::boolean && found.stream, found.several};
 }
 
 }  // namespace planetserve::adapters

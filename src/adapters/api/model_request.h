@@ -12,6 +12,7 @@ namespace planetserve::adapters {
 struct ModelRequest {
     std::string model;
     bool stream = false;
+    bool several = false;  // more than one answer ("n")
 
     bool operator==(const ModelRequest&) const = default;
 };

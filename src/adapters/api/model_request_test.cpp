@@ -15,11 +15,24 @@ const std::string chats = "/v1/chat/completions";
 TEST(ModelRequest, ReadsModelAndStream) {
     auto read = parse_model_request(chats, R"({"messages":[{"model":"inner","stream":true}],"model":"a\u0062c"})");
     ASSERT_TRUE(read) << read.error().message;
-    EXPECT_EQ(*read, (ModelRequest{"abc", false}));
-    EXPECT_EQ(*parse_model_request("/v1/completions", R"( {"model":"m","stream":true} )"), (ModelRequest{"m", true}));
-    EXPECT_EQ(*parse_model_request("/v1/completions", R"({"model":"m","stream":null})"), (ModelRequest{"m", false}));
+    EXPECT_EQ(*read, (ModelRequest{"abc", false, false}));
+    EXPECT_EQ(*parse_model_request("/v1/completions", R"( {"model":"m","stream":true} )"),
+              (ModelRequest{"m", true, false}));
+    EXPECT_EQ(*parse_model_request("/v1/completions", R"({"model":"m","stream":null})"),
+              (ModelRequest{"m", false, false}));
     EXPECT_EQ(*parse_model_request("/v1/completions", R"({"model":1,"model":"x","model":"last"})"),
-              (ModelRequest{"last", false}));
+              (ModelRequest{"last", false, false}));
+}
+
+TEST(ModelRequest, SeesWhetherSeveralAnswersAreWanted) {
+    auto several = [](std::string_view more) {
+        return parse_model_request("/v1/completions", "{\"model\":\"m\"" + std::string(more) + "}")->several;
+    };
+    EXPECT_TRUE(several(",\"n\":2"));
+    EXPECT_FALSE(several(",\"n\":1"));
+    EXPECT_FALSE(several(",\"n\":null"));
+    EXPECT_FALSE(several(",\"x\":{\"n\":2}"));
+    EXPECT_FALSE(several(""));
 }
 
 TEST(ModelRequest, NamesTheParameter) {

@@ -5,11 +5,11 @@ namespace planetserve::adapters {
 IdempotencyId RequestIds::id_for(const RequestMarks& marks, ByteView body, Time now, Random& random) {
     Bytes prefix;
     ByteWriter writer(prefix);
-    for (const std::string* part : {&marks.path, &marks.authorization, &marks.idempotency_key}) {
+    for (const std::string* part : {&marks.path, &marks.authorization, &marks.api_key, &marks.idempotency_key}) {
         writer.u32(static_cast<std::uint32_t>(part->size()));
         writer.bytes(as_bytes(*part));
     }
-    crypto::Digest digest = crypto::sha256({prefix, body});
+    crypto::Digest digest = crypto::hmac_sha256(key_, {prefix, body});
     if (!marks.idempotency_key.empty()) return IdempotencyId::from(ByteView(digest).first(IdempotencyId::size)).value();
 
     auto known = known_.find(digest);

@@ -15,16 +15,19 @@ namespace planetserve::adapters {
 struct RequestMarks {
     std::string path;
     std::string authorization;
+    std::string api_key;          // the header x-api-key
     std::string idempotency_key;  // the header; may be empty
     bool is_retry = false;        // an official client's x-stainless-retry-count above 0
 };
 
 class RequestIds {
 public:
-    explicit RequestIds(std::size_t maximum = 4096, Duration lifetime = 10min)
-        : maximum_(maximum), lifetime_(lifetime) {}
+    // The key is the node's own and secret. Without it two users who send the same Idempotency-Key and body would have
+    // one id, and get each other's answers; and whoever guesses both would know the id.
+    explicit RequestIds(Bytes key, std::size_t maximum = 4096, Duration lifetime = 10min)
+        : key_(std::move(key)), maximum_(maximum), lifetime_(lifetime) {}
 
-    // With an Idempotency-Key the id follows from it, the path, the authorization and the body. A retry by an official
+    // With an Idempotency-Key the id follows from it, the path, the client's keys and the body. A retry by an official
     // client gets the id of the last request that was the same to the byte. Anything else gets a random one.
     IdempotencyId id_for(const RequestMarks& marks, ByteView body, Time now, Random& random);
 
@@ -35,6 +38,7 @@ private:
         std::list<crypto::Digest>::iterator age;
     };
 
+    Bytes key_;
     std::size_t maximum_;
     Duration lifetime_;
     std::list<crypto::Digest> oldest_first_;

@@ -50,8 +50,8 @@ void ResponseWriter::put_body(std::string_view bytes) {
     if (tail_.size() > tail_size) tail_.erase(0, tail_.size() - tail_size);
 }
 
-void ResponseWriter::put_error_events(const ApiError& error, std::string_view path) {
-    put_body((at_event_end() ? "" : "\n\n") + error_events(error, path));
+void ResponseWriter::put_last_events(std::string_view events) {
+    put_body((at_event_end() ? "" : "\n\n") + std::string(events));
 }
 
 void ResponseWriter::finish() {

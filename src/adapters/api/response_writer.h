@@ -28,8 +28,8 @@ public:
     void put_head(const Head& head);
     // Requires, as what follows: the head was put, and the response is not finished.
     void put_body(std::string_view bytes);
-    // The error as the last events of a stream. Ends an unfinished event first.
-    void put_error_events(const ApiError& error, std::string_view path);
+    // The last events of a stream that breaks off. Ends an unfinished event first.
+    void put_last_events(std::string_view events);
     void finish();
 
     // The bytes put since the last call.

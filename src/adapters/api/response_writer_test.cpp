@@ -49,7 +49,7 @@ TEST(ResponseWriter, AnErrorEndsTheEventBeforeIt) {
         writer.put_body("data: ha");
         EXPECT_FALSE(writer.at_event_end());
         writer.take();
-        writer.put_error_events({500, "broken"}, "/v1/chat/completions");
+        writer.put_last_events(error_events({500, "broken"}, "/v1/chat/completions"));
         EXPECT_TRUE(writer.take().starts_with("\n\n"));
     }
 }
