@@ -19,6 +19,7 @@ namespace planetserve::config {
 enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, critical, off };
 
 struct CommonConfig {
+    std::filesystem::path file;     // where this was read from, so that a node can read it again; no key
     std::filesystem::path home;     // required: the node's keys, caches and run file
     std::filesystem::path genesis;  // required: which network to join
     // Where links are accepted; 127.0.0.1:0 takes a free port. Links are authenticated, so any address is safe.

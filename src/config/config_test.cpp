@@ -43,6 +43,17 @@ protected:
     fs::path file_;
 };
 
+TEST_F(Config, OriginsOfWebPages) {
+    auto config = user("api: {allowed_origins: ['https://a.example', 'http://localhost:3000', 'app://obsidian.md']}\n");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->api_allowed_origins.size(), 3U);
+    for (std::string wrong :
+         {"*", "null", "a.example", "https://a.example/", "https://A.example", "https://*.example", "://a"})
+        expect_refused(user("api: {allowed_origins: ['" + wrong + "']}\n"), "is not a page's origin");
+    expect_refused(user("api: {allowed_origins: 'https://a.example'}\n"), "must be a list");
+    expect_refused(user("api: {key: ''}\n"), "'api.key' is empty");
+}
+
 TEST_F(Config, UserDefaults) {
     auto config = user("");
     ASSERT_TRUE(config) << config.error().message;
@@ -206,7 +217,8 @@ TEST_F(Config, UnknownKeysAreRefusedByName) {
                    ":3: unknown key 'pahts'; there are: advertise, api, genesis, home, listen, log_level, operator, "
                    "paths");
     expect_refused(user("paths: {numbre: 4}\n"), "unknown key 'paths.numbre'");
-    expect_refused(user("api: {port: 4}\n"), "unknown key 'api.port'; there are: key, listen, max_body");
+    expect_refused(user("api: {port: 4}\n"),
+                   "unknown key 'api.port'; there are: allowed_origins, key, listen, max_body");
     expect_refused(model("models: [{nmae: m}]\n"), "unknown key 'models.nmae'");
     expect_refused(model("routing: {sync: 4}\n"), "unknown key 'routing.sync'");
     expect_refused(model("status: {port: 4}\n"), "unknown key 'status.port'");

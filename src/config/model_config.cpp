@@ -47,7 +47,7 @@ Result<ModelConfig> load_model_config(const std::filesystem::path& file) {
                              {"adapt_array", into(routing.adapt_array)},
                              {"without", [&](const YAML::Node& list) { switch_off(list, routing); }}});
     keys["status"] = mapping("status.", {{"listen", into(config.status_listen)}});
-    auto read = read_document(file, [&](const YAML::Node& node) {
+    auto read = read_document(file, config.common, [&](const YAML::Node& node) {
         read_mapping(node, "", keys);
         check_common(config.common);
         if (config.models.empty()) refuse("the key 'models' must name at least one model");

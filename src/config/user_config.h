@@ -1,6 +1,9 @@
 // The configuration of a user node (configs/user.example.yaml).
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "config/common.h"
 #include "dispersal/clove.h"
 #include "onion/path_pool.h"
@@ -11,6 +14,8 @@ struct UserConfig {
     CommonConfig common;
     std::optional<std::string> api_listen;  // "127.0.0.1:8400"; no API without it
     std::optional<std::string> api_key;
+    // Web pages that may ask and read the answers, as browsers name them: "https://example.org".
+    std::vector<std::string> api_allowed_origins;
     std::size_t api_max_body = 16 << 20;  // bytes
     // The defaults of the path pool and of dispersal are theirs.
     std::size_t paths = onion::PoolOptions{}.paths;

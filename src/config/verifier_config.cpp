@@ -35,7 +35,7 @@ Result<VerifierConfig> load_verifier_config(const std::filesystem::path& file) {
         "consensus.", {{"listen", into(config.consensus_listen)},
                        {"program", into(config.consensus_program)},
                        {"state_sync", [&](const YAML::Node& node) { read_state_sync(node, config.state_sync); }}});
-    auto read = read_document(file, [&](const YAML::Node& node) {
+    auto read = read_document(file, config.common, [&](const YAML::Node& node) {
         read_mapping(node, "", keys);
         check_common(config.common);
         for (const ServedModelConfig& model : config.models)

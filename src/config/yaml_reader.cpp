@@ -118,6 +118,12 @@ Status read_document(const std::filesystem::path& file, const std::function<void
     return {};
 }
 
+Status read_document(const std::filesystem::path& file, CommonConfig& common,
+                     const std::function<void(const YAML::Node&)>& read) {
+    common.file = file;
+    return read_document(file, read);
+}
+
 void check_common(const CommonConfig& config) {
     if (config.home.empty()) refuse("the key 'home' is missing");
     if (config.genesis.empty()) refuse("the key 'genesis' is missing");

@@ -65,6 +65,9 @@ Setter models_into(std::vector<ServedModelConfig>& models);
 // Reads the file's document and runs `read` on it. Returns io where the file cannot be read, and invalid_argument with
 // the file, the line and the reason where it is wrong.
 Status read_document(const std::filesystem::path& file, const std::function<void(const YAML::Node&)>& read);
+// The same, for the configuration of a node: notes where it was read from.
+Status read_document(const std::filesystem::path& file, CommonConfig& common,
+                     const std::function<void(const YAML::Node&)>& read);
 // Refuses a configuration that lacks what every role needs.
 void check_common(const CommonConfig& config);
 

@@ -3,6 +3,7 @@
 #include <prometheus/registry.h>
 
 #include "roles/model_role.h"
+#include "roles/reload.h"
 #include "roles/status_endpoint.h"
 
 namespace planetserve::roles {
@@ -31,6 +32,13 @@ Status run_model_node(const config::ModelConfig& config) {
         if (!opened) return std::unexpected(opened.error());
         endpoint = std::move(*opened);
     }
+    Reload reload(config.common.file, {"log_level"}, [&config]() -> Status {
+        auto fresh = config::load_model_config(config.common.file);
+        if (!fresh) return std::unexpected(fresh.error());
+        Runtime::set_log_level(fresh->common.log_level);
+        return {};
+    });
+    runtime.on_hang_up([&reload] { reload.run(); });
     role.on_engine_change(tell);
     role.run();
     tell();

@@ -59,9 +59,16 @@ void set_up_logging(config::LogLevel level) {
     google::protobuf::SetLogHandler(nullptr);
 }
 
-crypto::NodeKeys load_keys(const config::CommonConfig& config, Random& random) {
-    std::filesystem::create_directories(config.home);
+HomeLock lock_home(const config::CommonConfig& config) {
+    auto lock = HomeLock::take(config.home);
+    if (!lock && lock.error().code == ErrorCode::already_exists)
+        throw std::runtime_error(lock.error().message + ", and a home is of one node; give this one another 'home'");
+    HomeLock taken = require(std::move(lock));
     std::filesystem::permissions(config.home, std::filesystem::perms::owner_all);
+    return taken;
+}
+
+crypto::NodeKeys load_keys(const config::CommonConfig& config, Random& random) {
     return require(crypto::load_or_create_keys(config.home / "keys", random));
 }
 
@@ -79,6 +86,7 @@ std::string software() { return std::string("planetserve ") + version; }
 Runtime::Runtime(const config::CommonConfig& config, const NodeKind& kind)
     : config_(config),
       kind_(kind),
+      lock_(lock_home(config)),
       keys_(load_keys(config, random_)),
       genesis_(load_genesis(config)),
       kept_list_(config.home / "directory.bin"),
@@ -91,17 +99,28 @@ Runtime::Runtime(const config::CommonConfig& config, const NodeKind& kind)
     links_ = std::make_unique<adapters::LinkManager>(
         context_, keys_.identity, hello, adapters::LinkOptions{}, static_cast<adapters::LinkEvents&>(*this),
         [this](const NodeId& id) { return resolve(id); }, random_, clock_);
+    for (const auto& validator : genesis_.validators) links_->favour(validator.id);
     directory_ = std::make_unique<committee::DirectoryClient>(
         genesis_, keys_.identity, committee::DirectoryClientOptions{}, *links_, random_, clock_.read(),
         [this](const committee::DirectoryList& list) { take_list(list); },
         [this] { return role_ == nullptr ? committee::Load{} : role_->load(); });
-    const Endpoint listened = require(links_->listen(require(config::parse_listen(config.listen))));
-    address_ = std::make_unique<OwnAddress>(context_, config.advertise.value_or(listened), [this] {
+    listened_ = require(links_->listen(require(config::parse_listen(config.listen))));
+    address_ = std::make_unique<OwnAddress>(context_, config.advertise.value_or(listened_), [this] {
         if (described_) describe(described_);
     });
 }
 
 Runtime::~Runtime() = default;
+
+void Runtime::set_log_level(config::LogLevel level) { spdlog::set_level(spdlog_level(level)); }
+
+void Runtime::await_hang_up() {
+    hang_up_.async_wait([this](boost::system::error_code error, int) {
+        if (error) return;
+        if (on_hang_up_) on_hang_up_();
+        await_hang_up();
+    });
+}
 
 void Runtime::attach(RoleEvents& role, std::optional<committee::NodeDescriptor> descriptor) {
     role_ = &role;
@@ -134,8 +153,9 @@ void Runtime::run(const std::optional<HttpService>& http, OnStop on_stop) {
     const RunFile run{
         0, 0, keys_.identity.id().hex(), kind_.name, address_->addresses().front().to_string(), http ? http->url : ""};
     if (auto written = write_run_file(config_.home, run); !written) throw std::runtime_error(written.error().message);
-    spdlog::info("{} node {} listens on {}{}", kind_.name, keys_.identity.id().brief(),
-                 address_->addresses().front().to_string(),
+    // The address to advertise is the operator's word: nothing may listen there.
+    spdlog::info("{} node {} listens on {}{}{}", kind_.name, keys_.identity.id().brief(), listened_.to_string(),
+                 config_.advertise ? ", tells others " + address_->addresses().front().to_string() : "",
                  http ? std::string(", ") + http->name + " on " + http->url : "");
     asio::signal_set signals(context_, SIGTERM, SIGINT);
     asio::steady_timer end(context_);
@@ -147,6 +167,7 @@ void Runtime::run(const std::optional<HttpService>& http, OnStop on_stop) {
             context_.stop();
         });
     };
+    await_hang_up();
     signals.async_wait([&](boost::system::error_code error, int signal) {
         if (error) return;
         spdlog::info("signal {}: stopping", signal);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "crypto/system_random.h"
 #include "roles/alarm.h"
 #include "roles/directory_journal.h"
+#include "roles/home_lock.h"
 #include "roles/kept_list.h"
 #include "roles/own_address.h"
 
@@ -58,7 +60,7 @@ public:
     // Calls what it is given once the role has finished.
     using OnStop = std::function<void(std::function<void()> finished)>;
 
-    // Reads the genesis and the keys, sets up logging. Throws std::runtime_error with what is wrong.
+    // Locks the home, reads the genesis and the keys, sets up logging. Throws std::runtime_error with what is wrong.
     Runtime(const config::CommonConfig& config, const NodeKind& kind);
     ~Runtime() override;
 
@@ -83,12 +85,16 @@ public:
     // Runs until SIGTERM or SIGINT, then leaves the directory and calls on_stop. Returns when the role has finished,
     // after 8 s, or at a second signal. Throws std::runtime_error where the run file cannot be written.
     void run(const std::optional<HttpService>& http, OnStop on_stop);
+    // What SIGHUP does while the node runs; nothing without it.
+    void on_hang_up(std::function<void()> handler) { on_hang_up_ = std::move(handler); }
+    static void set_log_level(config::LogLevel level);
 
 private:
     void on_link_up(const NodeId& peer, const wire::Hello& hello) override;
     void on_link_down(const NodeId& peer, const Error& why) override;
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override;
     void on_drained(const NodeId& peer) override;
+    void await_hang_up();
     void take_list(const committee::DirectoryList& list);
     void tell_directory();
     Time next_timer() const;
@@ -97,6 +103,7 @@ private:
 
     config::CommonConfig config_;
     NodeKind kind_;
+    HomeLock lock_;
     boost::asio::io_context context_{1};
     SystemClock clock_;
     crypto::SystemRandom random_;
@@ -104,6 +111,7 @@ private:
     committee::Genesis genesis_;
     std::unique_ptr<adapters::LinkManager> links_;
     std::unique_ptr<committee::DirectoryClient> directory_;
+    Endpoint listened_;                    // where links are accepted
     std::unique_ptr<OwnAddress> address_;  // that others are told
     std::optional<committee::NodeDescriptor> described_;
     RoleEvents* role_ = nullptr;
@@ -112,6 +120,9 @@ private:
     DirectoryJournal journal_;
     Alarm alarm_;
     bool rearm_posted_ = false;
+    // Caught from the first moment on: a hang-up never ends a node.
+    boost::asio::signal_set hang_up_{context_, SIGHUP};
+    std::function<void()> on_hang_up_;
 };
 
 }  // namespace planetserve::roles

@@ -3,6 +3,8 @@
 #include <prometheus/registry.h>
 
 #include "adapters/api/api_server.h"
+#include "crypto/hash.h"
+#include "roles/reload.h"
 #include "roles/runtime.h"
 #include "roles/user_role.h"
 
@@ -27,6 +29,21 @@ private:
     Runtime& runtime_;
 };
 
+adapters::ApiOptions api_options(const config::UserConfig& config) {
+    adapters::ApiOptions options;
+    options.api_key = config.api_key;
+    options.allowed_origins = config.api_allowed_origins;
+    options.maximum_body = config.api_max_body;
+    return options;
+}
+
+// For ids of requests: it follows from the node's identity, so that a request with an Idempotency-Key has the same id
+// after a restart.
+Bytes id_key(const Runtime& runtime) {
+    const auto seed = runtime.keys().identity.seed();
+    return to_bytes(crypto::derive_key({}, seed.bytes(), "planetserve request ids").bytes());
+}
+
 }  // namespace
 
 Status run_user_node(const config::UserConfig& config) {
@@ -39,16 +56,23 @@ Status run_user_node(const config::UserConfig& config) {
     if (config.api_listen) {
         auto listen = config::parse_listen(*config.api_listen);
         if (!listen) return std::unexpected(listen.error());
-        adapters::ApiOptions options;
+        adapters::ApiOptions options = api_options(config);
         options.listen = *listen;
-        options.api_key = config.api_key;
-        options.maximum_body = config.api_max_body;
+        options.id_key = id_key(runtime);
         api =
             std::make_unique<adapters::ApiServer>(runtime.context(), options, service, role, metrics, runtime.random());
         auto bound = api->listen();
         if (!bound) return std::unexpected(bound.error());
         http = HttpService{"API", "http://" + bound->to_string()};
     }
+    Reload reload(config.common.file, {"log_level", "api.key", "api.allowed_origins", "api.max_body"}, [&]() -> Status {
+        auto fresh = config::load_user_config(config.common.file);
+        if (!fresh) return std::unexpected(fresh.error());
+        if (auto changed = api ? api->change(api_options(*fresh)) : Status{}; !changed) return changed;
+        Runtime::set_log_level(fresh->common.log_level);
+        return {};
+    });
+    runtime.on_hang_up([&reload] { reload.run(); });
     runtime.attach(role, committee::NodeDescriptor{});
     runtime.run(http, [&](std::function<void()> finished) {
         auto leave = [&role, finished = std::move(finished)] {

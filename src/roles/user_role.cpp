@@ -2,12 +2,17 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <map>
+
 #include "base/files.h"
 #include "roles/user_status.h"
 
 namespace planetserve::roles {
 
 namespace {
+
+constexpr std::size_t most_answered = 1024;  // models; a person asks for a few
 
 node::UserNodeOptions options_of(const config::UserConfig& config) {
     node::UserNodeOptions options;
@@ -55,10 +60,27 @@ void UserRole::on_list(const committee::DirectoryList& list) {
 }
 
 std::vector<adapters::ServedModel> UserRole::models() {
+    const node::DirectoryView& view = node_.requests().directory();
+    std::map<std::string, std::size_t> trusted;
+    for (const auto& node : view.models)
+        if (node.trusted)
+            for (const auto& model : node.models) ++trusted[model];
+    std::vector<std::string> names = node::model_names(view);
+    std::ranges::stable_sort(names, std::greater{}, [&](const std::string& name) {
+        return std::pair(answered_.contains(name), trusted[name]);
+    });
     std::vector<adapters::ServedModel> models;
-    for (const auto& name : node::model_names(node_.requests().directory()))
-        models.push_back({name, started_.milliseconds / 1000, "planetserve"});
+    for (const auto& name : names) models.push_back({name, started_.milliseconds / 1000, "planetserve"});
     return models;
+}
+
+std::string UserRole::problem() {
+    const std::string& problem = runtime_.directory().problem();
+    return problem.empty() ? "" : "the directory cannot be refreshed: " + problem;
+}
+
+void UserRole::on_answered(const std::string& model) {
+    if (answered_.size() < most_answered) answered_.insert(model);
 }
 
 std::string UserRole::status_json() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,12 @@ public:
     Time next_timer() const override { return node_.next_timer(); }
     void on_list(const committee::DirectoryList& list) override;
 
+    // Those that answered this node come first, then those that more trusted nodes serve: a client that takes the first
+    // one gets a model that works, whatever names others give to theirs.
     std::vector<adapters::ServedModel> models() override;
     Status ready() override { return node_.requests().ready(); }
+    std::string problem() override;
+    void on_answered(const std::string& model) override;
     std::string status_json() override;
 
 private:
@@ -44,6 +49,7 @@ private:
     ReplayFile replay_file_;
     bool replays_kept_ = true;  // the last was written; said once where it was not
     UnixTime started_;
+    std::set<std::string> answered_;  // models that gave this node an answer
 };
 
 }  // namespace planetserve::roles

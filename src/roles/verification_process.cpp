@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "adapters/storage/sqlite_store.h"
+#include "roles/reload.h"
 #include "roles/status_endpoint.h"
 #include "roles/verification_node_role.h"
 
@@ -55,6 +56,13 @@ Status run_role(const config::VerifierConfig& config, Runtime& runtime, Verifica
         if (!opened) return std::unexpected(opened.error());
         endpoint = std::move(*opened);
     }
+    Reload reload(config.common.file, {"log_level"}, [&config]() -> Status {
+        auto fresh = config::load_verifier_config(config.common.file);
+        if (!fresh) return std::unexpected(fresh.error());
+        Runtime::set_log_level(fresh->common.log_level);
+        return {};
+    });
+    runtime.on_hang_up([&reload] { reload.run(); });
     runtime.attach(role, std::nullopt);
     runtime.run(StatusEndpoint::service(endpoint.get()), std::move(on_stop));
     return {};
