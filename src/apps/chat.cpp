@@ -1,6 +1,7 @@
 // `planetserve chat`: a conversation on the terminal over the same API that any program uses.
 
 #include <boost/json.hpp>
+#include <csignal>
 #include <iostream>
 
 #include "adapters/http/http_client.h"
@@ -13,6 +14,8 @@ namespace planetserve::apps {
 namespace json = boost::json;
 
 namespace {
+
+constexpr int exit_interrupted = 130;  // as shells have it: 128 + SIGINT
 
 // Takes the text out of a stream of server-sent events, piece by piece.
 class StreamReader {
@@ -77,8 +80,44 @@ std::string path_line(const json::object* status, const std::string& numbers, co
     return text;
 }
 
-// Asks one question and prints the answer as it comes. Empty when it failed; the failure is printed.
-std::optional<std::string> ask(Session& session, const std::string& prompt, const local::NetworkHome* home) {
+volatile std::sig_atomic_t interrupts = 0;  // Ctrl-C that came while one of these lived
+
+// While it lives, Ctrl-C ends the answer and not the program.
+class AnswerInterrupt {
+public:
+    AnswerInterrupt() {
+        interrupts = 0;
+        struct sigaction action{};
+        action.sa_handler = [](int) { interrupts = interrupts + 1; };
+        sigaction(SIGINT, &action, &before_);
+    }
+    ~AnswerInterrupt() { sigaction(SIGINT, &before_, nullptr); }
+    AnswerInterrupt(const AnswerInterrupt&) = delete;
+    AnswerInterrupt& operator=(const AnswerInterrupt&) = delete;
+
+    static bool came() { return interrupts > 0; }
+
+private:
+    struct sigaction before_{};
+};
+
+// What a reply that is no answer says, as a person reads it.
+std::string explain(long status, const std::string& body) {
+    if (status == adapters::http_unauthorized)
+        return "the API wants its key; give it with --api-key, or set OPENAI_API_KEY";
+    boost::system::error_code failed;
+    const json::value value = json::parse(body, failed);
+    boost::system::error_code missing;
+    const auto* message = failed ? nullptr : value.find_pointer("/error/message", missing);
+    const bool told = message != nullptr && message->is_string();
+    return "status " + std::to_string(status) + ": " + (told ? std::string(message->as_string()) : body);
+}
+
+enum class Answer : std::uint8_t { whole, interrupted, failed };
+
+// Asks one question and prints the answer as it comes; of a failure it prints the reason.
+Answer ask(Session& session, const std::string& prompt, const local::NetworkHome* home) {
+    const AnswerInterrupt interrupt;
     session.messages.push_back(json::object{{"role", "user"}, {"content", prompt}});
     json::object body{{"model", session.model}, {"stream", true}, {"messages", session.messages}};
     if (session.max_tokens) body["max_tokens"] = *session.max_tokens;
@@ -88,18 +127,26 @@ std::optional<std::string> ask(Session& session, const std::string& prompt, cons
                                       .body = json::serialize(body),
                                       .api_key = session.key,
                                       .timeout_seconds = 600,
-                                      .on_body = [&](std::string_view piece) {
-                                          if (raw.size() < 4096) raw.append(piece.substr(0, 4096));
-                                          reader.add(piece);
-                                          return true;
-                                      }});
+                                      .on_body =
+                                          [&](std::string_view piece) {
+                                              if (raw.size() < 4096) raw.append(piece.substr(0, 4096));
+                                              reader.add(piece);
+                                              return true;
+                                          },
+                                      .interrupted = AnswerInterrupt::came});
     std::cout << std::endl;
+    const bool interrupted = !reply && reply.error().code == ErrorCode::cancelled;
+    if (interrupted && !reader.text().empty())
+        session.messages.push_back(json::object{{"role", "assistant"}, {"content", reader.text()}});
+    else if (interrupted)
+        session.messages.pop_back();
+    if (interrupted) return Answer::interrupted;
     if (!reply || reply->status != 200 || !reader.error().empty()) {
         error_exit(!reply                    ? reply.error().message
                    : !reader.error().empty() ? reader.error()
-                                             : "status " + std::to_string(reply->status) + ": " + raw);
+                                             : explain(reply->status, raw));
         session.messages.pop_back();
-        return std::nullopt;
+        return Answer::failed;
     }
     session.messages.push_back(json::object{{"role", "assistant"}, {"content", reader.text()}});
     auto all = home == nullptr ? Result<json::object>(fail(ErrorCode::not_found, "")) : local::overview(*home);
@@ -107,13 +154,16 @@ std::optional<std::string> ask(Session& session, const std::string& prompt, cons
         std::cout << dim(path_line(all ? &*all : nullptr, reply->headers["x-planetserve-paths"],
                                    reply->headers["x-planetserve-model-node"]))
                   << "\n";
-    return reader.text();
+    return Answer::whole;
 }
 
+// The API lists those first that have answered, and that many trusted nodes serve.
 Result<std::string> first_model(const Session& session) {
     auto reply = adapters::http_call(
         {.url = session.api + "/models", .body = {}, .api_key = session.key, .timeout_seconds = 10, .on_body = {}});
     if (!reply) return std::unexpected(reply.error());
+    if (reply->status != 200)
+        return fail(ErrorCode::unavailable, session.api + ": " + explain(reply->status, reply->body));
     boost::system::error_code failed;
     json::value value = json::parse(reply->body, failed);
     const auto* data = !failed && value.is_object() ? value.as_object().if_contains("data") : nullptr;
@@ -134,6 +184,7 @@ int chat(const ChatOptions& options) {
         if (all->at("api_node").as_string().empty())
             return error_exit("the network does not run; start it with: planetserve up --home " + home.path().string());
         session.api = std::string(all->at("api").as_string());
+        if (session.key.empty()) session.key = local::api_key(home).value_or("");
     }
     if (session.model.empty()) {
         auto model = first_model(session);
@@ -141,8 +192,11 @@ int chat(const ChatOptions& options) {
         session.model = *model;
     }
     const local::NetworkHome* known = local ? &home : nullptr;
-    if (!options.prompt.empty()) return ask(session, options.prompt, known) ? 0 : 1;
-    std::cout << dim("model " + session.model + "; an empty line or Ctrl-D ends") << "\n";
+    if (!options.prompt.empty()) {
+        const Answer answer = ask(session, options.prompt, known);
+        return answer == Answer::whole ? 0 : answer == Answer::interrupted ? exit_interrupted : 1;
+    }
+    std::cout << dim("model " + session.model + "; Ctrl-C ends an answer, an empty line or Ctrl-D the chat") << "\n";
     for (std::string line; std::cout << bold("> ") << std::flush && std::getline(std::cin, line) && !line.empty();)
         ask(session, line, known);
     return 0;

@@ -1,9 +1,12 @@
 #include "local/diagnosis.h"
 
+#include <set>
+
 #include "adapters/http/http_client.h"
 #include "base/files.h"
 #include "base/words.h"
 #include "committee/genesis.h"
+#include "config/model_config.h"
 #include "local/overview.h"
 
 namespace planetserve::local {
@@ -15,6 +18,7 @@ namespace {
 // For four paths of three relays that share none. The user's own node comes on top.
 constexpr std::size_t relays_needed = 12;
 constexpr long answer_deadline_seconds = 60;
+constexpr long node_deadline_seconds = 20;    // for one node of this machine
 constexpr std::size_t longest_excerpt = 300;  // of an error, bytes
 
 Finding good(std::string what) { return {Finding::Kind::good, std::move(what), {}}; }
@@ -31,25 +35,72 @@ VotingPowers voting_powers(const NetworkHome& home) {
     return powers;
 }
 
-void check_answer(const std::string& api, const std::string& model, const OnFinding& on_finding) {
-    const json::object body{{"model", model},
-                            {"max_tokens", 8},
+ConfiguredModels configured_models(const NetworkHome& home, const json::object& overview) {
+    ConfiguredModels configured;
+    for (const auto& node : overview.at("nodes").as_array()) {
+        if (node.at("role").as_string() != "model") continue;
+        const std::string name = text(node.at("name"));
+        if (auto config = config::load_model_config(home.config(name)))
+            for (const auto& model : config->models) configured[name].push_back(model.name);
+    }
+    return configured;
+}
+
+// How the API is asked.
+struct Api {
+    std::string url;
+    std::string key;
+};
+
+struct Probe {
+    std::string model;
+    std::string node;  // the id of the only model node that may answer; empty: any
+    std::string name;  // in findings
+    std::string log;   // where to look when it fails
+    long seconds = answer_deadline_seconds;
+};
+
+void check_answer(const Api& api, const Probe& probe, const OnFinding& on_finding) {
+    const json::object body{{"model", probe.model},
+                            {"max_tokens", 4},
                             {"messages", json::array{json::object{{"role", "user"}, {"content", "Say hello."}}}}};
-    auto reply = adapters::http_call({.url = api + "/chat/completions",
-                                      .body = json::serialize(body),
-                                      .api_key = {},
-                                      .timeout_seconds = answer_deadline_seconds,
-                                      .on_body = {}});
-    if (!reply) return on_finding(bad(model + ": " + reply.error().message, "see the log of the node with the API"));
+    adapters::HttpCall call{.url = api.url + "/chat/completions",
+                            .body = json::serialize(body),
+                            .api_key = api.key,
+                            .timeout_seconds = probe.seconds,
+                            .on_body = {}};
+    if (!probe.node.empty()) call.headers["x-planetserve-model-node"] = probe.node;
+    auto reply = adapters::http_call(call);
+    if (!reply) return on_finding(bad(probe.name + ": " + reply.error().message, "see " + probe.log));
     boost::system::error_code error;
     json::value value = json::parse(reply->body, error);
     const auto* choices = !error && value.is_object() ? value.as_object().if_contains("choices") : nullptr;
+    if (reply->status == adapters::http_unauthorized)
+        return on_finding(bad("the API wants another key than the configuration of its node has",
+                              "start that node again, or send it SIGHUP"));
     if (reply->status != 200 || choices == nullptr)
-        return on_finding(
-            bad(model + ": status " + std::to_string(reply->status) + ": " + reply->body.substr(0, longest_excerpt),
-                "see the logs of the model nodes that serve it"));
-    on_finding(good(model + " answered, from model node " + reply->headers["x-planetserve-model-node"].substr(0, 8) +
-                    " over paths " + reply->headers["x-planetserve-paths"]));
+        return on_finding(bad(
+            probe.name + ": status " + std::to_string(reply->status) + ": " + reply->body.substr(0, longest_excerpt),
+            "see " + probe.log));
+    on_finding(good(probe.name + " answered, from model node " +
+                    reply->headers["x-planetserve-model-node"].substr(0, 8) + " over paths " +
+                    reply->headers["x-planetserve-paths"]));
+}
+
+// Each model once, from whichever node; then each model node of this home.
+void check_answers(const NetworkHome& home, const json::object& overview, const OnFinding& on_finding) {
+    const Api api{text(overview.at("api")), api_key(home).value_or("")};
+    for (const auto& model : overview.at("models").as_array())
+        check_answer(api, {text(model), "", text(model), "the logs of the model nodes that serve it"}, on_finding);
+    for (const auto& node : overview.at("model_nodes").as_array()) {
+        const std::string name = text(node.at("name"));
+        if (name.empty()) continue;
+        for (const auto& model : node.at("models").as_array())
+            check_answer(api,
+                         {text(model), text(node.at("id")), name + " with " + text(model), home.log(name).string(),
+                          node_deadline_seconds},
+                         on_finding);
+    }
 }
 
 }  // namespace
@@ -126,6 +177,28 @@ void check_directory(const json::object& overview, const OnFinding& on_finding) 
         on_finding(good("the directory, checked against the genesis, lists " + seen));
 }
 
+void check_listing(const NetworkHome& home, const ConfiguredModels& configured, const json::object& overview,
+                   const OnFinding& on_finding) {
+    std::map<std::string, std::set<std::string>> listed;  // models, by the node's id
+    for (const auto& node : overview.at("model_nodes").as_array())
+        for (const auto& model : node.at("models").as_array()) listed[text(node.at("id"))].insert(text(model));
+    for (const auto& node : overview.at("nodes").as_array()) {
+        if (node.at("role").as_string() != "model" || node.at("state").as_string() != "running") continue;
+        const std::string name = text(node.at("name"));
+        const std::string advice = "see " + home.log(name).string() + " and the logs of its engines beside it";
+        auto shown = listed.find(text(node.at("id")));
+        if (shown == listed.end()) {
+            on_finding(bad(name + " runs, and the directory does not list it", advice));
+            continue;
+        }
+        auto models = configured.find(name);
+        if (models == configured.end()) continue;
+        for (const std::string& model : models->second)
+            if (!shown->second.contains(model))
+                on_finding(bad(name + " is to serve " + model + ", and is not listed with it", advice));
+    }
+}
+
 void check_paths(const json::object& overview, const OnFinding& on_finding) {
     std::size_t up = 0, shared = 0;
     for (const auto& path : overview.at("paths").as_array()) {
@@ -165,7 +238,8 @@ Result<std::size_t> diagnose(const NetworkHome& home, const OnFinding& on_findin
     check_paths(*all, tell);
     if (all->at("models").as_array().empty())
         tell(bad("no model is served", "see the logs of the model nodes in " + home.path().string()));
-    for (const auto& model : all->at("models").as_array()) check_answer(text(all->at("api")), text(model), tell);
+    check_listing(home, configured_models(home, *all), *all, tell);
+    check_answers(home, *all, tell);
     return wrong;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "local/network_home.h"
 
@@ -20,8 +21,12 @@ struct Finding {
 using OnFinding = std::function<void(const Finding&)>;
 using VotingPowers = std::map<std::string, std::uint64_t>;  // by the verification node's name
 
-// Probes the network: its processes, the committee, the directory, the paths, and an answer of each model. Tells each
-// finding as it is made, since an answer may take a minute. Returns how many are bad.
+// By the model node's name: the models that its configuration has.
+using ConfiguredModels = std::map<std::string, std::vector<std::string>>;
+
+// Probes the network: its processes, the committee, the directory, the paths, whether what runs is listed, an answer of
+// each model, and one of each model node of the home. Tells each finding as it is made, since an answer may take a
+// minute. Returns how many are bad.
 Result<std::size_t> diagnose(const NetworkHome& home, const OnFinding& on_finding);
 
 // The parts of a diagnosis that an overview is enough for (overview.h).
@@ -30,6 +35,9 @@ void check_processes(const NetworkHome& home, const boost::json::object& overvie
 void check_committee(const NetworkHome& home, VotingPowers powers, const boost::json::object& overview,
                      const OnFinding& on_finding);
 void check_directory(const boost::json::object& overview, const OnFinding& on_finding);
+// Whether the list shows each model node of the home that runs, with each model that it is to serve.
+void check_listing(const NetworkHome& home, const ConfiguredModels& configured, const boost::json::object& overview,
+                   const OnFinding& on_finding);
 void check_paths(const boost::json::object& overview, const OnFinding& on_finding);
 
 }  // namespace planetserve::local

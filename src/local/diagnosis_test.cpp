@@ -76,6 +76,20 @@ TEST_F(Diagnosis, SaysWhetherTheDirectoryIsCurrent) {
     EXPECT_EQ(found, (Found{"- the directory cannot be refreshed: timed out"}));
 }
 
+TEST_F(Diagnosis, ComparesWhatRunsWithWhatIsListed) {
+    auto node = [](const std::string& name, const std::string& id, const char* state) {
+        return json::object{{"name", name}, {"role", "model"}, {"state", state}, {"id", id}};
+    };
+    json::object all{{"nodes", json::array{node("model-1", "aa", "running"), node("model-2", "bb", "running"),
+                                           node("model-3", "cc", "running"), node("model-4", "", "stopped")}},
+                     {"model_nodes", json::array{json::object{{"id", "aa"}, {"models", json::array{"m", "n"}}},
+                                                 json::object{{"id", "bb"}, {"models", json::array{"m"}}}}}};
+    check_listing(home, {{"model-1", {"m", "n"}}, {"model-2", {"m", "n"}}, {"model-3", {"m"}}}, all, collect());
+    EXPECT_EQ(found, (Found{"- model-2 is to serve n, and is not listed with it",
+                            "- model-3 runs, and the directory does not list it"}));
+    EXPECT_EQ(advice[0], "see /net/nodes/model-2/log and the logs of its engines beside it");
+}
+
 TEST_F(Diagnosis, CountsPathsAndThoseThatShareARelay) {
     json::object all{{"ready", true},
                      {"reason", ""},

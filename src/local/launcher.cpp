@@ -8,15 +8,18 @@
 #include "base/files.h"
 #include "base/words.h"
 #include "committee/genesis.h"
+#include "config/user_config.h"
 #include "local/local_genesis.h"
 #include "local/overview.h"
 #include "local/ports.h"
 #include "local/process.h"
+#include "roles/home_lock.h"
 #include "roles/run_file.h"
 
 namespace planetserve::local {
 
 namespace fs = std::filesystem;
+namespace json = boost::json;
 
 namespace {
 
@@ -24,6 +27,7 @@ constexpr std::uint16_t default_port = 8400;
 constexpr std::uint16_t ports_tried = 100;  // from the default one on
 constexpr std::size_t usual_verifiers = 1;
 constexpr std::size_t usual_users = 16;  // four paths of three relays that share none need 13
+const std::size_t fewest_users = config::UserConfig{}.path_length + 1;
 constexpr std::size_t usual_models = 3;
 constexpr auto node_deadline = std::chrono::seconds(30);  // for a node to say where it listens
 constexpr auto api_deadline = std::chrono::seconds(120);
@@ -52,7 +56,7 @@ std::string common_config(const NetworkHome& home, const std::string& name, cons
 
 std::string user_config(const NetworkHome& home, const std::string& name, std::uint16_t api_port) {
     std::string text = common_config(home, name, "127.0.0.1:0");
-    if (api_port != 0) text += "api:\n  listen: \"127.0.0.1:" + std::to_string(api_port) + "\"\n";
+    if (api_port != 0) text += "api:\n  listen: \"localhost:" + std::to_string(api_port) + "\"\n";
     return text;
 }
 
@@ -113,6 +117,11 @@ Status start_role(const NetworkHome& home, const NetworkFile& network, const std
     std::vector<std::pair<std::string, pid_t>> waiting;
     for (const NetworkNode& node : network.nodes) {
         if (node.role != role || roles::running_node(home.node(node.name))) continue;
+        // An earlier launch was ended while this one started.
+        if (auto starting = roles::home_holder(home.node(node.name))) {
+            waiting.emplace_back(node.name, *starting);
+            continue;
+        }
         auto pid = start_detached({program, role, "--config", home.config(node.name).string()}, home.log(node.name));
         if (!pid) return std::unexpected(pid.error());
         waiting.emplace_back(node.name, *pid);
@@ -129,7 +138,8 @@ Status start_role(const NetworkHome& home, const NetworkFile& network, const std
             return fail(ErrorCode::unavailable, ended + " ended at once: " + last_line_of(home.log(ended)));
         if (std::chrono::steady_clock::now() > end)
             return fail(ErrorCode::timed_out,
-                        waiting.front().first + " does not start; see " + home.log(waiting.front().first).string());
+                        waiting.front().first + " (process " + std::to_string(waiting.front().second) +
+                            ") does not say where it listens; see " + home.log(waiting.front().first).string());
         std::this_thread::sleep_for(start_poll);
     }
     return {};
@@ -155,37 +165,75 @@ Status write_configs(const NetworkHome& home, const NetworkFile& network) {
     return home.save(network);
 }
 
-void stop_nodes(const std::vector<pid_t>& pids, Steps& steps) {
+// By its run file; by the lock of its home where that file is missing.
+std::optional<pid_t> process_of(const fs::path& node_home) {
+    auto run = roles::running_node(node_home);
+    const auto pid = run ? std::optional(run->pid) : roles::home_holder(node_home);
+    return pid && *pid > 0 ? pid : std::nullopt;  // 0: a process of another container
+}
+
+// Stops those of these nodes that run. Users first, then the model nodes they ask, then the directory. Returns how
+// many.
+std::size_t stop_nodes(const NetworkHome& home, std::vector<std::string> names, Steps& steps) {
+    auto turn = [](const std::string& name) {
+        return name.starts_with("user") ? 0 : name.starts_with("model") ? 1 : 2;
+    };
+    std::ranges::stable_sort(names, {}, turn);
+    std::vector<pid_t> pids;
+    for (const std::string& name : names)
+        if (auto pid = process_of(home.node(name))) pids.push_back(*pid);
+    if (pids.empty()) return 0;
     steps.begin("stop " + counted(pids.size(), "node", "nodes"));
     const std::size_t forced = stop_processes(pids, stop_grace_seconds);
     steps.end(Steps::Outcome::done, forced == 0 ? "" : std::to_string(forced) + " had to be killed");
+    return pids.size();
 }
 
 // Stops the nodes that are no longer part of the network, where it shrinks.
 void stop_others(const NetworkHome& home, const NetworkFile& before, const NetworkFile& network, Steps& steps) {
-    std::vector<pid_t> pids;
-    for (const NetworkNode& node : before.nodes) {
-        const bool stays = std::ranges::find(network.nodes, node.name, &NetworkNode::name) != network.nodes.end();
-        if (auto run = roles::running_node(home.node(node.name)); run && !stays) pids.push_back(run->pid);
-    }
-    if (!pids.empty()) stop_nodes(pids, steps);
+    std::vector<std::string> gone;
+    for (const NetworkNode& node : before.nodes)
+        if (std::ranges::find(network.nodes, node.name, &NetworkNode::name) == network.nodes.end())
+            gone.push_back(node.name);
+    stop_nodes(home, std::move(gone), steps);
 }
 
-// Waits until the API is ready and every model node is listed, so that each model can be asked for.
-bool wait_for_api(const NetworkHome& home, std::size_t model_nodes, Steps& steps) {
+// Only one launch or stop at a time works on a home.
+Result<roles::HomeLock> lock_network(const NetworkHome& home) {
+    auto lock = roles::HomeLock::take(home.path());
+    if (!lock && lock.error().code == ErrorCode::already_exists)
+        return fail(ErrorCode::already_exists,
+                    lock.error().message + ", another 'planetserve up' or 'down' of this network; wait until it ends");
+    return lock;
+}
+
+// The first node that does not run any more.
+std::optional<std::string> ended_node(const json::object& overview) {
+    for (const auto& node : overview.at("nodes").as_array())
+        if (node.at("state").as_string() != "running") return std::string(node.at("name").as_string());
+    return std::nullopt;
+}
+
+// Waits until the API is ready and every model node is listed, so that each model can be asked for. An error says what
+// was missing last; at once where a node ended.
+Status wait_for_api(const NetworkHome& home, std::size_t model_nodes, Steps& steps) {
     const auto end = std::chrono::steady_clock::now() + api_deadline;
+    std::string missing = "the API does not answer";
     while (std::chrono::steady_clock::now() < end) {
         if (auto all = overview(home)) {
             const std::size_t listed = all->at("model_nodes").as_array().size();
             const bool ready = all->at("ready").as_bool();
-            if (ready && listed >= model_nodes) return true;
-            steps.progress(ready ? std::to_string(listed) + " of " + counted(model_nodes, "model node", "model nodes") +
-                                       " listed"
-                                 : std::string(all->at("reason").as_string()));
+            if (ready && listed >= model_nodes) return {};
+            if (auto ended = ended_node(*all))
+                return fail(ErrorCode::unavailable, *ended + " ended: " + last_line_of(home.log(*ended)));
+            missing =
+                ready ? std::to_string(listed) + " of " + counted(model_nodes, "model node", "model nodes") + " listed"
+                      : std::string(all->at("reason").as_string());
+            steps.progress(missing);
         }
         std::this_thread::sleep_for(api_poll);
     }
-    return false;
+    return fail(ErrorCode::timed_out, missing);
 }
 
 bool api_runs(const NetworkHome& home, const NetworkFile& network) {
@@ -216,6 +264,12 @@ Result<NetworkFile> plan_network(const NetworkHome& home, const LaunchOptions& o
     auto port = running ? Result<std::uint16_t>(existing->api_port) : choose_port(options, existing);
     if (!port) return std::unexpected(port.error());
     NetworkFile network = plan(options, existing, *port);
+    if (const std::size_t users = count_of(network, "user"); users < fewest_users)
+        return fail(ErrorCode::invalid_argument,
+                    counted(users, "user node", "user nodes") + " cannot make a path: it has " +
+                        std::to_string(fewest_users - 1) +
+                        " relays besides the node that asks, so --users must be at least " +
+                        std::to_string(fewest_users));
     if (existing && count_of(*existing, "verifier") != count_of(network, "verifier"))
         return fail(ErrorCode::already_exists,
                     "the genesis of " + path + " names " +
@@ -248,6 +302,8 @@ Status start_nodes(const NetworkHome& home, const NetworkFile& network, Steps& s
 Result<NetworkFile> launch(const LaunchOptions& options, Steps& steps) {
     const NetworkHome home(options.home);
     if (auto made = make_home(home.path()); !made) return std::unexpected(made.error());
+    auto lock = lock_network(home);
+    if (!lock) return std::unexpected(lock.error());
     std::optional<NetworkFile> existing;
     if (home.exists()) {
         auto loaded = home.load();
@@ -260,9 +316,9 @@ Result<NetworkFile> launch(const LaunchOptions& options, Steps& steps) {
     if (existing) stop_others(home, *existing, *network, steps);
     if (auto started = start_nodes(home, *network, steps); !started) return std::unexpected(started.error());
     steps.begin("paths, models, API");
-    if (!wait_for_api(home, count_of(*network, "model"), steps)) {
-        steps.end(Steps::Outcome::failed, "the API does not answer");
-        return fail(ErrorCode::timed_out,
+    if (auto ready = wait_for_api(home, count_of(*network, "model"), steps); !ready) {
+        steps.end(Steps::Outcome::failed, ready.error().message);
+        return fail(ready.error().code,
                     "the API does not become ready; run: planetserve doctor --home " + home.path().string());
     }
     steps.end(Steps::Outcome::done, "http://127.0.0.1:" + std::to_string(network->api_port));
@@ -270,16 +326,14 @@ Result<NetworkFile> launch(const LaunchOptions& options, Steps& steps) {
 }
 
 Result<std::size_t> stop(const NetworkHome& home, Steps& steps) {
-    auto network = home.load();
-    if (!network) return std::unexpected(network.error());
-    std::vector<pid_t> pids;
-    // Users first, then the model nodes they ask, then the directory.
-    for (const char* role : {"user", "model", "verifier"})
-        for (const NetworkNode& node : network->nodes)
-            if (auto run = roles::running_node(home.node(node.name)); run && node.role == role)
-                pids.push_back(run->pid);
-    if (!pids.empty()) stop_nodes(pids, steps);
-    return pids.size();
+    if (auto network = home.load(); !network && !fs::exists(home.nodes())) return std::unexpected(network.error());
+    auto lock = lock_network(home);
+    if (!lock) return std::unexpected(lock.error());
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& folder : fs::directory_iterator(home.nodes(), error))
+        names.push_back(folder.path().filename().string());
+    return stop_nodes(home, std::move(names), steps);
 }
 
 bool has_committee(const NetworkHome& home) {

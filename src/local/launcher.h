@@ -29,7 +29,8 @@ struct LaunchOptions {
 // Starts what does not run yet, and returns when the API answers and lists every model node.
 Result<NetworkFile> launch(const LaunchOptions& options, Steps& steps);
 
-// Stops every node of the network that runs. Returns how many ran.
+// Stops every node whose home is in the network's, also one that network.json or its own run file does not tell of.
+// Returns how many ran.
 Result<std::size_t> stop(const NetworkHome& home, Steps& steps);
 
 // Whether the genesis of a home names a committee; false where there is none.

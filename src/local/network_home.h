@@ -30,7 +30,8 @@ public:
 
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path genesis() const { return path_ / "genesis.json"; }
-    std::filesystem::path node(const std::string& name) const { return path_ / "nodes" / name; }
+    std::filesystem::path nodes() const { return path_ / "nodes"; }
+    std::filesystem::path node(const std::string& name) const { return nodes() / name; }
     std::filesystem::path config(const std::string& name) const { return node(name) / "config.yaml"; }
     std::filesystem::path log(const std::string& name) const { return node(name) / "log"; }
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "adapters/http/http_client.h"
+#include "config/user_config.h"
 #include "roles/run_file.h"
 
 namespace planetserve::local {
@@ -12,10 +13,14 @@ namespace json = boost::json;
 namespace {
 
 // What a node tells of itself: an object, or a text that says why there is none.
-json::value ask_status(const std::string& url) {
+json::value ask_status(const std::string& url, const std::string& key) {
     auto reply = adapters::http_call(
-        {.url = url + "/planetserve/status", .body = {}, .api_key = {}, .timeout_seconds = 5, .on_body = {}});
+        {.url = url + "/planetserve/status", .body = {}, .api_key = key, .timeout_seconds = 5, .on_body = {}});
     if (!reply) return json::string(reply.error().message);
+    if (reply->status == adapters::http_unauthorized)
+        return "the API wants another key than 'api.key' in the configuration of its node; start the node again, or "
+               "send "
+               "it SIGHUP";
     boost::system::error_code error;
     json::value seen = reply->status == 200 ? json::parse(reply->body, error) : json::value();
     if (error || !seen.is_object()) return "the node does not tell its status";
@@ -34,6 +39,17 @@ void name_model_nodes(json::object& all) {
 }
 
 }  // namespace
+
+std::optional<std::string> api_key(const NetworkHome& home) {
+    auto network = home.load();
+    if (!network) return std::nullopt;
+    for (const NetworkNode& node : network->nodes) {
+        if (node.role != "user") continue;
+        auto config = config::load_user_config(home.config(node.name));
+        if (config && config->api_listen) return config->api_key;
+    }
+    return std::nullopt;
+}
 
 Result<json::object> overview(const NetworkHome& home) {
     auto network = home.load();
@@ -54,7 +70,7 @@ Result<json::object> overview(const NetworkHome& home) {
             item["id"] = run->id;
             item["address"] = run->address;
             item["pid"] = run->pid;
-            if (node.role == "verifier" && !run->api.empty()) item["committee"] = ask_status(run->api);
+            if (node.role == "verifier" && !run->api.empty()) item["committee"] = ask_status(run->api, "");
             if (node.role == "user" && !run->api.empty() && api.empty()) {
                 api = run->api;
                 all["api"] = api + "/v1";
@@ -66,7 +82,7 @@ Result<json::object> overview(const NetworkHome& home) {
     all["nodes"] = std::move(nodes);
     for (const char* name : {"models", "model_nodes", "paths"}) all[name] = json::array();
     if (api.empty()) return all;
-    json::value seen = ask_status(api);
+    json::value seen = ask_status(api, api_key(home).value_or(""));
     if (!seen.is_object()) {
         all["reason"] = seen.as_string();
         return all;

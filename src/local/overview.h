@@ -14,4 +14,7 @@ namespace planetserve::local {
 // `reason` says why.
 Result<boost::json::object> overview(const NetworkHome& home);
 
+// The key of the home's API, from the configuration of its node; empty where it wants none.
+std::optional<std::string> api_key(const NetworkHome& home);
+
 }  // namespace planetserve::local

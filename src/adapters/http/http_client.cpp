@@ -24,6 +24,10 @@ std::size_t take_body(char* data, std::size_t, std::size_t size, void* user) {
     return size;
 }
 
+int look(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<const HttpCall*>(user)->interrupted() ? 1 : 0;
+}
+
 std::size_t take_header(char* data, std::size_t, std::size_t size, void* user) {
     std::string_view line(data, size);
     std::size_t colon = line.find(':');
@@ -46,6 +50,7 @@ Result<HttpAnswer> http_call(const HttpCall& call) {
     Transfer transfer{&call, {}};
     curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
     if (!call.api_key.empty()) list = curl_slist_append(list, ("Authorization: Bearer " + call.api_key).c_str());
+    for (const auto& [name, value] : call.headers) list = curl_slist_append(list, (name + ": " + value).c_str());
     std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(list, curl_slist_free_all);
     curl_easy_setopt(curl.get(), CURLOPT_URL, call.url.c_str());
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
@@ -61,7 +66,13 @@ Result<HttpAnswer> http_call(const HttpCall& call) {
         curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, call.body.data());
         curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
     }
+    if (call.interrupted) {
+        curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, look);
+        curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &call);
+    }
     CURLcode code = curl_easy_perform(curl.get());
+    if (code == CURLE_ABORTED_BY_CALLBACK) return fail(ErrorCode::cancelled, "interrupted");
     if (code != CURLE_OK)
         return fail(code == CURLE_OPERATION_TIMEDOUT ? ErrorCode::timed_out : ErrorCode::unavailable,
                     call.url + ": " + curl_easy_strerror(code));
