@@ -75,8 +75,8 @@ def test_either_of_two_keys_suffices(keyed, headers, status):
     assert httpx.get(keyed.api + "/v1/models", headers=headers).status_code == status
 
 
-def test_anthropics_client_with_both_keys_in_its_environment(keyed):
-    client = anthropic.Anthropic(base_url=keyed.api, api_key="secret", auth_token="another-service's", timeout=60)
+def test_anthropics_client_with_the_key_of_another_service_beside_it(keyed):
+    client = anthropic.Anthropic(base_url=keyed.api, api_key="secret", default_headers={"authorization": "Bearer another-service's"}, timeout=60)
     reply = client.messages.create(model=MODEL, max_tokens=8, messages=HELLO)
     assert reply.content[0].text
 
@@ -195,14 +195,11 @@ def test_models_that_answered_come_first(network):
 
 
 def test_a_hang_up_frees_the_slot_at_once(network):
-    slots = list(network.home.glob("nodes/model-*/**/*.sock"))
-    busy = lambda: sum(node["running"] for node in [json.loads(httpx.get(url + "/planetserve/status").text)["models"][0]["load"]
-                                                    for url in model_endpoints(network)] if "running" in node)
     with httpx.Client(timeout=60) as client:
         with client.stream("POST", network.api + "/v1/chat/completions",
                            json=question("Tell a long story.", max_tokens=3000, stream=True, ignore_eos=True)) as reply:
             next(reply.iter_lines())
-            assert slots and open_exchanges(network) >= 1
+            assert open_exchanges(network) >= 1
     begun = time.monotonic()
     wait_for(lambda: open_exchanges(network) == 0, "the model nodes to be done with it", 20)
     assert time.monotonic() - begun < 3
