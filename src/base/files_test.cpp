@@ -36,8 +36,20 @@ TEST_F(Files, SaysWhatCannotBeReadOrWritten) {
     auto missing = read_file(folder_ / "none");
     ASSERT_FALSE(missing);
     EXPECT_EQ(missing.error().code, ErrorCode::io);
+    EXPECT_EQ(missing.error().message, "cannot read " + (folder_ / "none").string() + ": No such file or directory");
     ASSERT_TRUE(write_file(folder_ / "file", ""));
-    EXPECT_FALSE(write_file(folder_ / "file" / "below", ""));
+    auto below = write_file(folder_ / "file" / "below", "");
+    ASSERT_FALSE(below);
+    EXPECT_EQ(below.error().message, "cannot write " + (folder_ / "file" / "below").string() + ": Not a directory");
+}
+
+// What a full disk gives: the error of the system's write, not of the open.
+TEST_F(Files, AFullDiskIsNamedAsSuch) {
+    ASSERT_TRUE(write_file(folder_ / "other", ""));
+    fs::create_symlink("/dev/full", folder_ / "file.new");
+    auto full = write_file(folder_ / "file", std::string(1 << 16, 'x'));
+    ASSERT_FALSE(full);
+    EXPECT_EQ(full.error().message, "cannot write " + (folder_ / "file").string() + ": No space left on device");
 }
 
 }  // namespace

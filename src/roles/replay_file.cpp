@@ -1,5 +1,8 @@
 #include "roles/replay_file.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include "base/bytes.h"
 #include "base/files.h"
 
@@ -45,14 +48,17 @@ std::vector<onion::RelayAdmission::Remembered> ReplayFile::load(UnixTime now) {
 Status ReplayFile::add(const onion::RelayAdmission::Remembered& setup, UnixTime now) {
     if (!out_.is_open() || records_ >= maximum_records_) load(now);
     const Bytes record = encode(setup);
+    errno = 0;
     out_.write(reinterpret_cast<const char*>(record.data()), static_cast<std::streamsize>(record.size()));
     if (out_.flush()) {
         ++records_;
         return {};
     }
+    const int why = errno;
     out_.close();
     out_.clear();
-    return fail(ErrorCode::io, "cannot write " + file_.string());
+    return fail(ErrorCode::io,
+                "cannot write " + file_.string() + (why == 0 ? "" : std::string(": ") + std::strerror(why)));
 }
 
 }  // namespace planetserve::roles
