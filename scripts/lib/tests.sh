@@ -13,6 +13,7 @@ TESTS_PASSED=0
 TESTS_FAILED=0
 TEST_SUMMARY=()
 TEST_QUICK=0
+FUNCTIONAL_FILES=() # of tests/functional; empty: all
 CORES=$(nproc)
 
 test_verb() {
@@ -20,13 +21,13 @@ test_verb() {
     for argument in "$@"; do
         case $argument in
             -h | --help) test_help; return ;;
-            quick) TEST_QUICK=1; chosen=("${QUICK_SECTIONS[@]}") ;;
+            quick) TEST_QUICK=1; FUNCTIONAL_FILES=("${QUICK_FUNCTIONAL[@]}"); chosen=("${QUICK_SECTIONS[@]}") ;;
             coverage) test_coverage; return ;;
             build) build_sections "${@:2}"; return ;;
-            alone) chosen+=(alone) ;;
+            alone | soak) chosen+=("$argument") ;;
             *)
                 [[ " ${TEST_SECTIONS[*]} " == *" $argument "* ]] ||
-                    fail "no test section \"$argument\"; there are: ${TEST_SECTIONS[*]}, and quick, coverage"
+                    fail "no test section \"$argument\"; there are: ${TEST_SECTIONS[*]}, and quick, soak, alone, coverage"
                 chosen+=("$argument")
                 ;;
         esac
@@ -52,7 +53,7 @@ test_verb() {
 
 test_help() {
     cat <<HELP
-Runs the tests. Without a name, all sections but "alone".
+Runs the tests. Without a name, all sections but "soak" and "alone".
 
     lint         formatting, one-way includes, names and lengths, documents, shell scripts
     functional   a network of real processes, driven from outside
@@ -61,6 +62,7 @@ Runs the tests. Without a name, all sections but "alone".
     fuzz         every fuzz target for FUZZ_SECONDS (40 where CI is set, else 10), with the build of asan
     tsan         the tests of what has threads, under ThreadSanitizer
     tidy         clang-tidy over what nodes run and the simulator
+    soak         half an hour of mixed load among hostile members; only where it is named. PLANETSERVE_SOAK_SECONDS=N
     alone        each file read by itself, which shows an include that is missing; only where it is named
 
     ./planetserve test                      everything
@@ -84,7 +86,7 @@ prepare_tests() {
     local section
     ensure_packages "$PACKAGES" "$PACKAGES_TEST"
     locate_engine
-    if [[ " $* " == *" functional "* ]]; then
+    if [[ " $* " == *" functional "* || " $* " == *" soak "* ]]; then
         begin_fetching fetch_for_functional
         ensure_engine
         locate_cometbft
@@ -383,18 +385,25 @@ test_functional() {
     ensure_venv "$folder/requirements.txt" || { count_fail 1 "functional: Python packages could not be installed"; return 0; }
     begin_beside
     run_pytest "$folder"
-    run_node_tests "$folder/node"
+    if ((${#FUNCTIONAL_FILES[@]} == 0 || TEST_QUICK)); then run_node_tests "$folder/node"; fi
+}
+
+# test_soak: the functional test of that name, for longer than a run of everything has it.
+test_soak() {
+    export PLANETSERVE_SOAK_SECONDS=${PLANETSERVE_SOAK_SECONDS:-1800}
+    FUNCTIONAL_FILES=(test_soak.py)
+    test_functional
 }
 
 ensure_program_or_say() { configure_preset release release && build_targets release planetserve planetserve_lab hostile_verifier planetserve_eval; }
 
 run_pytest() {
     local folder=$1 log="$LOGS/pytest.log" report="$LOGS/pytest.xml" arguments=() files=("$1") passed failed
-    if ((TEST_QUICK)); then files=("${QUICK_FUNCTIONAL[@]/#/$folder/}"); fi
+    if ((${#FUNCTIONAL_FILES[@]} > 0)); then files=("${FUNCTIONAL_FILES[@]/#/$folder/}"); fi
     read -ra arguments <<<"${PYTEST_ARGS:-}"
     rm -f "$report"
     run_step "  running (functional)" "$log" "pytest_progress $log" \
-        timeout -k 10 2700 "$VENV/bin/python" -m pytest -v --color=no --junit-xml="$report" -o cache_dir="$ROOT/build/pytest-cache" \
+        timeout -k 10 3300 "$VENV/bin/python" -m pytest -v --color=no --junit-xml="$report" -o cache_dir="$ROOT/build/pytest-cache" \
         --durations=0 "${files[@]}" "${arguments[@]}" || true
     if ! read -r passed failed < <(python3 "$ROOT/scripts/count_junit.py" "$report"); then
         count_fail 1 "functional: pytest did not finish; see $log"

@@ -24,7 +24,7 @@ std::optional<Refusal> check(const std::string& body, const EngineTraits& engine
     return check_request(request, engine, RequestLimits{});
 }
 
-std::string chat(const std::string& more) {
+std::string chat_with(const std::string& more) {
     return R"({"model":"m","messages":[{"role":"user","content":"Hi"}])" + (more.empty() ? "" : "," + more) + "}";
 }
 
@@ -38,50 +38,51 @@ TEST(RequestCheck, PathsOfTheEnginesOperatorAreRefused) {
          {"/slots", "/metrics", "/lora-adapters", "/props", "/api/delete", "/tokenize", "/v1/models", "/v1/../slots",
           "//v1/chat/completions", "/v1/chat/completions/", "/v1/chat/completions?a=b",
           "/v1/chat/completions?beta=true", "/v1/chat%2fcompletions", "/v1/chat/completions#x", ""})
-        EXPECT_EQ(check(chat(""), managed, path).value_or(Refusal{}).status, 404U) << path;
+        EXPECT_EQ(check(chat_with(""), managed, path).value_or(Refusal{}).status, 404U) << path;
     for (const char* method : {"GET", "DELETE", "PUT", "post", ""})
-        EXPECT_EQ(check(chat(""), managed, "/v1/chat/completions", method).value_or(Refusal{}).status, 404U) << method;
-    EXPECT_FALSE(check(chat(""), managed, "/v1/messages?beta=true"));
-    EXPECT_FALSE(check(chat(""), managed, "/v1/messages/count_tokens"));
+        EXPECT_EQ(check(chat_with(""), managed, "/v1/chat/completions", method).value_or(Refusal{}).status, 404U)
+            << method;
+    EXPECT_FALSE(check(chat_with(""), managed, "/v1/messages?beta=true"));
+    EXPECT_FALSE(check(chat_with(""), managed, "/v1/messages/count_tokens"));
 }
 
 TEST(RequestCheck, TheBodyNamesTheModelThatWasAskedFor) {
     EXPECT_EQ(check(R"({"model":"other","messages":[]})").value_or(Refusal{}).param, "model");
     EXPECT_EQ(check(R"({"messages":[]})").value_or(Refusal{}).param, "model");
     // Of two the last counts, here and at the engine.
-    EXPECT_TRUE(check(chat(R"("model":"other")")));
+    EXPECT_TRUE(check(chat_with(R"("model":"other")")));
 }
 
 TEST(RequestCheck, ABodyThatIsNoneIsRefused) {
     for (const char* body : {"", "[]", "3", "{", "{\"model\":\"m\"}x", "\xff"}) EXPECT_TRUE(check(body)) << body;
     std::string deep = R"("x":)";
     deep += std::string(100'000, '[') + std::string(100'000, ']');
-    EXPECT_EQ(check(chat(deep)).value_or(Refusal{}).code, "invalid_json");
-    EXPECT_TRUE(check(chat(R"("temperature":1e999)")));
+    EXPECT_EQ(check(chat_with(deep)).value_or(Refusal{}).code, "invalid_json");
+    EXPECT_TRUE(check(chat_with(R"("temperature":1e999)")));
 }
 
 TEST(RequestCheck, MembersOfTheOperatorAreRefused) {
     for (const char* more : {R"("id_slot":0)", R"("lora":[{"id":0,"scale":1}])", R"("grammar_triggers":[])",
                              R"("chat_template":"x")", R"("verbose":true)"})
-        EXPECT_EQ(check(chat(more)).value_or(Refusal{}).code, "unsupported_parameter") << more;
+        EXPECT_EQ(check(chat_with(more)).value_or(Refusal{}).code, "unsupported_parameter") << more;
 }
 
 TEST(RequestCheck, CountsAreBounded) {
     for (const char* more :
          {R"("n":9)", R"("n":1e18)", R"("best_of":1000)", R"("top_logprobs":1000000)", R"("n_probs":21)"})
-        EXPECT_EQ(check(chat(more)).value_or(Refusal{}).code, "invalid_value") << more;
+        EXPECT_EQ(check(chat_with(more)).value_or(Refusal{}).code, "invalid_value") << more;
     for (const char* more :
          {R"("n":2)", R"("top_logprobs":20)", R"("logprobs":true)", R"("max_tokens":1000000)", R"("n":null)"})
-        EXPECT_FALSE(check(chat(more))) << more;
+        EXPECT_FALSE(check(chat_with(more))) << more;
     std::string stops;
     for (int i = 0; i < 33; ++i) stops += (i ? ",\"a\"" : "\"a\"");
-    EXPECT_EQ(check(chat(R"("stop":[)" + stops + "]")).value_or(Refusal{}).param, "stop");
+    EXPECT_EQ(check(chat_with(R"("stop":[)" + stops + "]")).value_or(Refusal{}).param, "stop");
     EXPECT_TRUE(check(R"({"model":"m","prompt":[)" + stops + "]}", managed, "/v1/completions"));
     EXPECT_FALSE(check(R"({"model":"m","prompt":[1,2,3,4,5,6,7,8,9,10,11]})", managed, "/v1/completions"));
 }
 
 TEST(RequestCheck, APromptThatNoContextHoldsNeverReachesTheEngine) {
-    auto refusal = check(chat(R"("x":")" + std::string(2048 * 64 + (256 << 10), 'a') + "\""));
+    auto refusal = check(chat_with(R"("x":")" + std::string(2048 * 64 + (256 << 10), 'a') + "\""));
     EXPECT_EQ(refusal.value_or(Refusal{}).code, "context_length_exceeded");
 }
 
@@ -116,11 +117,12 @@ TEST(RequestCheck, AnEngineFetchesNothingFromInsideItsNetwork) {
 }
 
 TEST(RequestCheck, ToolsAndMessagesThatTheEngineWouldAnswerWith500AreRefusedByName) {
-    EXPECT_EQ(check(chat(R"("tools":[{"type":"web_search"}])")).value_or(Refusal{}).param, "tools");
+    EXPECT_EQ(check(chat_with(R"("tools":[{"type":"web_search"}])")).value_or(Refusal{}).param, "tools");
     EXPECT_EQ(check(R"({"model":"m","messages":[{"content":"x"}]})").value_or(Refusal{}).param, "messages");
     EXPECT_FALSE(
-        check(chat(R"("tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])")));
-    EXPECT_FALSE(check(chat(R"("tools":[{"name":"f","input_schema":{"type":"object"}}])"), managed, "/v1/messages"));
+        check(chat_with(R"("tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])")));
+    EXPECT_FALSE(
+        check(chat_with(R"("tools":[{"name":"f","input_schema":{"type":"object"}}])"), managed, "/v1/messages"));
     EXPECT_TRUE(check(R"({"model":"m","input":"x"})", managed, "/v1/embeddings"));
     EXPECT_FALSE(check(R"({"model":"m","input":"x"})", upstream, "/v1/embeddings"));
 }
@@ -134,16 +136,16 @@ TEST(RequestCheck, EveryWayToGiveASchemaOrGrammarIsChecked) {
           R"("text":{"format":{"schema":)" + schema + "}}",
           R"("tools":[{"type":"function","function":{"name":"f","parameters":)" + schema + "}}]",
           R"("tools":[{"type":"function","name":"f","parameters":)" + schema + "}]"})
-        EXPECT_EQ(check(chat(more)).value_or(Refusal{}).code, "unsupported_schema") << more;
+        EXPECT_EQ(check(chat_with(more)).value_or(Refusal{}).code, "unsupported_schema") << more;
     const std::string deep = "\"" + std::string(100, '(') + "\"";
     for (const std::string& more : {R"("grammar":)" + deep, R"("guided_grammar":)" + deep, R"("guided_regex":)" + deep,
                                     R"("structured_outputs":{"grammar":)" + deep + "}"})
-        EXPECT_EQ(check(chat(more), trusting).value_or(Refusal{}).code, "grammar_too_large") << more;
+        EXPECT_EQ(check(chat_with(more), trusting).value_or(Refusal{}).code, "grammar_too_large") << more;
     for (const char* more : {R"("grammar":"root ::= \"a\"")", R"("guided_regex":"a*")"}) {
-        EXPECT_FALSE(check(chat(more), trusting)) << more;
-        EXPECT_EQ(check(chat(more), managed).value_or(Refusal{}).code, "unsupported_parameter") << more;
+        EXPECT_FALSE(check(chat_with(more), trusting)) << more;
+        EXPECT_EQ(check(chat_with(more), managed).value_or(Refusal{}).code, "unsupported_parameter") << more;
     }
-    EXPECT_FALSE(check(chat(R"("grammar":"")")));
+    EXPECT_FALSE(check(chat_with(R"("grammar":"")")));
 }
 
 TEST(RequestCheck, AnErrorIsInOpenAIsForm) {

@@ -10,14 +10,14 @@
 namespace planetserve::inference {
 namespace {
 
-struct Nothing final : Exchange {
+struct NoExchange final : Exchange {
     void consumed(std::size_t) override {}
 };
 
-struct Engine final : Service {
+struct CountingEngine final : Service {
     Result<std::unique_ptr<Exchange>> start(Request request, ReplySink&) override {
         asked.push_back(std::move(request));
-        return std::make_unique<Nothing>();
+        return std::make_unique<NoExchange>();
     }
     std::vector<Request> asked;
 };
@@ -38,7 +38,7 @@ protected:
     }
 
     std::deque<std::function<void()>> later_;
-    Engine engine_;
+    CountingEngine engine_;
     RequestGate gate_{engine_, {}, [this](std::function<void()> run) { later_.push_back(std::move(run)); }};
     RecordingSink sink_;
 };
