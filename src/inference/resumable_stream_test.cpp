@@ -59,7 +59,8 @@ struct Engine {
         usage["choices"] = json::array();
         usage["usage"] = json::object{{"prompt_tokens", prompt_tokens},
                                       {"completion_tokens", answer_tokens},
-                                      {"total_tokens", prompt_tokens + answer_tokens}};
+                                      {"total_tokens", prompt_tokens + answer_tokens},
+                                      {"prompt_tokens_details", {{"cached_tokens", prompt_tokens - 1}}}};
         json::object last = for_chat ? json::object{{"delta", json::object()}} : json::object{{"text", ""}};
         return chunk(last, true) + event(usage) + "data: [DONE]\n\n";
     }
@@ -239,6 +240,7 @@ TEST(ResumableStream, CanBreakOffAgainAndAgain) {
     EXPECT_EQ(reader.answer().text, text_of_pieces());
     EXPECT_EQ(reader.answer().usage.prompt_tokens, 10u);
     EXPECT_EQ(reader.answer().usage.completion_tokens, 15u);
+    EXPECT_EQ(reader.answer().usage.cached_tokens, 10u) << "no more than the prompt that the client sent";
 }
 
 TEST(ResumableStream, AsksForTheRestWhenAReplayIsAnotherAnswer) {
