@@ -23,11 +23,13 @@ PAGE = "https://page.example"
 
 @pytest.fixture(scope="module")
 def keyed(network):
-    """A user node of the network with a key and an allowed page."""
+    """A user node of the network that is given a key and an allowed page while it runs."""
     node = network.start_user(settings="log_level: info\n")
     config = node.folder / "config.yaml"
     wait_for(node.healthy, "the node to be ready", 40)
     node.plain = config.read_text()
+    assert httpx.get(node.api + "/v1/models").status_code == 200
+    reconfigure(node, f", key: secret, allowed_origins: ['{PAGE}']")
     yield node
     node.stop()
 
@@ -49,8 +51,6 @@ def reconfigure(node, api):
 # --- who may ask ---
 
 def test_sighup_takes_a_key_and_an_origin_while_the_node_runs(keyed):
-    assert httpx.get(keyed.api + "/v1/models").status_code == 200
-    reconfigure(keyed, f", key: secret, allowed_origins: ['{PAGE}']")
     assert keyed.running() and (keyed.folder / "run.json").exists()
     assert httpx.get(keyed.api + "/v1/models").status_code == 401
     assert "api.allowed_origins, api.key" in keyed.log()
@@ -76,7 +76,7 @@ def test_either_of_two_keys_suffices(keyed, headers, status):
 
 
 def test_anthropics_client_with_the_key_of_another_service_beside_it(keyed):
-    client = anthropic.Anthropic(base_url=keyed.api, api_key="secret", default_headers={"authorization": "Bearer another-service's"}, timeout=60)
+    client = anthropic.Anthropic(base_url=keyed.api, auth_token="secret", default_headers={"x-api-key": "sk-other"}, timeout=60)
     reply = client.messages.create(model=MODEL, max_tokens=8, messages=HELLO)
     assert reply.content[0].text
 
@@ -198,7 +198,8 @@ def test_a_hang_up_frees_the_slot_at_once(network):
     with httpx.Client(timeout=60) as client:
         with client.stream("POST", network.api + "/v1/chat/completions",
                            json=question("Tell a long story.", max_tokens=3000, stream=True, ignore_eos=True)) as reply:
-            next(reply.iter_lines())
+            lines = reply.iter_lines()  # kept: to drop it would be to hang up
+            next(lines)
             assert open_exchanges(network) >= 1
     begun = time.monotonic()
     wait_for(lambda: open_exchanges(network) == 0, "the model nodes to be done with it", 20)
