@@ -49,14 +49,14 @@ Status SchemaCheck::walk(const json::value& value, std::size_t depth, bool is_sc
 
 Status SchemaCheck::member(std::string_view name, const json::value& value) {
     if (const json::array* list = list_of(&value)) {
-        if (name == "enum" && (enumerated_ += list->size()) > limits_.enumerated)
-            return over("values in \"enum\"", limits_.enumerated);
-        if (std::ranges::find(of_alternatives, name) != of_alternatives.end() &&
-            (alternatives_ += list->size()) > limits_.alternatives)
-            return over("alternatives (anyOf, oneOf, allOf)", limits_.alternatives);
+        const bool one_of_several = std::ranges::find(of_alternatives, name) != of_alternatives.end();
+        if (name == "enum") enumerated_ += list->size();
+        if (one_of_several) alternatives_ += list->size();
     }
-    if (name == "properties" && value.is_object() && (properties_ += value.get_object().size()) > limits_.properties)
-        return over("properties", limits_.properties);
+    if (name == "properties" && value.is_object()) properties_ += value.get_object().size();
+    if (enumerated_ > limits_.enumerated) return over("values in \"enum\"", limits_.enumerated);
+    if (alternatives_ > limits_.alternatives) return over("alternatives (anyOf, oneOf, allOf)", limits_.alternatives);
+    if (properties_ > limits_.properties) return over("properties", limits_.properties);
     if (auto times = number_of(&value); times && std::ranges::find(of_repetition, name) != of_repetition.end()) {
         repeated_ += static_cast<std::size_t>(std::clamp(*times, 0.0, static_cast<double>(limits_.repeated) + 1));
         if (repeated_ > limits_.repeated)
