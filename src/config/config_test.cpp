@@ -78,7 +78,7 @@ TEST_F(Config, UserKeys) {
     auto config = user(
         "listen: 0.0.0.0:7701\nadvertise: relay.example.org:7701\nlog_level: debug\noperator: us\n"
         "api: {listen: '127.0.0.1:8400', key: secret, max_body: 1000}\n"
-        "paths: {count: 6, length: 2, lifetime_seconds: 60, n: 5, k: 2, entry_relays: 9}\n");
+        "paths: {count: 6, length: 2, lifetime_seconds: 60, n: 5, k: 3, entry_relays: 9}\n");
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->common.listen, "0.0.0.0:7701");
     EXPECT_EQ(config->common.advertise, (Endpoint{"relay.example.org", 7701}));
@@ -91,7 +91,7 @@ TEST_F(Config, UserKeys) {
     EXPECT_EQ(config->path_length, 2U);
     EXPECT_EQ(config->path_lifetime_seconds, 60U);
     EXPECT_EQ(config->n, 5);
-    EXPECT_EQ(config->k, 2);
+    EXPECT_EQ(config->k, 3);
     EXPECT_EQ(config->entry_relays, 9U);
 }
 
@@ -277,6 +277,8 @@ TEST_F(Config, OtherBadValues) {
 
 TEST_F(Config, ValuesThatContradictEachOther) {
     expect_refused(user("paths: {n: 4, k: 5}\n"), "'paths.k' must not be more than 'paths.n'");
+    expect_refused(user("paths: {n: 4, k: 1}\n"), "'paths.n' must not be more than twice 'paths.k'");
+    expect_refused(user("paths: {count: 9, n: 9, k: 9}\n"), "'paths.n'");
     expect_refused(user("paths: {count: 3}\n"), "'paths.count' must be at least 'paths.n'");
     expect_refused(model("models: [{catalogue: c}]\n"), "a model without a 'name'");
     expect_refused(served("slots: 1"), "model 'm' needs exactly one of: catalogue, file, url, upstream");

@@ -47,8 +47,8 @@ Result<UserConfig> load_user_config(const std::filesystem::path& file) {
     keys["paths"] = mapping("paths.", {{"count", within(config.paths, 1, 32)},
                                        {"length", within(config.path_length, 1, 8)},
                                        {"lifetime_seconds", within(config.path_lifetime_seconds, 60, 3600)},
-                                       {"n", within(config.n, 1, 32)},
-                                       {"k", within(config.k, 1, 32)},
+                                       {"n", within(config.n, 1, dispersal::largest_n)},
+                                       {"k", within(config.k, 1, dispersal::largest_n)},
                                        {"entry_relays", within(config.entry_relays, 1, 64)}});
     auto read = read_document(file, config.common, [&](const YAML::Node& node) {
         read_mapping(node, "", keys);
@@ -56,6 +56,9 @@ Result<UserConfig> load_user_config(const std::filesystem::path& file) {
         if (config.api_key && config.api_key->empty())
             refuse("'api.key' is empty; leave it out where no key is needed");
         if (config.k > config.n) refuse("'paths.k' must not be more than 'paths.n'");
+        // A model node would refuse it.
+        if (config.k <= config.n && !dispersal::acceptable({config.n, config.k}))
+            refuse("'paths.n' must not be more than twice 'paths.k'");
         if (config.paths < config.n) refuse("'paths.count' must be at least 'paths.n'");
     });
     if (!read) return std::unexpected(read.error());

@@ -36,6 +36,15 @@ struct Threshold {
     Status validate() const;
 };
 
+// What a node takes from strangers. A record's cloves cost the node n / k times the record, and sets of k cloves are
+// tried where some are wrong.
+inline constexpr std::uint8_t largest_n = 8;
+inline constexpr std::uint8_t largest_expansion = 2;  // n / k
+constexpr bool acceptable(Threshold threshold) {
+    return threshold.k >= 1 && threshold.k <= threshold.n && threshold.n <= largest_n &&
+           threshold.n <= largest_expansion * threshold.k;
+}
+
 // REQUIRES: k >= 1.
 constexpr std::size_t fragment_size(std::size_t message_size, std::uint8_t k) {
     return (message_size + sealing_overhead + k - 1) / k;

@@ -35,8 +35,8 @@ std::string name_of(const CloveView& clove) {
 
 }  // namespace
 
-Collector::Collector(ByteView binding, std::size_t maximum_message, std::size_t times_n)
-    : binding_(to_bytes(binding)), maximum_message_(maximum_message), times_n_(times_n) {}
+Collector::Collector(ByteView binding, std::size_t maximum_message, std::size_t times_n, std::uint32_t tries)
+    : binding_(to_bytes(binding)), maximum_message_(maximum_message), times_n_(times_n), tries_(tries) {}
 
 Collector::~Collector() { crypto::wipe(binding_); }
 
@@ -105,7 +105,7 @@ Result<Progress> Collector::hold(const CloveView& clove) {
     held_.push_back(clove);
     search();
     if (complete_) return Progress::complete;
-    failed_ = held_.size() == places(clove.n) || trials_ == maximum_trials;
+    failed_ = held_.size() == places(clove.n) || trials_ == tries_;
     if (failed_)
         return fail(ErrorCode::authentication, "message " + clove.message.brief() + " cannot be recovered: no " +
                                                    std::to_string(clove.k) + " of its " + std::to_string(held_.size()) +
@@ -129,7 +129,7 @@ void Collector::search() {
     }
     Chosen chosen{&newest};
     auto attempt_bounded = [this](std::span<const CloveView* const> set) {
-        if (trials_ == maximum_trials) return true;
+        if (trials_ == tries_) return true;
         ++trials_;
         return attempt(set);
     };

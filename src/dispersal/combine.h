@@ -34,8 +34,10 @@ enum class Progress : std::uint8_t { needs_more, complete };
 class Collector {
 public:
     // binding: the one given to split. maximum_message bounds what a clove may make the collector hold: n fragments of
-    // up to maximum_message / k bytes, times_n times that where it is given (32 cloves at the most).
-    Collector(ByteView binding, std::size_t maximum_message, std::size_t times_n = 1);
+    // up to maximum_message / k bytes, times_n times that where it is given (32 cloves at the most). tries: the sets of
+    // k cloves that are tried.
+    Collector(ByteView binding, std::size_t maximum_message, std::size_t times_n = 1,
+              std::uint32_t tries = maximum_trials);
     ~Collector();
     Collector(Collector&&) = default;
     Collector& operator=(Collector&&) = default;
@@ -46,7 +48,7 @@ public:
     // - invalid_argument: a clove of another message than the first, or one that states another threshold or size;
     // - already_exists: the same clove again;
     // - exhausted: no room for more cloves, or the message failed before;
-    // - authentication, before completion: there is no room for more cloves, or maximum_trials are spent, and no k
+    // - authentication, before completion: there is no room for more cloves, or all tries are spent, and no k
     // agree
     //   (or the binding is another); failed() is true from now on. After completion: this clove is wrong, and corrupt()
     //   has its index.
@@ -89,6 +91,7 @@ private:
     Bytes binding_;
     std::size_t maximum_message_;
     std::size_t times_n_;
+    std::uint32_t tries_;
     std::vector<Bytes> encoded_;   // what held_ views, unless the cloves are borrowed
     std::vector<CloveView> held_;  // in order of arrival; never reallocated
     std::vector<const CloveView*> right_;

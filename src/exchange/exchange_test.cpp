@@ -36,7 +36,7 @@ TEST_F(ExchangeTest, OneLaneMayLoseAllOrLie) {
     for (int kind = 0; kind < 2; ++kind) {
         SCOPED_TRACE(kind);
         users_.clear();
-        if (kind == 0) lane_forward = [](std::size_t lane) { return lane != 2; };
+        if (kind == 0) lane_forward = [](std::size_t lane) { return lane != 1; };
         lane_backward = [kind](std::size_t lane, Bytes& payload) {
             if (lane != 1) return true;
             payload.back() ^= 1;

@@ -2,16 +2,18 @@
 
 #include <algorithm>
 
+#include "dispersal/clove.h"
 #include "exchange/exchange.pb.h"
 
 namespace planetserve::exchange {
 
 namespace {
 
-constexpr std::size_t maximum_lanes = 32;
 constexpr std::size_t maximum_headers = 32;
 constexpr std::size_t maximum_text = 1024;
 constexpr std::size_t maximum_error_text = 4096;
+// Tags and sizes of an encoded header, at most.
+constexpr std::size_t header_cost = 16;
 
 std::string text_of(ByteView bytes) { return to_string(bytes); }
 
@@ -79,6 +81,17 @@ Result<std::vector<Item>> parse_items(ByteView record) {
     return items;
 }
 
+Status check_head(const inference::Request& request) {
+    const std::pair<const std::string*, const char*> texts[] = {{&request.method, "the request's method"},
+                                                                {&request.path, "the request's path"},
+                                                                {&request.content_type, "the request's content type"},
+                                                                {&request.model, "the model's name"}};
+    for (const auto& [text, what] : texts)
+        if (auto checked = check_text(*text, what); !checked)
+            return fail(ErrorCode::invalid_argument, checked.error().message);
+    return {};
+}
+
 Bytes encode(const RequestHead& head) {
     proto::RequestHead message;
     message.set_idempotency_id(text_of(head.id.bytes()));
@@ -111,7 +124,8 @@ Result<RequestHead> parse_request_head(ByteView bytes) {
         if (auto checked = check_text(*text, "a text of a request head"); !checked)
             return std::unexpected(checked.error());
     auto lanes = static_cast<std::size_t>(message->lanes_size());
-    if (lanes == 0 || lanes > maximum_lanes || message->k() == 0 || message->k() > lanes)
+    if (lanes > dispersal::maximum_cloves || message->k() > dispersal::maximum_cloves ||
+        !dispersal::acceptable({static_cast<std::uint8_t>(lanes), static_cast<std::uint8_t>(message->k())}))
         return fail(ErrorCode::malformed, "a request with " + std::to_string(lanes) + " lanes of which " +
                                               std::to_string(message->k()) + " are needed");
     head.k = static_cast<std::uint8_t>(message->k());
@@ -130,9 +144,14 @@ Result<RequestHead> parse_request_head(ByteView bytes) {
 Bytes encode(const inference::ReplyHead& head) {
     proto::ReplyHead message;
     message.set_status(head.status);
+    std::size_t size = header_cost;  // of the status
     for (const auto& [name, value] : head.headers) {
         if (static_cast<std::size_t>(message.headers_size()) == maximum_headers) break;
-        if (!check_text(name, "") || !check_text(value, "")) continue;
+        size += name.size() + value.size() + header_cost;
+        if (size > maximum_reply_head || !check_text(name, "") || !check_text(value, "")) {
+            size -= name.size() + value.size() + header_cost;
+            continue;
+        }
         auto* header = message.add_headers();
         header->set_name(name);
         header->set_value(value);
@@ -191,12 +210,13 @@ Result<Control> parse_control(ByteView bytes) {
     auto message = deserialise<proto::Control>(bytes, "a control message");
     if (!message) return std::unexpected(message.error());
     Control control{message->records(), message->consumed(), message->cancel(), {}};
-    if (static_cast<std::size_t>(message->changes_size()) > maximum_lanes)
-        return fail(ErrorCode::malformed, "a control message with more than 32 changes");
+    if (static_cast<std::size_t>(message->changes_size()) > dispersal::largest_n)
+        return fail(ErrorCode::malformed, "a control message with more than 8 changes");
     for (const auto& change : message->changes()) {
         auto lane = lane_of(change.lane());
         if (!lane) return std::unexpected(lane.error());
-        if (change.index() >= maximum_lanes) return fail(ErrorCode::malformed, "a change of a lane that cannot be");
+        if (change.index() >= dispersal::largest_n)
+            return fail(ErrorCode::malformed, "a change of a lane that cannot be");
         control.changes.push_back({static_cast<std::uint8_t>(change.index()), *lane});
     }
     return control;

@@ -66,13 +66,20 @@ struct Item {
 };
 
 inline constexpr std::size_t item_header_size = 4;
+// An encoded reply head: half a record, so that an error or the first of the body has room beside it.
+inline constexpr std::size_t maximum_reply_head = 8 * 1024;
 
 void append_item(Bytes& record, ItemKind kind, ByteView content);
 // The items are views into the record. Refuses unknown kinds, sizes that do not add up, and padding
 // other than zeros.
 Result<std::vector<Item>> parse_items(ByteView record);
 
+// Whether a request's head can be sent: invalid_argument names the text that cannot.
+Status check_head(const inference::Request& request);
+
+// Requires: check_head accepts its texts.
 Bytes encode(const RequestHead& head);
+// Leaves out headers that are too long, or too many: what is left is at most maximum_reply_head bytes.
 Bytes encode(const inference::ReplyHead& head);
 Bytes encode(const Error& error);
 Bytes encode(const Control& control);

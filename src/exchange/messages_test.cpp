@@ -41,11 +41,35 @@ TEST(Messages, LimitsAreChecked) {
     EXPECT_TRUE(refused([](RequestHead& h) { h.k = 2; }));
     EXPECT_TRUE(refused([](RequestHead& h) { h.k = 0; }));
     EXPECT_TRUE(refused([](RequestHead& h) { h.lanes.clear(); }));
-    EXPECT_TRUE(refused([](RequestHead& h) { h.lanes.resize(33, h.lanes[0]); }));
+    EXPECT_TRUE(refused([](RequestHead& h) { h.lanes.resize(33, h.lanes[0]), h.k = 17; }));
+    EXPECT_TRUE(refused([](RequestHead& h) { h.lanes.resize(9, h.lanes[0]), h.k = 9; }));
+    EXPECT_TRUE(refused([](RequestHead& h) { h.lanes.resize(5, h.lanes[0]), h.k = 2; })) << "2 k lanes at most";
+    EXPECT_FALSE(refused([](RequestHead& h) { h.lanes.resize(8, h.lanes[0]), h.k = 4; }));
     EXPECT_TRUE(refused([](RequestHead& h) { h.path.assign(2000, 'a'); }));
     EXPECT_TRUE(refused([](RequestHead& h) { h.model = "a\r\nb"; }));
     EXPECT_FALSE(parse_request_head(Bytes{0xff, 0xff}));
     EXPECT_FALSE(parse_reply_head(encode(inference::ReplyHead{99, {}})));
+}
+
+TEST(Messages, AReplyHeadHasABoundWhateverAnEngineSays) {
+    inference::ReplyHead head{200, {{"content-type", "text/plain"}}};
+    for (int i = 0; i < 31; ++i) head.headers.emplace_back("x-" + std::to_string(i), std::string(1000, 'a'));
+    head.headers.emplace_back("x-too-long", std::string(1025, 'a'));
+    const Bytes encoded = encode(head);
+    EXPECT_LE(encoded.size(), maximum_reply_head);
+    auto parsed = parse_reply_head(encoded);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->headers.size(), 8u);
+    EXPECT_EQ(parsed->headers.front().second, "text/plain");
+}
+
+TEST(Messages, TextsNeedNotBeUtf8) {
+    auto head = parse_reply_head(encode(inference::ReplyHead{200, {{"x-name", "caf\xe9"}}}));
+    ASSERT_TRUE(head);
+    EXPECT_EQ(head->headers.at(0).second, "caf\xe9");
+    auto error = parse_error(encode(Error{ErrorCode::internal, std::string(4095, 'a') + "\xc3\xa9"}));
+    ASSERT_TRUE(error) << "cut within a character";
+    EXPECT_EQ(error->message.size(), 4096u);
 }
 
 TEST(Messages, ItemsAddUp) {

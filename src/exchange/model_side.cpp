@@ -18,7 +18,8 @@ ModelSide::ModelSide(const NodeId& self, const crypto::AgreementKey& onion_key, 
       sessions_(limits, counters_),
       runs_(limits, service, counters_, owner),
       forwards_(self, limits, sender, counters_),
-      pump_(self, sender, random) {}
+      opens_(limits.opens_per_second, limits.opens_burst),
+      pump_(self, limits, sender, random) {}
 
 void ModelSide::on_clove(const NodeId& proxy, ByteView bytes, Time now) {
     auto envelope = parse_envelope(bytes);
@@ -33,6 +34,8 @@ void ModelSide::on_clove(const NodeId& proxy, ByteView bytes, Time now) {
     }
     const ExchangeId id = session->id;
     const bool request = envelope->kind == RecordKind::request;
+    for (std::size_t lane : session->note_heard(proxy))
+        if (session->lanes[lane].missed_from && !session->away()) pump_.resend_lane(*session, lane);
     if (request && session->whole()) return;
     auto progress = (request ? session->request : session->control)
                         .add(source_of(proxy), envelope->clove, session->cloves_from(proxy));
@@ -46,24 +49,31 @@ void ModelSide::on_clove(const NodeId& proxy, ByteView bytes, Time now) {
     counters_.corrupt += progress->corrupt.size();
     if (progress->opened) sessions_.note_verified(*session);
     if (progress->opened && request) session->progress_at = now;
+    if (!request) return on_control_records(id, progress->records, now);
+    const bool head_known = session->head.has_value();
     for (const Bytes& record : progress->records) {
-        if (request)
-            on_request_record(*session, record, now);
-        else
-            on_control_record(*session, record, now);
+        on_request_record(*session, record, now);
         if (sessions_.find(id) == nullptr) return;
     }
     sessions_.count(*session);
+    // Control records may have overtaken the head.
+    if (!head_known && session->head) on_control_records(id, session->control.catch_up().records, now);
+}
+
+void ModelSide::on_control_records(const ExchangeId& id, const std::vector<Bytes>& records, Time now) {
+    for (const Bytes& record : records)
+        if (Session* session = sessions_.find(id)) on_control_record(*session, record, now);
+    if (Session* session = sessions_.find(id)) sessions_.count(*session);
 }
 
 Session* ModelSide::find_or_open(const ExchangeId& id, const NodeId& opener, Time now) {
     if (Session* known = sessions_.find(id)) return known;
     if (sessions_.closed(id)) return nullptr;
+    if (next_sweep_ == Time{}) next_sweep_ = now + sweep_interval;
+    if (!opens_.take(opener, now)) return nullptr;
     auto keys = derive_keys(onion_key_, crypto::AgreementPublicKey{id.value}, id, onion_key_.public_key());
     if (!keys) return nullptr;
-    Session* opened = sessions_.open(id, *keys, opener, now);
-    if (opened != nullptr && next_sweep_ == Time{}) next_sweep_ = now + sweep_interval;
-    return opened;
+    return sessions_.open(id, *keys, opener, now);
 }
 
 void ModelSide::on_request_record(Session& session, ByteView record, Time now) {
@@ -150,15 +160,25 @@ void ModelSide::on_control_record(Session& session, ByteView record, Time now) {
     const ExchangeId id = session.id;
     if (control->cancel) return close(id, Ending::cancelled, now);
     pump_.acknowledge(session, *control);
-    for (const LaneChange& change : control->changes) {
-        if (change.index >= session.lanes.size()) continue;
-        sessions_.replace_lane(session, change.index, change.lane);
-        pump_.resend_lane(session, change.index);
-    }
+    for (const LaneChange& change : control->changes)
+        if (change.index < session.lanes.size()) change_lane(session, change, now);
     pump_.note_lanes(session, now);
     if (session.run) runs_.consumed(*session.run, id, session.consumed_bytes);
     pump(session, now);
     if (session.over() && session.reply->unacknowledged() == 0) close(id, Ending::finished, now);
+}
+
+void ModelSide::change_lane(Session& session, const LaneChange& change, Time now) {
+    const Session::LaneState& state = session.lanes[change.index];
+    if (state.lane == change.lane && state.up) return;  // it was told before
+    const auto changed_at = state.changed_at;
+    if (changed_at && now - *changed_at < limits_.lane_change_interval) {
+        session.lanes[change.index].next = change.lane;
+        return;
+    }
+    sessions_.replace_lane(session, change.index, change.lane);
+    session.lanes[change.index].changed_at = now;
+    pump_.resend_lane(session, change.index);
 }
 
 void ModelSide::on_reply_closed(const NodeId& proxy, ByteView bytes, Time now) {
@@ -185,7 +205,7 @@ void ModelSide::on_link_down(const NodeId& peer, Time now) {
 void ModelSide::on_drained(const NodeId& peer) {
     for (const auto& [id, session] : sessions_.all())
         for (std::size_t lane = 0; lane < session->lanes.size(); ++lane)
-            if (session->lanes[lane].missed && session->lanes[lane].lane.proxy == peer)
+            if (session->lanes[lane].missed_from && session->lanes[lane].lane.proxy == peer)
                 pump_.resend_lane(*session, lane);
 }
 
@@ -277,7 +297,8 @@ void ModelSide::on_timer(Time now) {
     forwards_.forget_placed(now);
     runs_.drop_old(now);
     sessions_.forget_closed(now);
-    if (sessions_.idle() && runs_.empty()) next_sweep_ = Time{};
+    opens_.forget_full(now);
+    if (sessions_.idle() && runs_.empty() && opens_.empty()) next_sweep_ = Time{};
 }
 
 void ModelSide::sweep(Time now) {
@@ -285,6 +306,8 @@ void ModelSide::sweep(Time now) {
     std::vector<ExchangeId> stalled;
     for (const auto& [id, session] : sessions_.all()) {
         if (session->away()) continue;
+        for (std::uint8_t lane = 0; lane < session->lanes.size(); ++lane)
+            if (auto next = session->lanes[lane].next) change_lane(*session, {lane, *next}, now);
         if (session->whole() && reader_stalled(*session, now)) stalled.push_back(id);
         if (!session->whole()) {
             if (now - session->progress_at >= limits_.request_deadline) closing.emplace_back(id, Ending::finished);
@@ -292,7 +315,7 @@ void ModelSide::sweep(Time now) {
             closing.emplace_back(id, Ending::cancelled);
         } else if (session->over_at && now - *session->over_at >= limits_.linger) {
             closing.emplace_back(id, Ending::finished);
-        } else if (!session->over() && now - session->sent_at >= limits_.heartbeat && !session->reply->full()) {
+        } else if (!session->over() && now - session->sent_at >= limits_.heartbeat && pump_.has_room(*session)) {
             pump_.send(*session, ItemKind::heartbeat, now);
         }
     }
@@ -302,7 +325,7 @@ void ModelSide::sweep(Time now) {
 }
 
 bool ModelSide::reader_stalled(Session& session, Time now) const {
-    if (session.over() || (!session.reply->full() && !session.bytes_full()))
+    if (session.over() || !pump_.held_back(session))
         session.window_full_at.reset();
     else if (!session.window_full_at)
         session.window_full_at = now;
@@ -323,6 +346,7 @@ void ModelSide::close(const ExchangeId& id, Ending ending, Time now) {
     auto session = sessions_.close(id, now);
     if (session == nullptr) return;
     forwards_.forget(session->id);
+    pump_.forget(*session);
     if (session->run) runs_.leave(*session->run, session->id, ending);
 }
 

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "exchange/forwards.h"
 #include "exchange/model_side_limits.h"
+#include "exchange/open_rate.h"
 #include "exchange/reply_pump.h"
 #include "exchange/run_cache.h"
 #include "exchange/session_table.h"
@@ -47,6 +48,8 @@ public:
     // Bytes of cloves and of incomplete requests, with what it costs to keep them; and of replies that are over.
     std::size_t assembly_bytes() const { return sessions_.assembly_bytes(); }
     std::size_t kept_bytes() const { return runs_.kept_bytes(); }
+    // Of replies that users have not acknowledged.
+    std::size_t unacknowledged_bytes() const { return pump_.unacknowledged_bytes(); }
     std::size_t runs_active() const { return runs_.active(); }
     const ModelSideCounters& counters() const { return counters_; }
 
@@ -54,6 +57,9 @@ private:
     Session* find_or_open(const ExchangeId& id, const NodeId& opener, Time now);
     void on_request_record(Session& session, ByteView record, Time now);
     void on_control_record(Session& session, ByteView record, Time now);
+    void on_control_records(const ExchangeId& id, const std::vector<Bytes>& records, Time now);
+    // Another path carries the lane: at once, or when its last change is old enough.
+    void change_lane(Session& session, const LaneChange& change, Time now);
     // The user's lanes and control record belong to the node that has the request.
     void pass_control(Session& session, const Control& control, ByteView record, Time now);
     // All of the request is here: serves it if its owner signed it.
@@ -76,6 +82,7 @@ private:
     SessionTable sessions_;
     RunCache runs_;
     Forwards forwards_;
+    OpenRate opens_;
     ReplyPump pump_;
     Time next_sweep_{};  // zero while nothing waits for the time to pass
 };

@@ -22,6 +22,17 @@ struct ModelSideLimits {
     // Bytes kept of one reply for retries, and of all replies that are over. A longer reply is not replayed.
     std::size_t maximum_kept_reply = 4 << 20;
     std::size_t maximum_kept_replies = 64 << 20;
+    // Bytes of replies that wait for acknowledgements, in all and of the exchanges that one neighbour opened; each
+    // exchange may have what is assured in any case, twice what a user receives before it acknowledges. So at most 256
+    // MiB and 64 MiB with 1,024 and 256 exchanges.
+    std::size_t maximum_unacknowledged = 128 << 20;
+    std::size_t maximum_unacknowledged_of_opener = 32 << 20;
+    std::size_t assured_unacknowledged = 128 << 10;
+    // Exchanges that one neighbour may open: each costs a key agreement, some 60 us, before anything can be checked.
+    double opens_per_second = 50;
+    double opens_burst = 256;  // as many as it may have open
+    // Between two changes of one lane, each of which may have a window sent again.
+    Duration lane_change_interval = 1s;
     // Without a new record of an incomplete request: longer than a slow path needs for one record.
     Duration request_deadline = 30s;
     // Well below the 20 s of silence after which a user gives up (UserSideTiming).

@@ -37,6 +37,7 @@ TEST(Padding, HasFewClasses) {
 
 TEST_F(RecordsTest, ComeBackPaddedAndInOrder) {
     RecordReceiver receiver(RecordKind::reply, key_);
+    receiver.expect({4, 3});
     std::vector<Bytes> records{record(0), record(600), record(maximum_record)};
     std::vector<std::vector<Bytes>> cloves;
     for (const Bytes& each : records) cloves.push_back(sender_.add(each, random_));
@@ -76,6 +77,7 @@ TEST_F(RecordsTest, ASourceBringsOneCloveOfARecordAndMakesOneClaim) {
 
 TEST_F(RecordsTest, ASourceThatMayBringManyCannotShutOutTheTrueOnes) {
     RecordReceiver receiver(RecordKind::reply, key_);
+    receiver.expect({4, 3});
     auto cloves = sender_.add(record(100), random_);
     for (const Bytes& clove : cloves) EXPECT_TRUE(receiver.add(source(0), changed(clove), 32));
     EXPECT_FALSE(receiver.add(source(0), cloves[0], 32));
@@ -91,6 +93,7 @@ TEST_F(RecordsTest, WhatOneSourceAndAllHoldIsBounded) {
     limits.maximum_held = 20'000;
     limits.maximum_held_of_source = 8'000;
     RecordReceiver receiver(RecordKind::reply, key_, Order::as_complete, limits);
+    receiver.expect({4, 3});
     std::vector<std::vector<Bytes>> cloves;
     for (int i = 0; i < 100; ++i) cloves.push_back(sender_.add(record(500), random_));
     std::size_t held = 0;

@@ -12,11 +12,13 @@ namespace {
 constexpr std::size_t maximum_error_item = 8192;
 // A record of the reply has a head, a piece of the body, and an end or an error.
 constexpr std::size_t items_of_record = 3;
+// The clove of one small record, of 1 KiB at the most: what a proxy may get that was not heard of.
+constexpr std::size_t small_clove = dispersal::clove_size(1024, 1);
 
 }  // namespace
 
 void ReplyPump::pump(Session& session, const Run& run, Time now) {
-    while (!session.over() && !session.reply->full()) {
+    while (!session.over() && has_room(session)) {
         Bytes record = next_record(session, run);
         if (record.empty()) return;
         if (session.over()) session.over_at = now;
@@ -67,20 +69,31 @@ void ReplyPump::end_with(Session& session, const Error& error, Time now) {
 }
 
 void ReplyPump::send_record(Session& session, ByteView record, Time now) {
-    const auto& cloves = session.reply->add(record, random_);
+    const std::uint64_t number = session.reply->next();
+    const auto cloves = session.reply->add(record, random_);
+    budget_.count(session);
     session.sent_at = now;
-    for (std::size_t lane = 0; lane < session.lanes.size(); ++lane) send_clove(session, lane, cloves[lane]);
+    for (std::size_t lane = 0; lane < session.lanes.size(); ++lane) send_clove(session, lane, number, cloves[lane]);
     note_lanes(session, now);
 }
 
-void ReplyPump::send_clove(Session& session, std::size_t lane, ByteView clove) {
+bool ReplyPump::may_send(Session& session, std::size_t lane, std::uint64_t number, std::size_t size) const {
     Session::LaneState& state = session.lanes[lane];
-    if (!state.up || state.missed) return;
+    if (!state.up || state.missed_from) return false;
+    if (state.heard) return true;
+    if (size <= small_clove && !std::exchange(state.greeted, true)) return true;
+    state.missed_from = number;
+    return false;
+}
+
+void ReplyPump::send_clove(Session& session, std::size_t lane, std::uint64_t number, ByteView clove) {
+    if (!may_send(session, lane, number, clove.size())) return;
+    Session::LaneState& state = session.lanes[lane];
     Bytes envelope = seal_envelope(RecordKind::reply, self_.bytes(), clove);
     auto sent = sender_.send(state.lane.proxy, wire::FrameType::clove_reply, {state.lane.handle.bytes(), envelope});
     if (sent) return;
     if (sent.error().code == ErrorCode::exhausted)
-        state.missed = true;
+        state.missed_from = number;
     else
         state.up = false;
 }
@@ -90,6 +103,7 @@ void ReplyPump::acknowledge(Session& session, const Control& control) {
     const std::uint64_t consumed = session.consumed_bytes;
     const bool bytes_full = session.bytes_full();
     session.reply->acknowledge(std::min(control.records, session.reply->next()));
+    budget_.count(session);
     session.consumed_bytes = std::max(consumed, std::min(control.consumed, session.sent_bytes));
     // A reader that only acknowledges, with its window of bytes full, reads nothing.
     if (session.consumed_bytes > consumed || (!bytes_full && session.reply->unacknowledged() < unacknowledged))
@@ -97,9 +111,15 @@ void ReplyPump::acknowledge(Session& session, const Control& control) {
 }
 
 void ReplyPump::resend_lane(Session& session, std::size_t lane) {
-    session.lanes[lane].missed = false;
-    session.reply->resend(lane, [&](const Bytes& clove) { send_clove(session, lane, clove); });
+    Session::LaneState& state = session.lanes[lane];
+    const std::uint64_t from = std::exchange(state.missed_from, std::nullopt).value_or(0);
+    for (std::uint64_t number = std::max(from, session.reply->first()); number < session.reply->next(); ++number) {
+        if (!state.up || state.missed_from) return;
+        send_clove(session, lane, number, session.reply->clove(number, lane));
+    }
 }
+
+bool ReplyPump::held_back(const Session& session) const { return !has_room(session) || session.bytes_full(); }
 
 void ReplyPump::note_lanes(Session& session, Time now) {
     bool any_up = std::ranges::any_of(session.lanes, &Session::LaneState::up);

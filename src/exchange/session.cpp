@@ -8,6 +8,9 @@ namespace planetserve::exchange {
 
 namespace {
 
+// Proxies remembered before the head names the lanes, and for lanes that change: a few times as many as lanes.
+constexpr std::size_t maximum_proxies_heard = 32;
+
 // A request may go out at once, so all of it may be in assembly; what its cloves have besides the body is the rest.
 ReceiverLimits request_limits(std::uint64_t maximum_body) {
     ReceiverLimits limits;
@@ -43,6 +46,18 @@ std::size_t Session::cloves_from(const NodeId& proxy) const {
     return std::max<std::size_t>(1, static_cast<std::size_t>(there));
 }
 
+bool Session::heard_of(const NodeId& proxy) const {
+    return std::ranges::find(proxies_heard, proxy) != proxies_heard.end();
+}
+
+std::vector<std::size_t> Session::note_heard(const NodeId& proxy) {
+    if (!heard_of(proxy) && proxies_heard.size() < maximum_proxies_heard) proxies_heard.push_back(proxy);
+    std::vector<std::size_t> fresh;
+    for (std::size_t i = 0; i < lanes.size(); ++i)
+        if (lanes[i].lane.proxy == proxy && !std::exchange(lanes[i].heard, true)) fresh.push_back(i);
+    return fresh;
+}
+
 Session::Taken Session::take(ByteView record, std::uint64_t maximum_body) {
     REQUIRES(phase == SessionPhase::assembling);
     auto items = parse_items(record);
@@ -74,7 +89,7 @@ Session::Taken Session::take(ByteView record, std::uint64_t maximum_body) {
 
 void Session::set_head(RequestHead own_head) {
     head = std::move(own_head);
-    for (const Lane& lane : head->lanes) lanes.push_back({lane});
+    for (const Lane& lane : head->lanes) lanes.push_back({.lane = lane, .heard = heard_of(lane.proxy)});
     dispersal::Threshold threshold{static_cast<std::uint8_t>(lanes.size()), head->k};
     control.expect(threshold);
     reply.emplace(RecordKind::reply, keys.reply, threshold);

@@ -27,7 +27,13 @@ struct Session {
     struct LaneState {
         Lane lane;
         bool up = true;
-        bool missed = false;  // cloves were not sent because the proxy's link was full
+        // Its proxy brought a clove of the exchange, so the user has a path there.
+        bool heard = false;
+        bool greeted = false;  // one small record was sent before that
+        // The first record whose clove was not sent: the proxy's link was full, or it was not heard of yet.
+        std::optional<std::uint64_t> missed_from = std::nullopt;
+        std::optional<Time> changed_at = std::nullopt;
+        std::optional<Lane> next = std::nullopt;  // replaces the lane once a change may be made again
     };
     // What a record did to the request.
     enum class Taken { more, complete, malformed, too_large };
@@ -47,6 +53,9 @@ struct Session {
     // lane it may be about to name. Before the head is known, as many as a record has: where there are few relays,
     // several of a user's paths end at one proxy.
     std::size_t cloves_from(const NodeId& proxy) const;
+    // The proxy brought a clove of the exchange. Returns the lanes that it is heard of for the first time.
+    std::vector<std::size_t> note_heard(const NodeId& proxy);
+    bool heard_of(const NodeId& proxy) const;
 
     // Adds a record of the request: head, body, end. Requires: phase == assembling.
     Taken take(ByteView record, std::uint64_t maximum_body);
@@ -71,6 +80,7 @@ struct Session {
     Bytes body;
 
     std::vector<LaneState> lanes;
+    std::vector<NodeId> proxies_heard;  // some of them
     std::optional<Time> lanes_lost_at;
     std::optional<RecordSender> reply;  // once the head is known
     std::optional<Ask> ask;             // once the request is whole, and its owner is known to have signed it
@@ -81,7 +91,8 @@ struct Session {
     Time sent_at{};                      // of the last record
     std::optional<Time> window_full_at;  // and nothing was consumed or acknowledged since
     std::optional<Time> over_at;
-    std::size_t counted = 0;  // in SessionTable::assembly_bytes()
+    std::size_t counted = 0;        // in SessionTable::assembly_bytes()
+    std::size_t counted_reply = 0;  // in ReplyBudget
 };
 
 }  // namespace planetserve::exchange

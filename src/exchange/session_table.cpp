@@ -99,7 +99,7 @@ void SessionTable::index_lanes(const Session& session) {
 void SessionTable::replace_lane(Session& session, std::size_t index, const Lane& lane) {
     REQUIRES(index < session.lanes.size());
     unindex(session, session.lanes[index].lane);
-    session.lanes[index] = {lane};
+    session.lanes[index] = {.lane = lane, .heard = session.heard_of(lane.proxy)};
     by_handle_[lane.handle] = session.id;
 }
 

@@ -8,9 +8,10 @@ namespace planetserve::exchange {
 
 namespace {
 
-// A word to the model node every so often, well within the windows of bytes and records.
-constexpr std::uint64_t acknowledge_bytes = inference::reply_window / 4;
-constexpr std::uint64_t acknowledge_records = record_window / 8;
+// A word to the model node every so often: within half of what it sends in any case, however many others do not
+// acknowledge what they got (ModelSideLimits::assured_unacknowledged).
+constexpr std::uint64_t acknowledge_bytes = inference::reply_window / 16;
+constexpr std::uint64_t acknowledge_records = record_window / 16;
 // Control records kept for lanes that are replaced later.
 constexpr std::uint64_t kept_control_records = 16;
 constexpr Duration upload_check_interval = 500ms;
@@ -36,9 +37,12 @@ UserSide::UserSide(inference::Request request, const crypto::Identity& owner, Ta
 }
 
 Status UserSide::start(Time now) {
+    if (auto checked = check_head(request_); !checked) return checked;
+    if (!dispersal::acceptable(threshold_))
+        return fail(ErrorCode::invalid_argument, "model nodes take no such number of lanes");
     auto keys = claims_.begin();
     if (!keys)
-        return fail(ErrorCode::invalid_argument,
+        return fail(ErrorCode::unavailable,
                     "model node " + claims_.target().brief() + " has an onion key of small order");
     request_sender_.emplace(RecordKind::request, keys->request, threshold_);
     control_sender_.emplace(RecordKind::control, keys->control, threshold_);
@@ -136,11 +140,11 @@ void UserSide::on_proven(const NodeId& node) {
     if (claims_.forwarded()) control_sender_.emplace(RecordKind::control, claims_.control_key(), threshold_);
 }
 
-void UserSide::repeat_changes() {
+void UserSide::greet_server() {
     Control control = progress();
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
         if (lanes_[lane].changed) control.changes.push_back({static_cast<std::uint8_t>(lane), lanes_[lane].lane});
-    if (!control.changes.empty()) send_control(control);
+    send_control(control);
 }
 
 void UserSide::new_source(std::size_t lane) {
@@ -208,7 +212,7 @@ void UserSide::accept() {
     request_sender_.reset();
     events_.on_accepted(serving_node());
     // The owner may not want that node.
-    if (!finished() && claims_.forwarded()) repeat_changes();
+    if (!finished() && claims_.forwarded()) greet_server();
 }
 
 void UserSide::fail_with(const Error& error) {

@@ -54,6 +54,8 @@ public:
              std::vector<Lane> lanes, Claims::FindOnionKey find_onion_key, UserSideTiming timing, Random& random,
              UserSideOutput& output, UserSideEvents& events);
 
+    // invalid_argument for a request that no model node would take; unavailable where the target lists an onion key of
+    // small order. Nothing was sent then.
     Status start(Time now);
     void on_clove(std::size_t lane, ByteView envelope, Time now);
     void on_lane_down(std::size_t lane, Time now);
@@ -107,8 +109,9 @@ private:
     void handle_item(const Item& item);
     void on_proven(const NodeId& node);
     void accept();
-    // Another node than the target serves: it may not know of lanes that were replaced meanwhile.
-    void repeat_changes();
+    // Another node than the target serves: it has not heard of the lanes' proxies, and may not know of lanes that were
+    // replaced meanwhile.
+    void greet_server();
     void note_corrupt(std::size_t lane);
     void new_source(std::size_t lane);
     void note_upload(Time now);

@@ -302,6 +302,18 @@ TEST_F(Overlay, UnknownModelsAreNamedAtOnce) {
     EXPECT_NE(reply.error->message.find("there are: m"), std::string::npos);
 }
 
+// Before, this ended the user node's process.
+TEST_F(Overlay, ARequestWhoseHeadFitsNoRecordIsRefusedAtOnce) {
+    make(30, 1);
+    auto& reply = ask(prompt, "m", "/v1/completions?" + std::string(17 << 10, 'a'));
+    ASSERT_TRUE(reply.error) << "at once";
+    EXPECT_EQ(reply.error->code, ErrorCode::invalid_argument);
+    EXPECT_EQ(user().node.requests().active(), 0u);
+    auto& next = ask(prompt);
+    ASSERT_TRUE(finish(next));
+    EXPECT_TRUE(next.ended);
+}
+
 TEST_F(Overlay, NothingReadableAndNothingEqualPassesARelay) {
     make(60, 2);
     std::map<NodeId, std::set<Bytes>> received, sent;

@@ -58,6 +58,9 @@ const Error engines_failed{ErrorCode::invalid_argument,
                            "other is asked"};
 const Error not_resumed{ErrorCode::unavailable, "the answer was interrupted, and no node resumes it"};
 
+// No node would take the request.
+bool is_requests_fault(const Error& error) { return error.code == ErrorCode::invalid_argument; }
+
 }  // namespace
 
 UserRequest::UserRequest(RequestContext& context, RequestNumber number, inference::Request request,
@@ -92,8 +95,9 @@ Status UserRequest::begin() {
         }
         if (started) return {};
         refused = started.error();
-        note_failure(blame::full);
+        if (!is_requests_fault(refused)) note_failure(blame::full);
         end_attempt();
+        if (is_requests_fault(refused)) break;
     }
     return std::unexpected(refused);
 }
@@ -142,6 +146,7 @@ void UserRequest::on_path_up() {
     if (phase_ != Phase::waiting_for_paths) return replace_lanes();
     auto started = try_start();
     if (started) return;
+    if (is_requests_fault(started.error())) return fail_with(started.error());
     note_failure(blame::full);
     if (!try_another()) fail_with(started.error());
 }
