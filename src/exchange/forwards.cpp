@@ -49,6 +49,7 @@ std::optional<NodeId> Forwards::choose(Session& session, const std::set<NodeId>&
 bool Forwards::send(Session& session, const NodeId& to) {
     // The lanes may have changed since the head was sent.
     for (std::size_t i = 0; i < session.lanes.size(); ++i) session.head->lanes[i] = session.lanes[i].lane;
+    session.head->via = session.opener;
     Bytes head = encode(*session.head);
     std::array<std::uint8_t, 4> size{};
     store_big_endian(MutableByteView(size), static_cast<std::uint32_t>(head.size()));

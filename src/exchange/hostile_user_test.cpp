@@ -192,6 +192,36 @@ TEST_F(HostileUserTest, ALaneThatChangesTwiceInASecondIsNotLost) {
     EXPECT_TRUE(user.ended);
 }
 
+// The engines' places are shared by it (inference/admission.h).
+TEST_F(HostileUserTest, ARequestNamesTheNeighbourThatBroughtIt) {
+    RawUser user(*this, {4, 3}, lanes_at(peer(2), 4, 200));
+    user.head.via = peer(7);
+    user.ask({peer(1)});
+    EXPECT_EQ(engine_.calls.at(0)->request.via, peer(1)) << "whatever the user says";
+
+    struct Everyone final : Forwarding {
+        std::optional<NodeId> place(const inference::Request&, const std::set<NodeId>&, Time) override { return {}; }
+        bool accepts_from(const NodeId&, const std::string&) override { return true; }
+    } everyone;
+    model_side_->set_forwarding(everyone);
+    lane_backward = [](std::size_t, Bytes&) { return false; };
+    std::set<NodeId> shares{peer(1), peer(5)};
+    for (std::uint8_t opener : {1, 2, 2}) {
+        RawUser forwarded(*this, {4, 3}, lanes_at(peer(2), 4, 200));
+        forwarded.head.via = peer(opener);
+        sign(forwarded.head, {}, forwarded.id, owner_of(forwarded.head.id, {}));
+        Bytes payload = to_bytes(forwarded.id.bytes());
+        const Bytes head = encode(forwarded.head);
+        ByteWriter(payload).u32(static_cast<std::uint32_t>(head.size()));
+        append(payload, head);
+        forwarding_frames_ = true;
+        model_side_->on_forward_request(peer(5), payload, clock_.now());
+        shares.insert(*engine_.calls.back()->request.via);
+    }
+    EXPECT_EQ(engine_.started, 4);
+    EXPECT_EQ(shares.size(), 4u) << "a share for each neighbour of the node that forwards, and no neighbour's own";
+}
+
 TEST_F(HostileUserTest, AnEngineMaySayWhatItLikesInAHead) {
     auto& user = ask(request());
     run_for(200ms);

@@ -105,6 +105,7 @@ Bytes encode(const RequestHead& head) {
     message.set_continues(head.continues);
     message.set_owner(text_of(head.owner.bytes()));
     message.set_signature(text_of(head.signature.bytes()));
+    if (head.via) message.set_via(text_of(head.via->bytes()));
     return serialise(message);
 }
 
@@ -133,6 +134,7 @@ Result<RequestHead> parse_request_head(ByteView bytes) {
     // A user node of an older version sends neither: the check of the signature refuses it with a word.
     head.owner = OwnerKey::from(as_bytes(message->owner())).value_or(OwnerKey{});
     head.signature = crypto::Signature::from(as_bytes(message->signature())).value_or(crypto::Signature{});
+    head.via = NodeId::from(as_bytes(message->via()));
     for (const auto& from : message->lanes()) {
         auto lane = lane_of(from);
         if (!lane) return std::unexpected(lane.error());

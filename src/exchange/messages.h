@@ -35,6 +35,7 @@ struct RequestHead {
     bool continues = false;
     OwnerKey owner{};
     crypto::Signature signature{};
+    std::optional<NodeId> via = std::nullopt;  // set by a node that forwards the request: who opened it there
 };
 
 struct LaneChange {

@@ -95,10 +95,15 @@ void Session::set_head(RequestHead own_head) {
     reply.emplace(RecordKind::reply, keys.reply, threshold);
 }
 
+NodeId Session::via() const {
+    if (!taken_over || !head->via) return opener;
+    return NodeId{crypto::sha256({opener.bytes(), head->via->bytes()})};
+}
+
 inference::Request Session::take_request() {
     REQUIRES(head);
-    return {head->id,       head->method, head->path, head->content_type, head->model, std::exchange(body, {}),
-            head->continues};
+    return {head->id,        head->method, head->path, head->content_type, head->model, std::exchange(body, {}),
+            head->continues, std::nullopt, via()};
 }
 
 void Session::drop_body() {

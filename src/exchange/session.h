@@ -61,6 +61,9 @@ struct Session {
     Taken take(ByteView record, std::uint64_t maximum_body);
     // Sets the head and with it the lanes and the threshold.
     void set_head(RequestHead own_head);
+    // Whose share of the engines' places the request takes: that of the neighbour that opened it. Requests that another
+    // model node forwards have shares there for each neighbour that opened one at it, as it says.
+    NodeId via() const;
     // The request as the engines take it, with the body moved out of the session. Requires: head.
     inference::Request take_request();
     void drop_body();

@@ -1,6 +1,7 @@
 #include "inference/admission.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/requires.h"
 
@@ -15,49 +16,119 @@ constexpr std::chrono::seconds longest_retry{120};
 
 Admission::Admission(AdmissionLimits limits) : limits_(limits) { REQUIRES(limits_.capacity > 0); }
 
-Admission::Answer Admission::ask(Time now) {
+Admission::Answer Admission::ask(const NodeId& via, Time now) {
+    auto neighbour = neighbours_.try_emplace(via).first;
     // Requests that wait come first, even when a place has just become free.
-    if (queue_.empty() && running_.size() < limits_.capacity) {
-        running_.emplace(++last_, now);
-        return {Decision::start, last_};
+    if (queued_ == 0 && running_.size() < limits_.capacity) {
+        run(neighbour, ++last_, now);
+        return {Decision::start, last_, {}};
     }
-    if (queue_.size() >= limits_.queue) return {Decision::refuse, 0};
-    queue_.push_back({++last_, now});
-    return {Decision::wait, last_};
+    std::optional<Ticket> displaced;
+    if (queued_ >= limits_.queue) {
+        displaced = displace_for(neighbour->second);
+        if (!displaced) {
+            forget_idle(neighbour);
+            return {Decision::refuse, 0, {}};
+        }
+    }
+    // Who waited for nothing lately is no further ahead than those who are served now.
+    if (neighbour->second.queue.empty()) neighbour->second.turn = std::max(neighbour->second.turn, turn_);
+    neighbour->second.queue.push_back({++last_, now});
+    ++queued_;
+    return {Decision::wait, last_, displaced};
+}
+
+std::optional<Admission::Ticket> Admission::displace_for(const Neighbour& neighbour) {
+    auto longest = std::ranges::max_element(neighbours_, {}, [](const auto& item) { return item.second.queue.size(); });
+    Neighbour& most = longest->second;
+    if (most.queue.size() <= neighbour.queue.size() + 1) return std::nullopt;
+    const Ticket newest = most.queue.back().ticket;
+    most.queue.pop_back();
+    --queued_;
+    return newest;
+}
+
+void Admission::run(Neighbours::iterator neighbour, Ticket ticket, Time now) {
+    running_.emplace(ticket, Running{neighbour->first, now});
+    turn_ = std::max(turn_, neighbour->second.turn);
+    neighbour->second.turn = turn_ + 1;
+    ++neighbour->second.running;
+}
+
+void Admission::stop(Ticket ticket) {
+    auto neighbour = neighbours_.find(running_.at(ticket).via);
+    running_.erase(ticket);
+    --neighbour->second.running;
+    forget_idle(neighbour);
+}
+
+void Admission::forget_idle(Neighbours::iterator neighbour) {
+    if (neighbour->second.running == 0 && neighbour->second.queue.empty()) neighbours_.erase(neighbour);
 }
 
 void Admission::finished(Ticket ticket, Time now) {
     auto found = running_.find(ticket);
     if (found == running_.end()) return;
-    Duration served = std::max(now - found->second, Duration::zero());
+    Duration served = std::max(now - found->second.since, Duration::zero());
     average_ = average_ ? (*average_ * 7 + served) / 8 : served;
-    running_.erase(found);
+    stop(ticket);
 }
 
 void Admission::abandoned(Ticket ticket) {
-    if (running_.erase(ticket) == 0) std::erase_if(queue_, [&](const Waiting& one) { return one.ticket == ticket; });
+    if (running_.contains(ticket)) return stop(ticket);
+    for (auto neighbour = neighbours_.begin(); neighbour != neighbours_.end(); ++neighbour) {
+        const std::size_t gone =
+            std::erase_if(neighbour->second.queue, [&](const Waiting& one) { return one.ticket == ticket; });
+        if (gone == 0) continue;
+        queued_ -= gone;
+        return forget_idle(neighbour);
+    }
 }
 
 std::optional<Admission::Ticket> Admission::next(Time now) {
-    if (queue_.empty() || running_.size() >= limits_.capacity) return std::nullopt;
-    Ticket ticket = queue_.front().ticket;
-    queue_.pop_front();
-    running_.emplace(ticket, now);
+    if (queued_ == 0 || running_.size() >= limits_.capacity) return std::nullopt;
+    auto best = neighbours_.end();
+    auto rank = [](const Neighbour& one) {
+        return std::tuple(one.running, one.turn, one.queue.front().since, one.queue.front().ticket);
+    };
+    for (auto neighbour = neighbours_.begin(); neighbour != neighbours_.end(); ++neighbour)
+        if (!neighbour->second.queue.empty() &&
+            (best == neighbours_.end() || rank(neighbour->second) < rank(best->second)))
+            best = neighbour;
+    const Ticket ticket = best->second.queue.front().ticket;
+    best->second.queue.pop_front();
+    --queued_;
+    run(best, ticket, now);
     return ticket;
 }
 
 std::vector<Admission::Ticket> Admission::expired(Time now) {
     std::vector<Ticket> gone;
-    while (!queue_.empty() && now - queue_.front().since >= limits_.longest_wait) {
-        gone.push_back(queue_.front().ticket);
-        queue_.pop_front();
+    for (auto neighbour = neighbours_.begin(); neighbour != neighbours_.end();) {
+        auto& queue = neighbour->second.queue;
+        for (; !queue.empty() && now - queue.front().since >= limits_.longest_wait; queue.pop_front(), --queued_)
+            gone.push_back(queue.front().ticket);
+        forget_idle(neighbour++);
     }
+    std::ranges::sort(gone);
     return gone;
+}
+
+std::vector<Admission::Ticket> Admission::overdue(Time now) const {
+    std::size_t fewest = limits_.capacity;
+    for (const auto& [via, neighbour] : neighbours_)
+        if (!neighbour.queue.empty()) fewest = std::min(fewest, neighbour.running);
+    std::vector<Ticket> overdue;
+    for (const auto& [ticket, running] : running_)
+        if (overdue.size() < queued_ && now - running.since >= limits_.longest_run &&
+            neighbours_.at(running.via).running > fewest)
+            overdue.push_back(ticket);
+    return overdue;
 }
 
 std::chrono::seconds Admission::retry_after() const {
     Duration each = average_.value_or(limits_.first_estimate);
-    Duration all = each * static_cast<std::int64_t>(queue_.size() + 1) / static_cast<std::int64_t>(limits_.capacity);
+    Duration all = each * static_cast<std::int64_t>(queued_ + 1) / static_cast<std::int64_t>(limits_.capacity);
     return std::clamp(std::chrono::ceil<std::chrono::seconds>(all), shortest_retry, longest_retry);
 }
 

@@ -17,16 +17,25 @@ constexpr std::string_view overloaded_body =
     R"({"error":{"message":"The model is serving as many requests as it can. Try again later.","type":"server_error",)"
     R"("param":null,"code":"overloaded"}})";
 
+// The user resumes a stream elsewhere.
+const Error overdue_error{ErrorCode::unavailable, "the request was ended: it ran for long, and others wait"};
+
 }  // namespace
 
 struct ModelRouter::Engine {
     std::string model;
     Service* service;
     Admission admission;
-    std::map<Admission::Ticket, std::weak_ptr<Call>> waiting{};
+    std::map<Admission::Ticket, std::weak_ptr<Call>> calls{};  // that wait or run
     std::uint64_t served = 0;
     std::uint64_t refused = 0;
     bool pumping = false;  // pump() is to be called
+
+    // Null for a call that is gone.
+    std::shared_ptr<Call> find(Admission::Ticket ticket) const {
+        auto found = calls.find(ticket);
+        return found == calls.end() ? nullptr : found->second.lock();
+    }
 };
 
 // One request, between its sink and an engine's exchange. It may outlive the router; then it has no engine either.
@@ -60,11 +69,19 @@ public:
 
     // Has no place and gets none.
     void refuse() {
-        ticket_.reset();
+        if (ticket_) engine_.calls.erase(*std::exchange(ticket_, std::nullopt));
         ++engine_.refused;
         router_.defer_([self = shared_from_this(), seconds = engine_.admission.retry_after().count()] {
             self->tell_overloaded(seconds);
         });
+    }
+
+    // Had its place for long enough.
+    void end_early() {
+        auto self = shared_from_this();
+        exchange_.reset();
+        leave(Outcome::abandoned);
+        if (sink_) std::exchange(sink_, nullptr)->on_error(overdue_error);
     }
 
     void detach() {
@@ -110,7 +127,7 @@ private:
     // Gives the place, or the place in the queue, back.
     void leave(Outcome outcome) {
         if (!ticket_ || router_life_.gone()) return;
-        engine_.waiting.erase(*ticket_);
+        engine_.calls.erase(*ticket_);
         if (outcome == Outcome::served) {
             engine_.admission.finished(*ticket_, router_.clock_.now());
             ++engine_.served;
@@ -156,9 +173,7 @@ void ModelRouter::pump_later(Engine& engine) {
 
 void ModelRouter::pump(Engine& engine) {
     while (auto ticket = engine.admission.next(clock_.now())) {
-        auto node = engine.waiting.extract(*ticket);
-        auto call = node ? node.mapped().lock() : nullptr;
-        if (call)
+        if (auto call = engine.find(*ticket))
             call->begin_late();
         else
             engine.admission.abandoned(*ticket);
@@ -179,17 +194,19 @@ Result<std::unique_ptr<Exchange>> ModelRouter::start(Request request, ReplySink&
                                               request.model.substr(0, maximum_quoted) + "\"; " +
                                               (names.empty() ? "it serves none" : "it serves: " + names));
     }
-    Admission::Answer answer = engine->admission.ask(clock_.now());
+    Admission::Answer answer = engine->admission.ask(request.via.value_or(NodeId{}), clock_.now());
+    if (auto displaced = answer.displaced ? engine->find(*answer.displaced) : nullptr) displaced->refuse();
     auto call = std::make_shared<Call>(*this, *engine, std::move(request), sink);
     switch (answer.decision) {
         case Admission::Decision::start: {
             call->holds(answer.ticket);
+            engine->calls.emplace(answer.ticket, call);
             if (Status begun = call->begin(); !begun) return std::unexpected(begun.error());
             break;
         }
         case Admission::Decision::wait:
             call->holds(answer.ticket);
-            engine->waiting.emplace(answer.ticket, call);
+            engine->calls.emplace(answer.ticket, call);
             pump_later(*engine);
             break;
         case Admission::Decision::refuse:
@@ -201,10 +218,10 @@ Result<std::unique_ptr<Exchange>> ModelRouter::start(Request request, ReplySink&
 
 void ModelRouter::on_timer() {
     for (auto& engine : engines_) {
-        for (Admission::Ticket ticket : engine->admission.expired(clock_.now())) {
-            auto node = engine->waiting.extract(ticket);
-            if (auto call = node ? node.mapped().lock() : nullptr) call->refuse();
-        }
+        for (Admission::Ticket ticket : engine->admission.expired(clock_.now()))
+            if (auto call = engine->find(ticket)) call->refuse();
+        for (Admission::Ticket ticket : engine->admission.overdue(clock_.now()))
+            if (auto call = engine->find(ticket)) call->end_early();
     }
 }
 

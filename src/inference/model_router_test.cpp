@@ -89,8 +89,9 @@ struct RouterTest : testing::Test {
     RouterTest() {
         router.add("small", engine, {.capacity = 2, .queue = 2, .longest_wait = 30s, .first_estimate = 2s});
     }
-    Status ask(User& user, std::string body = "x", std::string model = "small") {
+    Status ask(User& user, std::string body = "x", std::string model = "small", NodeId via = {}) {
         Request request;
+        request.via = via;
         request.model = std::move(model);
         request.body = to_bytes(body);
         auto exchange = router.start(std::move(request), user);
@@ -248,61 +249,38 @@ TEST_F(RouterTest, AveragesServiceTimes) {
     EXPECT_EQ(load().average_service, Duration(9s));  // 7/8 * 8 + 1/8 * 16
 }
 
-// A random run keeps the books: never over capacity or queue, each told once, in order.
-TEST(Admission, KeepsItsBoundsInARandomRun) {
-    SeededRandom random(42);
-    auto below = [&](std::uint64_t n) { return random.below(n); };
-    Admission admission({.capacity = 3, .queue = 5, .longest_wait = 10s, .first_estimate = 1s});
-    std::set<Admission::Ticket> running;
-    std::deque<Admission::Ticket> queue;  // the naive twin
-    Time now{};
-    std::size_t refused = 0;
-    for (int step = 0; step < 20000; ++step) {
-        now += Duration(std::chrono::milliseconds(below(500)));
-        switch (below(4)) {
-            case 0:
-            case 1: {
-                auto answer = admission.ask(now);
-                if (queue.empty() && running.size() < 3) {
-                    ASSERT_EQ(answer.decision, Admission::Decision::start);
-                    running.insert(answer.ticket);
-                } else if (queue.size() < 5) {
-                    ASSERT_EQ(answer.decision, Admission::Decision::wait);
-                    queue.push_back(answer.ticket);
-                } else {
-                    ASSERT_EQ(answer.decision, Admission::Decision::refuse);
-                    ++refused;
-                }
-                break;
-            }
-            case 2:
-                if (!running.empty()) {
-                    admission.finished(*running.begin(), now);
-                    running.erase(running.begin());
-                }
-                while (auto ticket = admission.next(now)) {
-                    ASSERT_EQ(*ticket, queue.front());
-                    queue.pop_front();
-                    running.insert(*ticket);
-                }
-                break;
-            default:
-                if (below(4) == 0 && !queue.empty()) {
-                    auto victim = queue.begin() + static_cast<std::ptrdiff_t>(below(queue.size()));
-                    admission.abandoned(*victim);
-                    queue.erase(victim);
-                }
-                for (auto ticket : admission.expired(now)) {
-                    ASSERT_EQ(ticket, queue.front());
-                    queue.pop_front();
-                }
-        }
-        ASSERT_EQ(admission.running(), running.size());
-        ASSERT_EQ(admission.queued(), queue.size());
-        ASSERT_GE(admission.retry_after(), std::chrono::seconds(1));
-        ASSERT_LE(admission.retry_after(), std::chrono::seconds(120));
-    }
-    EXPECT_GT(refused, 100U);
+// Before, 36 requests by way of one proxy kept all others out for as long as they ran.
+TEST_F(RouterTest, SomebodyWhoFillsTheQueueGivesWayToOthers) {
+    const NodeId hostile{{1}}, honest{{2}};
+    for (int i = 0; i < 4; ++i) ask(users[i], "flood", "small", hostile);
+    later.run();
+    EXPECT_EQ(load().queued, 2U);
+    ask(users[4], "honest", "small", honest);
+    later.run();
+    EXPECT_EQ(users[3].head.status, 503U) << "the newest of the flood";
+    EXPECT_NE(users[3].header("retry-after"), "");
+    engine.answer_first("a");
+    later.run();
+    EXPECT_EQ(to_string(engine.running.back()->request.body), "honest");
+    EXPECT_EQ(load().running, 2U);
+    EXPECT_EQ(load().queued, 1U);
+}
+
+TEST_F(RouterTest, ARequestThatRunsForLongGivesItsPlaceToANeighbourWithFewer) {
+    const NodeId hostile{{1}}, honest{{2}};
+    ask(users[0], "a", "small", hostile);
+    ask(users[1], "b", "small", hostile);
+    clock.time += 16min;
+    router.on_timer();
+    EXPECT_FALSE(users[0].error) << "nobody waits";
+    ask(users[2], "c", "small", honest);
+    router.on_timer();
+    later.run();
+    ASSERT_TRUE(users[0].error);
+    EXPECT_EQ(users[0].error->code, ErrorCode::unavailable) << "its user resumes it elsewhere";
+    EXPECT_FALSE(users[1].error) << "one place is enough";
+    EXPECT_EQ(to_string(engine.running.back()->request.body), "c");
+    EXPECT_EQ(load().running, 2U);
 }
 
 }  // namespace

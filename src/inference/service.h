@@ -28,6 +28,8 @@ struct Request {
     // request.
     bool continues = false;
     std::optional<NodeId> node = std::nullopt;  // the only node that may answer; empty: any
+    // At a model node: the neighbour that brought the request, or what stands for one. Places are shared among them.
+    std::optional<NodeId> via = std::nullopt;
 };
 
 struct ReplyHead {
