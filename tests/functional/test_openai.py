@@ -121,8 +121,14 @@ def test_oversized_body(network):
 
 def test_a_large_body_passes(network):
     reply = httpx.post(network.api + "/v1/chat/completions", timeout=60,
-                       json=question("hello", max_tokens=4, metadata={"padding": "x" * (3 << 20)}))
+                       json=question("hello", max_tokens=4, metadata={"padding": "x" * (400 << 10)}))
     assert reply.status_code == 200, reply.text
+
+
+def test_a_body_that_no_context_holds_is_the_clients_fault(network):
+    reply = httpx.post(network.api + "/v1/chat/completions", timeout=60,
+                       json=question("hello", max_tokens=4, metadata={"padding": "x" * (3 << 20)}))
+    assert reply.status_code == 400 and reply.json()["error"]["code"] == "context_length_exceeded", reply.text
 
 
 def test_other_pages(network):
