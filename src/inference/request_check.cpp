@@ -25,6 +25,10 @@ constexpr std::array<std::string_view, 14> for_operators{
     "chat_format", "chat_template", "generation_prompt", "response_fields",  "t_max_predict_ms", "t_max_prompt_ms",
     "verbose",     "return_tokens"};
 
+// Members of which an engine makes its prompt.
+constexpr std::array<std::string_view, 6> of_the_prompt{"messages", "prompt", "input",
+                                                        "system",   "tools",  "instructions"};
+
 std::string number(std::uint64_t value) { return std::to_string(value); }
 
 // One check of a body, with what it has counted so far.
@@ -67,12 +71,21 @@ private:
     }
 
     std::optional<Refusal> check_numbers() {
-        for (const auto& [name, value] : body_)
+        for (const auto& [name, value] : body_) {
+            const std::size_t before = text_bytes_;
             if (auto wrong = check_values(value)) {
                 wrong->param = name;
                 return wrong;
             }
-        return std::nullopt;
+            if (std::ranges::find(of_the_prompt, std::string_view(name)) != of_the_prompt.end())
+                prompt_bytes_ += text_bytes_ - before;
+        }
+        const std::size_t most = limits_.context_bytes * engine_.context + limits_.spare_bytes;
+        if (engine_.kind != Kind::llama_server || prompt_bytes_ <= most) return std::nullopt;
+        return Refusal{400,
+                       "the prompt has " + number(prompt_bytes_) + " bytes; a context of " + number(engine_.context) +
+                           " tokens does not hold so much",
+                       "messages", "context_length_exceeded"};
     }
 
     std::optional<Refusal> check_values(const json::value& value) {
@@ -80,6 +93,7 @@ private:
             return Refusal{400, "the body has more than " + number(limits_.values) + " values"};
         if (value.is_double() && !std::isfinite(value.get_double()))
             return Refusal{400, "a number is too large to be one"};
+        if (auto text = text_of(&value)) text_bytes_ += text->size();
         if (const json::array* list = list_of(&value)) {
             for (const json::value& item : *list)
                 if (auto wrong = check_values(item)) return wrong;
@@ -203,6 +217,8 @@ private:
     const RequestLimits& limits_;
     SchemaCheck schemas_;
     std::size_t values_ = 0;
+    std::size_t text_bytes_ = 0;
+    std::size_t prompt_bytes_ = 0;
 };
 
 // The path may end in a query that clients send.
@@ -222,12 +238,6 @@ std::optional<Refusal> check_request(const Request& request, const EngineTraits&
     if (engine.kind == Kind::llama_server && call == ModelCall::embeddings)
         return Refusal{400, "this model makes no embeddings; ask one that is made for them", "model",
                        "unsupported_model"};
-    const std::size_t most = limits.context_bytes * engine.context + limits.spare_bytes;
-    if (engine.kind == Kind::llama_server && request.body.size() > most)
-        return Refusal{400,
-                       "the request has " + number(request.body.size()) + " bytes; a context of " +
-                           number(engine.context) + " tokens does not hold so much",
-                       "messages", "context_length_exceeded"};
     auto body = parse_json(as_text(request.body), prompt_memory_limit);
     if (!body) return Refusal{400, "the body cannot be read: " + body.error().message, "", "invalid_json"};
     if (!body->is_object()) return Refusal{400, "the body must be a JSON object", "", "invalid_json"};

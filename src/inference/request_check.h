@@ -22,8 +22,8 @@ struct RequestLimits {
     std::size_t stops = 32;            // texts that end the answer: each is sought at each token
     std::size_t biased_tokens = 1024;
     std::size_t values = 1 << 20;         // of all kinds in one body: a prompt of a million tokens as numbers
-    std::size_t context_bytes = 64;       // of the body for each token of the context: ten times what text takes
-    std::size_t spare_bytes = 256 << 10;  // of the body beside its prompt: tools and schemas
+    std::size_t context_bytes = 64;       // of the prompt for each token of the context: ten times what text takes
+    std::size_t spare_bytes = 256 << 10;  // of the prompt besides: a short context still needs tools
     GrammarLimits grammar{};
     SchemaLimits schema{};
 };

@@ -82,8 +82,10 @@ TEST(RequestCheck, CountsAreBounded) {
 }
 
 TEST(RequestCheck, APromptThatNoContextHoldsNeverReachesTheEngine) {
-    auto refusal = check(chat_with(R"("x":")" + std::string(2048 * 64 + (256 << 10), 'a') + "\""));
+    const std::string much((2048 * 64) + (256 << 10) + 1, 'a');
+    auto refusal = check(R"({"model":"m","messages":[{"role":"user","content":")" + much + "\"}]}");
     EXPECT_EQ(refusal.value_or(Refusal{}).code, "context_length_exceeded");
+    EXPECT_FALSE(check(chat_with(R"("metadata":{"x":")" + much + "\"}")));
 }
 
 TEST(RequestCheck, AnEngineOfTextIsNotGivenPictures) {
