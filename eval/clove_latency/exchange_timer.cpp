@@ -34,8 +34,8 @@ ExchangeTimer::ExchangeTimer(Random& random)
 Result<ExchangeTimes> ExchangeTimer::run(ByteView request_body, const std::vector<Bytes>& answer_pieces) {
     wire::FrameSender& frames = *this;
     inference::Service& service = *this;
-    exchange::RunEvents& owner = *this;
-    model_side_.emplace(model_node_, onion_key_, exchange::ModelSideLimits{}, frames, service, random_, owner);
+    exchange::RunEvents& runs = *this;
+    model_side_.emplace(model_node_, onion_key_, exchange::ModelSideLimits{}, frames, service, random_, runs);
     to_model_node_.clear();
     to_user_.clear();
     sink_ = nullptr;
