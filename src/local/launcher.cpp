@@ -176,9 +176,9 @@ std::optional<pid_t> process_of(const fs::path& node_home) {
 // many.
 std::size_t stop_nodes(const NetworkHome& home, std::vector<std::string> names, Steps& steps) {
     auto turn = [](const std::string& name) {
-        return name.starts_with("user") ? 0 : name.starts_with("model") ? 1 : 2;
+        return std::pair(name.starts_with("user") ? 0 : name.starts_with("model") ? 1 : 2, name);
     };
-    std::ranges::stable_sort(names, {}, turn);
+    std::ranges::sort(names, {}, turn);
     std::vector<pid_t> pids;
     for (const std::string& name : names)
         if (auto pid = process_of(home.node(name))) pids.push_back(*pid);

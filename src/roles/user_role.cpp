@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/files.h"
 #include "roles/user_status.h"
@@ -66,8 +67,8 @@ std::vector<adapters::ServedModel> UserRole::models() {
         if (node.trusted)
             for (const auto& model : node.models) ++trusted[model];
     std::vector<std::string> names = node::model_names(view);
-    std::ranges::stable_sort(names, std::greater{}, [&](const std::string& name) {
-        return std::pair(answered_.contains(name), trusted[name]);
+    std::ranges::sort(names, {}, [&](const std::string& name) {
+        return std::tuple(!answered_.contains(name), -static_cast<std::int64_t>(trusted[name]), name);
     });
     std::vector<adapters::ServedModel> models;
     for (const auto& name : names) models.push_back({name, started_.milliseconds / 1000, "planetserve"});
