@@ -139,7 +139,7 @@ def test_two_of_four_are_too_few_until_one_returns(committee):
 
 def test_what_is_missing_or_forgotten_is_said(committee, tmp_path):
     env = {"PLANETSERVE_COMETBFT": str(tmp_path / "none")}
-    done = run("up", "--home", tmp_path / "net", "--verifiers", 4, "--users", 1, "--models", 1, "--port", free_port(), check=False, env=env)
+    done = run("up", "--home", tmp_path / "net", "--verifiers", 4, "--users", 12, "--models", 1, "--port", free_port(), check=False, env=env)
     run("down", "--home", tmp_path / "net", check=False)
     assert done.returncode == 1 and "needs CometBFT" in done.stderr and "PLANETSERVE_COMETBFT" in done.stderr, done.stderr
     other = run("up", "--home", committee.home, "--verifiers", 3, check=False)
