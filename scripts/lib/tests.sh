@@ -99,7 +99,7 @@ prepare_tests() {
     BESIDE_FUNCTIONAL=()
     if [[ " $* " == *" functional "* ]]; then
         for section in unit asan fuzz tsan tidy; do
-            if [[ " $* " == *" functional "*" $section "* ]]; then BESIDE_FUNCTIONAL+=("$section"); fi
+            if [[ " $* " == *" functional "*"$section "* ]]; then BESIDE_FUNCTIONAL+=("$section"); fi
         done
     fi
 }

@@ -10,7 +10,7 @@ import time
 import httpx
 
 from chain import Rpc
-from network import MODEL, PROGRAM, Network, Node, free_port, run, wait_for
+from network import MODEL, PROGRAM, Network, Node, free_port, run, wait_for, web
 
 COMETBFT = os.environ.get("PLANETSERVE_COMETBFT", "")
 HOSTILE = PROGRAM.with_name("hostile_verifier")
@@ -109,7 +109,7 @@ class Committee(Network):
     def look(self, name):
         """What a verification node's own endpoint says; nothing while it does not answer."""
         try:
-            return httpx.get(self.run_file(name)["api"] + "/planetserve/status", timeout=10).json()
+            return web.get(self.run_file(name)["api"] + "/planetserve/status", timeout=10).json()
         except (OSError, ValueError, httpx.HTTPError):
             return {}
 

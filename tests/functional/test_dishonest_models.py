@@ -6,11 +6,10 @@ import os
 import pathlib
 import threading
 
-import httpx
 import pytest
 
 from committee import COMETBFT, Committee
-from network import MODEL, OTHER_MODEL, wait_for
+from network import MODEL, OTHER_MODEL, wait_for, web
 
 pytestmark = [pytest.mark.skipif(not os.access(COMETBFT, os.X_OK), reason="PLANETSERVE_COMETBFT names no program"), pytest.mark.timeout(900)]
 
@@ -40,7 +39,7 @@ class Borrower(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def borrowed(self, question):
-        reply = httpx.post(self.network.api + "/v1/chat/completions", json=question, timeout=120)
+        reply = web.post(self.network.api + "/v1/chat/completions", json=question, timeout=120)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
@@ -95,7 +94,7 @@ def test_one_that_refuses_what_users_send_is_passed_over(network):
     def refused_once():
         nonlocal asked
         asked += 1
-        reply = httpx.post(network.api + "/v1/chat/completions", timeout=120,
+        reply = web.post(network.api + "/v1/chat/completions", timeout=120,
                            json={"model": MODEL, "max_tokens": 4, "stream": True, "messages": [{"role": "user", "content": f"Question {asked}"}]})
         assert reply.status_code == 200, reply.text
         assert reply.headers["x-planetserve-model-node"] == network.honest
@@ -119,7 +118,7 @@ def test_an_answer_that_is_not_its_own_costs_the_node(network, mode):
     for name in network.powers:
         standing = next(one for one in network.verification(name)["standings"] if one["node"] == node)
         assert not standing["trusted"] and standing["reputation"] < 0.4 and standing["abnormal"] >= 1, standing
-    reply = httpx.post(network.api + "/v1/chat/completions", timeout=60,
+    reply = web.post(network.api + "/v1/chat/completions", timeout=60,
                        json={"model": OTHER_MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": "Anybody there?"}]})
     if reply.status_code == 200:
         assert reply.headers["x-planetserve-model-node"] != node

@@ -4,10 +4,9 @@ import json
 import signal
 import subprocess
 
-import httpx
 import pytest
 
-from network import MODEL, PROGRAM, Stream, run, wait_for
+from network import MODEL, PROGRAM, Stream, run, wait_for, web
 
 STORY = "Write a long story about a lighthouse keeper and the sea."
 LONG = dict(max_tokens=300, ignore_eos=True)
@@ -75,12 +74,12 @@ def test_a_relay_that_hangs_is_replaced(own_network, undisturbed):
 
 
 def test_a_model_node_dies_between_requests(own_network):
-    asked = httpx.post(own_network.api + "/v1/chat/completions", timeout=60,
+    asked = web.post(own_network.api + "/v1/chat/completions", timeout=60,
                        json={"model": MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": "first"}]})
     victim = asked.headers["x-planetserve-model-node"]
     own_network.kill(victim)
     for number in range(4):
-        reply = httpx.post(own_network.api + "/v1/chat/completions", timeout=60,
+        reply = web.post(own_network.api + "/v1/chat/completions", timeout=60,
                            json={"model": MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": f"again {number}"}]})
         assert reply.status_code == 200, reply.text
         assert reply.headers["x-planetserve-model-node"] != victim

@@ -9,10 +9,9 @@ import collections
 import os
 import time
 
-import httpx
 import pytest
 
-from network import MODEL, OTHER_MODEL, Network, run
+from network import MODEL, OTHER_MODEL, Network, run, web
 
 EPOCHS = int(os.environ.get("PLANETSERVE_EPOCHS", "0"))
 EPOCH_SECONDS = 60
@@ -23,7 +22,7 @@ pytestmark = [pytest.mark.skipif(EPOCHS == 0, reason="it takes an hour; PLANETSE
 
 def ask(network, number):
     """The node that answered."""
-    reply = httpx.post(network.api + "/v1/chat/completions", timeout=60,
+    reply = web.post(network.api + "/v1/chat/completions", timeout=60,
                        json={"model": (MODEL, OTHER_MODEL)[number % 2], "max_tokens": 16,
                              "messages": [{"role": "user", "content": f"Question {number}: what is a good name for a cat?"}]})
     assert reply.status_code == 200, reply.text

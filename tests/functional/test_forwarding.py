@@ -5,10 +5,9 @@ import random
 import signal
 import time
 
-import httpx
 import pytest
 
-from network import MODEL, Network, Stream, question, wait_for
+from network import MODEL, Network, Stream, question, wait_for, web
 
 SYNC_MS = 1000
 LISTED_FOR_MS = 4000
@@ -72,7 +71,7 @@ def text(words, seed):
 
 def ask(group, messages, max_tokens=8, **more):
     """The answer, the node that gave it, and how many of the prompt's tokens its cache held."""
-    reply = httpx.post(group.network.api + "/v1/chat/completions", timeout=120,
+    reply = web.post(group.network.api + "/v1/chat/completions", timeout=120,
                        json={"model": MODEL, "temperature": 0, "max_tokens": max_tokens, "messages": messages, **more})
     assert reply.status_code == 200, reply.text
     body = reply.json()
@@ -164,7 +163,7 @@ def test_an_answer_whose_node_is_killed_is_completed(group, drawn):
     settings = {"messages": messages, "max_tokens": 120, "ignore_eos": True, "cache_prompt": False, **drawn}
     whole = None
     if drawn["seed"] is not None or drawn["temperature"] == 0:
-        reply = httpx.post(group.network.api + "/v1/chat/completions", json={"model": MODEL, **settings}, timeout=120)
+        reply = web.post(group.network.api + "/v1/chat/completions", json={"model": MODEL, **settings}, timeout=120)
         whole = reply.json()["choices"][0]["message"]["content"]
     stream = Stream(group.network, "", **settings)
     stream.read(20)
@@ -198,9 +197,9 @@ def test_a_hang_up_reaches_the_node_that_serves(group):
 
 def test_the_endpoint_shows_and_takes_no_requests(group):
     node = group.nodes[1]
-    metrics = httpx.get(node.api + "/metrics").text
+    metrics = web.get(node.api + "/metrics").text
     assert f'planetserve_model_runs_total{{model="{MODEL}"}}' in metrics
     assert f'planetserve_model_sync_bytes_sent_total{{model="{MODEL}"}}' in metrics
-    assert httpx.get(node.api + "/v1/models").json()["data"][0]["id"] == MODEL
-    refused = httpx.post(node.api + "/v1/chat/completions", json=question("Hello"))
+    assert web.get(node.api + "/v1/models").json()["data"][0]["id"] == MODEL
+    refused = web.post(node.api + "/v1/chat/completions", json=question("Hello"))
     assert refused.status_code == 400 and "user node" in refused.json()["error"]["message"]

@@ -8,7 +8,7 @@ import pathlib
 
 import httpx
 
-from network import MODEL, PROGRAM, free_port, question, run, wait_for
+from network import MODEL, PROGRAM, free_port, question, run, wait_for, web
 
 
 def test_a_network_by_hand():
@@ -53,13 +53,13 @@ def test_a_network_by_hand():
         def ready():
             assert all(process.poll() is None for process in processes), [(p.args, p.poll()) for p in processes]
             try:
-                return httpx.get(url + "/health", timeout=5).status_code == 200
+                return web.get(url + "/health", timeout=5).status_code == 200
             except httpx.HTTPError:
                 return False
 
         wait_for(ready, "the user to be ready", 60)
-        assert httpx.post(url + "/v1/chat/completions", json=question("Hi")).status_code == 401
-        reply = httpx.post(url + "/v1/chat/completions", json=question("Hi"), headers=key, timeout=60)
+        assert web.post(url + "/v1/chat/completions", json=question("Hi")).status_code == 401
+        reply = web.post(url + "/v1/chat/completions", json=question("Hi"), headers=key, timeout=60)
         assert reply.status_code == 200 and reply.json()["choices"][0]["message"]["content"], reply.text
     finally:
         for process in processes:

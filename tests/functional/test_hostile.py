@@ -2,7 +2,7 @@
 
 import pytest
 
-from network import Network, httpx, question, wait_for
+from network import Network, question, wait_for, web
 
 PROMPT = "List the planets, and say a word about each. " * 10
 
@@ -16,7 +16,7 @@ def small_network():
 
 
 def ask(user, seed):
-    return httpx.post(user.api + "/v1/chat/completions", timeout=90, json=question(PROMPT, seed, 48))
+    return web.post(user.api + "/v1/chat/completions", timeout=90, json=question(PROMPT, seed, 48))
 
 
 def user_with_bad_paths(network, hostile, wanted):

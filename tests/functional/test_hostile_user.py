@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from network import MODEL, Network, question, wait_for
+from network import MODEL, Network, question, wait_for, web
 
 UPSTREAM_MODEL = "upstream-model"
 OPERATORS_KEY = "key-of-the-operator"
@@ -143,7 +143,6 @@ def test_a_body_of_a_hundred_thousand_levels(network):
 ])
 def test_a_clients_mistake_is_named_and_no_other_node_is_asked(network, body, param):
     retried = network.status()["requests"]["retried"]
-    import httpx
-    reply = httpx.post(network.api + "/v1/chat/completions", json={**question("Hello"), **body}, timeout=30)
+    reply = web.post(network.api + "/v1/chat/completions", json={**question("Hello"), **body}, timeout=30)
     assert reply.status_code == 400 and reply.json()["error"]["param"] == param, reply.text
     assert network.status()["requests"]["retried"] == retried

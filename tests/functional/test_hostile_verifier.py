@@ -6,12 +6,11 @@ It has its seat in the committee and its share of the power, below a third: test
 import json
 import os
 
-import httpx
 import pytest
 
 from chain import MILLION, epochs, reputations
 from committee import COMETBFT, HOSTILE, Committee, names, short_epochs
-from network import MODEL, free_port, question, run, wait_for
+from network import MODEL, free_port, question, run, wait_for, web
 
 pytestmark = [pytest.mark.skipif(not os.access(COMETBFT, os.X_OK), reason="PLANETSERVE_COMETBFT names no program"), pytest.mark.timeout(1500)]
 
@@ -238,7 +237,7 @@ def test_a_false_list_is_refused_and_another_verifier_asked(committee, word, rea
     seen = user.status()
     assert committee.honest in {node["id"] for node in seen["model_nodes"]}
     wait_for(user.healthy, "it to have paths", 60)
-    reply = httpx.post(user.api + "/v1/chat/completions", timeout=120, json=question("Say hello.", 1, 4, MODEL))
+    reply = web.post(user.api + "/v1/chat/completions", timeout=120, json=question("Say hello.", 1, 4, MODEL))
     assert reply.status_code == 200, reply.text
     lists.write_text("")
     user.stop()

@@ -2,10 +2,9 @@
 
 import random
 
-import httpx
 import pytest
 
-from network import MODEL, Network, run, wait_for
+from network import MODEL, Network, run, wait_for, web
 from vllm_front import VllmFront
 
 WORDS = "river stone cloud lamp forest copper window sail marble engine harbour violet thunder meadow anchor ribbon".split()
@@ -48,7 +47,7 @@ class Pair:
         return next((peer["prefixes"] for peer in peers if peer["id"] == self.nodes[index].id), None), self.group(index)["own_prefixes"]
 
     def ask(self, content):
-        reply = httpx.post(self.network.api + "/v1/chat/completions", timeout=120, json={
+        reply = web.post(self.network.api + "/v1/chat/completions", timeout=120, json={
             "model": FOLLOWED, "temperature": 0, "max_tokens": 4, "messages": [{"role": "user", "content": content}]})
         assert reply.status_code == 200, reply.text
         return [node.id for node in self.nodes].index(reply.headers["x-planetserve-model-node"])

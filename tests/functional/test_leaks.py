@@ -3,9 +3,8 @@
 import json
 import struct
 
-import httpx
 
-from network import Network, question, wait_for
+from network import Network, question, wait_for, web
 
 CELL, SETUP = 17, 16
 SECRET = "The password of the lighthouse is marmalade-4711. "
@@ -41,7 +40,7 @@ def test_no_relay_or_proxy_can_read_or_link():
             return len(paths) >= 4 and all(relay in files for path in paths for relay in path["relays"]) and paths
 
         wait_for(only_recorders, "paths over recording relays alone", 90)
-        reply = httpx.post(user.api + "/v1/chat/completions", timeout=200, json=question(SECRET * 30, 3, 100, ignore_eos=True))
+        reply = web.post(user.api + "/v1/chat/completions", timeout=200, json=question(SECRET * 30, 3, 100, ignore_eos=True))
         assert reply.status_code == 200, reply.text
         answer = reply.json()["choices"][0]["message"]["content"]
         assert len(answer) > 100

@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from network import MODEL, free_port, wait_for
+from network import MODEL, free_port, wait_for, web
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ model_list:
     def alive():
         assert process.poll() is None, (folder / "log").read_text()[-3000:]
         try:
-            return httpx.get(url + "/health/liveliness", timeout=2).status_code == 200
+            return web.get(url + "/health/liveliness", timeout=2).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -7,7 +7,7 @@ import httpx
 import openai
 import pytest
 
-from network import MODEL, OTHER_MODEL, question, wait_for
+from network import MODEL, OTHER_MODEL, question, wait_for, web
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,10 @@ def test_responses(client):
 
 
 def test_messages(network):
-    reply = httpx.post(network.api + "/v1/messages", timeout=60,
+    reply = web.post(network.api + "/v1/messages", timeout=60,
                        json={"model": MODEL, "max_tokens": 8, "messages": HELLO})
     assert reply.status_code == 200 and reply.json()["content"][0]["text"], reply.text
-    missing = httpx.post(network.api + "/v1/messages", json={"model": "nothing", "max_tokens": 8, "messages": HELLO})
+    missing = web.post(network.api + "/v1/messages", json={"model": "nothing", "max_tokens": 8, "messages": HELLO})
     assert missing.status_code == 404 and missing.json()["type"] == "error"
 
 
@@ -79,7 +79,7 @@ def test_tools_reach_the_engine(client, network):
     body = dict(model=MODEL, messages=[{"role": "user", "content": "Weather in Paris?"}], tools=[TOOL], max_tokens=32, temperature=0, seed=3)
     ours = client.chat.completions.create(**body)
     engine = next(network.home.glob("nodes/model-*/**/*.sock"))
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(engine)), timeout=60) as direct:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(engine), verify=False), timeout=60) as direct:
         models = direct.get("http://engine/v1/models").json()["data"]
         model = models[0]["id"]
         theirs = direct.post("http://engine/v1/chat/completions", json={**body, "model": model}).json()
@@ -104,7 +104,7 @@ def test_unknown_model_names_those_there_are(client):
 
 @pytest.mark.parametrize("body, word", [("{", "JSON"), ("[1]", "object"), ('{"messages": []}', "model"), ('{"model": 3}', "model"), ('{"model":"m"} x', "goes on")])
 def test_bad_bodies(network, body, word):
-    reply = httpx.post(network.api + "/v1/chat/completions", content=body)
+    reply = web.post(network.api + "/v1/chat/completions", content=body)
     assert reply.status_code == 400
     assert word in reply.json()["error"]["message"] and reply.json()["error"]["type"] == "invalid_request_error"
 
@@ -115,38 +115,38 @@ def test_the_engines_own_errors_pass(client):
 
 
 def test_oversized_body(network):
-    reply = httpx.post(network.api + "/v1/chat/completions", content=b'{"model": "' + b"x" * (17 << 20) + b'"}', timeout=60)
+    reply = web.post(network.api + "/v1/chat/completions", content=b'{"model": "' + b"x" * (17 << 20) + b'"}', timeout=60)
     assert reply.status_code == 413 and "16777216" in reply.json()["error"]["message"]
 
 
 def test_a_large_body_passes(network):
-    reply = httpx.post(network.api + "/v1/chat/completions", timeout=60,
+    reply = web.post(network.api + "/v1/chat/completions", timeout=60,
                        json=question("hello", max_tokens=4, metadata={"padding": "x" * (400 << 10)}))
     assert reply.status_code == 200, reply.text
 
 
 def test_a_body_that_no_context_holds_is_the_clients_fault(network):
-    reply = httpx.post(network.api + "/v1/chat/completions", timeout=60,
+    reply = web.post(network.api + "/v1/chat/completions", timeout=60,
                        json=question("hello", max_tokens=4, metadata={"padding": "x" * (3 << 20)}))
     assert reply.status_code == 400 and reply.json()["error"]["code"] == "context_length_exceeded", reply.text
 
 
 def test_other_pages(network):
-    assert httpx.get(network.api + "/nothing").status_code == 404
-    assert httpx.get(network.api + "/v1/chat/completions").status_code == 405
-    metrics = httpx.get(network.api + "/metrics").text
+    assert web.get(network.api + "/nothing").status_code == 404
+    assert web.get(network.api + "/v1/chat/completions").status_code == 405
+    metrics = web.get(network.api + "/metrics").text
     assert 'planetserve_api_requests_total{' in metrics
     for header, value in [("host", "evil.example"), ("origin", "https://evil.example")]:
-        assert httpx.get(network.api + "/v1/models", headers={header: value}).status_code == 403
+        assert web.get(network.api + "/v1/models", headers={header: value}).status_code == 403
 
 
 def test_hanging_up_stops_the_engine(network, client):
     stream = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Tell a very long story."}], max_tokens=3000,
                                             stream=True, extra_body={"ignore_eos": True})
     next(iter(stream))
-    assert httpx.get(network.api + "/planetserve/status").json()["requests"]["under_way"] == 1
+    assert web.get(network.api + "/planetserve/status").json()["requests"]["under_way"] == 1
     stream.close()
-    wait_for(lambda: httpx.get(network.api + "/planetserve/status").json()["requests"]["under_way"] == 0, "the request to be gone", 10)
+    wait_for(lambda: web.get(network.api + "/planetserve/status").json()["requests"]["under_way"] == 0, "the request to be gone", 10)
     # The model nodes tell their load when they renew their leases.
     wait_for(lambda: all(node["running"] == 0 for node in network.status()["model_nodes"]), "the engines to be free", 30)
 
@@ -169,7 +169,7 @@ def test_thirty_two_at_once(client, network):
 def test_a_retry_does_not_run_twice(network):
     body = question("Tell me a story.", max_tokens=40, temperature=1.0)
     body.pop("seed")
-    ask = lambda: httpx.post(network.api + "/v1/chat/completions", timeout=60, json=body, headers={"Idempotency-Key": "once"}).json()
+    ask = lambda: web.post(network.api + "/v1/chat/completions", timeout=60, json=body, headers={"Idempotency-Key": "once"}).json()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: ask(), range(2))
     third = ask()
@@ -181,7 +181,7 @@ def test_a_conversation_stays_with_its_node(network):
     messages, nodes = [], set()
     for turn in range(4):
         messages.append({"role": "user", "content": f"Turn {turn}."})
-        reply = httpx.post(network.api + "/v1/chat/completions", timeout=60, json={"model": MODEL, "messages": messages, "max_tokens": 4})
+        reply = web.post(network.api + "/v1/chat/completions", timeout=60, json={"model": MODEL, "messages": messages, "max_tokens": 4})
         nodes.add(reply.headers["x-planetserve-model-node"])
         messages.append({"role": "assistant", "content": reply.json()["choices"][0]["message"]["content"]})
     assert len(nodes) == 1

@@ -2,10 +2,9 @@
 
 import os
 
-import httpx
 import pytest
 
-from network import MODEL, OTHER_MODEL, Network, run, wait_for
+from network import MODEL, OTHER_MODEL, Network, run, wait_for, web
 
 EPOCH_SECONDS = 60
 pytestmark = pytest.mark.timeout(15 * EPOCH_SECONDS)
@@ -32,7 +31,7 @@ def verifications(network):
 
 
 def ask(network, content):
-    reply = httpx.post(network.api + "/v1/chat/completions", timeout=60,
+    reply = web.post(network.api + "/v1/chat/completions", timeout=60,
                        json={"model": OTHER_MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": content}]})
     assert reply.status_code == 200, reply.text
     return reply.headers["x-planetserve-model-node"]

@@ -113,7 +113,7 @@ class VllmFront:
         port = free_port()
         self.command = [engine, "-m", model, "--host", "127.0.0.1", "--port", str(port), "-np", "1", "-c", str(context), "-t", "1",
                         "--no-webui", "--cache-ram", "0"]
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=False, timeout=600)
         self._start_engine()
         front = self
 
