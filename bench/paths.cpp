@@ -83,7 +83,7 @@ public:
         node_.on_tick([this] { user_.on_timer(); });
         node::DirectoryView view;
         std::vector<onion::RelayInfo> relays;
-        for (const auto& relay : network.relays()) relays.push_back({relay.id, relay.onion_key, ""});
+        for (const auto& relay : network.relays()) relays.push_back({relay.id, relay.onion_key});
         view.relays = std::move(relays);
         view.models.push_back({network.model().id, network.model().onion_key, {"echo"}, 4});
         user_.requests().update_directory(view);

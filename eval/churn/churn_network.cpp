@@ -112,7 +112,7 @@ private:
         if (list_changed_ && clock_.now() >= list_made_ + block) {
             std::vector<onion::RelayInfo> relays;
             relays.reserve(in_list_.size());
-            for (const auto& [id, key] : in_list_) relays.push_back({id, key, ""});
+            for (const auto& [id, key] : in_list_) relays.push_back({id, key});
             view_.relays = std::move(relays);
             list_changed_ = false;
             list_made_ = clock_.now();

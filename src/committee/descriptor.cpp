@@ -8,6 +8,7 @@ namespace planetserve::committee {
 
 namespace {
 
+constexpr std::size_t maximum_family = 64;
 constexpr std::string_view context = "planetserve descriptor v1";
 
 bool printable(const std::string& text, std::size_t most) {
@@ -55,6 +56,7 @@ Status check(const NodeDescriptor& descriptor) {
     if (descriptor.capacity > 1'000'000) return wrong("capacity", "must be at most 1,000,000");
     if (!printable(descriptor.operator_name, 64))
         return wrong("operator_name", "must be at most 64 printable characters");
+    if (descriptor.family.size() > maximum_family) return wrong("family", "must be at most 64 nodes");
     if (!printable(descriptor.software, 64)) return wrong("software", "must be at most 64 printable characters");
     return {};
 }
@@ -83,6 +85,7 @@ Bytes encode(const NodeDescriptor& descriptor) {
     }
     out.set_capacity(descriptor.capacity);
     out.set_operator_name(descriptor.operator_name);
+    for (const NodeId& relative : descriptor.family) out.add_family(to_string(relative.bytes()));
     out.set_software(descriptor.software);
     out.set_sequence(descriptor.sequence);
     out.set_protocol(descriptor.protocol);
@@ -117,6 +120,13 @@ Result<NodeDescriptor> parse_descriptor(ByteView bytes) {
             {model.name(), model.context(), model.engine(), model.seedable(), to_bytes(model.weights_sha256())});
     descriptor.capacity = message.capacity();
     descriptor.operator_name = message.operator_name();
+    if (static_cast<std::size_t>(message.family_size()) > maximum_family)
+        return wrong("family", "must be at most 64 nodes");
+    for (const std::string& text : message.family()) {
+        auto relative = NodeId::from(as_bytes(text));
+        if (!relative) return wrong("family", "has an id that is not 32 bytes");
+        descriptor.family.push_back(*relative);
+    }
     descriptor.software = message.software();
     descriptor.sequence = message.sequence();
     descriptor.protocol = message.protocol();

@@ -36,6 +36,8 @@ struct NodeDescriptor {
     // Rises with every descriptor of a node (milliseconds since 1970), so that an older one cannot be put in its place.
     std::uint64_t sequence = 0;
     std::uint32_t protocol = descriptor_protocol;
+    // Nodes of the same operator, at most 64. It counts where they name this node too: anybody can name anybody.
+    std::vector<NodeId> family = {};
     bool operator==(const NodeDescriptor&) const = default;
 };
 

@@ -15,6 +15,7 @@ TEST(Descriptor, RoundTripsWithEverythingInIt) {
     member.descriptor.addresses = {{"127.0.0.1", 1}, {"::1", 65535}, {"node.example", 80}, {"10.0.0.1", 7700}};
     member.descriptor.capacity = 1'000'000;
     member.descriptor.operator_name = std::string(64, 'o');
+    member.descriptor.family.assign(64, random.id<NodeId>());
     member.descriptor.sequence = UINT64_MAX;
     Bytes bytes = encode(member.descriptor);
     EXPECT_LE(bytes.size(), maximum_descriptor_size);
@@ -55,6 +56,7 @@ TEST(Descriptor, ErrorsNameTheField) {
     named("models", [](NodeDescriptor& d) { d.role = wire::Role::user; });
     named("capacity", [](NodeDescriptor& d) { d.capacity = 1'000'001; });
     named("operator_name", [](NodeDescriptor& d) { d.operator_name = "a\nb"; });
+    named("family", [](NodeDescriptor& d) { d.family.assign(65, d.id); });
     named("software", [](NodeDescriptor& d) { d.software = std::string(65, 'a'); });
     EXPECT_FALSE(parse_descriptor(Bytes(maximum_descriptor_size + 1)));
     EXPECT_FALSE(parse_descriptor(Bytes{0x0a, 0x20}));

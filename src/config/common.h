@@ -27,7 +27,7 @@ struct CommonConfig {
     // The address that others are told, when it differs from the one listened on.
     std::optional<Endpoint> advertise;
     LogLevel log_level = LogLevel::info;
-    std::string operator_name;  // relays of one operator never share a path
+    std::string operator_name;  // for everybody to see
 };
 
 // Parses an address to listen on, where port 0 takes a free one.

@@ -93,6 +93,16 @@ TEST_F(Config, UserKeys) {
     EXPECT_EQ(config->n, 5);
     EXPECT_EQ(config->k, 3);
     EXPECT_EQ(config->entry_relays, 9U);
+    EXPECT_TRUE(config->family.empty());
+}
+
+TEST_F(Config, AFamilyIsOfNodeIds) {
+    const std::string one(64, 'a'), other(64, '7');
+    auto config = user("family: ['" + one + "', '" + other + "']\n");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->family, (std::vector{*NodeId::from_hex(one), *NodeId::from_hex(other)}));
+    expect_refused(user("family: us\n"), ":3: 'family': must be a list of at most 64 node ids");
+    expect_refused(user("family: [us]\n"), ":3: 'family': must be node ids, of 64 hexadecimal digits each");
 }
 
 TEST_F(Config, ModelDefaults) {
@@ -214,8 +224,8 @@ TEST_F(Config, LogLevels) {
 
 TEST_F(Config, UnknownKeysAreRefusedByName) {
     expect_refused(user("pahts: {count: 4}\n"),
-                   ":3: unknown key 'pahts'; there are: advertise, api, genesis, home, listen, log_level, operator, "
-                   "paths");
+                   ":3: unknown key 'pahts'; there are: advertise, api, family, genesis, home, listen, log_level, "
+                   "operator, paths");
     expect_refused(user("paths: {numbre: 4}\n"), "unknown key 'paths.numbre'");
     expect_refused(user("api: {port: 4}\n"),
                    "unknown key 'api.port'; there are: allowed_origins, key, listen, max_body");

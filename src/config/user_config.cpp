@@ -35,11 +35,26 @@ Setter origins_into(std::vector<std::string>& target) {
     };
 }
 
+constexpr std::size_t maximum_family = 64;  // of a descriptor
+
+std::vector<NodeId> read_family(const YAML::Node& list) {
+    if (!list.IsSequence() || list.size() > maximum_family)
+        throw YAML::Exception(list.Mark(), "must be a list of at most 64 node ids");
+    std::vector<NodeId> family;
+    for (const auto& item : list) {
+        auto id = NodeId::from_hex(read_text(item));
+        if (!id) throw YAML::Exception(item.Mark(), "must be node ids, of 64 hexadecimal digits each");
+        family.push_back(*id);
+    }
+    return family;
+}
+
 }  // namespace
 
 Result<UserConfig> load_user_config(const std::filesystem::path& file) {
     UserConfig config;
     Keys keys = common_keys(config.common);
+    keys["family"] = [&config](const YAML::Node& node) { config.family = read_family(node); };
     keys["api"] = mapping("api.", {{"listen", into(config.api_listen)},
                                    {"key", into(config.api_key)},
                                    {"allowed_origins", origins_into(config.api_allowed_origins)},

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.h"
 #include "config/common.h"
 #include "dispersal/clove.h"
 #include "onion/path_pool.h"
@@ -12,6 +13,7 @@ namespace planetserve::config {
 
 struct UserConfig {
     CommonConfig common;
+    std::vector<NodeId> family;             // the operator's other nodes
     std::optional<std::string> api_listen;  // "127.0.0.1:8400"; no API without it
     std::optional<std::string> api_key;
     // Web pages that may ask and read the answers, as browsers name them: "https://example.org".

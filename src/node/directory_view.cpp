@@ -10,7 +10,7 @@ DirectoryView view_of(const std::map<NodeId, committee::Entry>& entries,
         if (!entry.descriptor) continue;
         const auto& descriptor = *entry.descriptor;
         if (descriptor.role == wire::Role::user && id != self)
-            relays.push_back({id, descriptor.onion_key, descriptor.operator_name});
+            relays.push_back({id, descriptor.onion_key, descriptor.family});
         if (descriptor.role != wire::Role::model) continue;
         ModelNodeInfo info{id,
                            descriptor.onion_key,

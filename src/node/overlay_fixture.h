@@ -80,7 +80,7 @@ protected:
             models_.push_back(std::make_unique<ModelHost>(clock_, network_, random_, engine));
         DirectoryView view;
         std::vector<onion::RelayInfo> relays;
-        for (auto& user : users_) relays.push_back({user->id, user->keys.onion.public_key(), ""});
+        for (auto& user : users_) relays.push_back({user->id, user->keys.onion.public_key()});
         view.relays = std::move(relays);
         for (auto& model : models_) view.models.push_back({model->id, model->keys.onion.public_key(), {"m"}, 4, 0, 0});
         for (auto& user : users_) {

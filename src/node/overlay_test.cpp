@@ -252,7 +252,7 @@ TEST_F(Overlay, APathThatHadToShareRelaysIsReplacedWhenThereAreOthersAgain) {
     DirectoryView view = user().node.requests().directory();
     std::vector<onion::RelayInfo> relays(view.relays.begin(), view.relays.end());
     std::erase_if(relays, [&](const auto& relay) { return relay.id == lost; });
-    relays.push_back({users_.back()->id, users_.back()->keys.onion.public_key(), ""});
+    relays.push_back({users_.back()->id, users_.back()->keys.onion.public_key()});
     view.relays = std::move(relays);
     user().node.requests().update_directory(view);
     network_.rearm(user().id);

@@ -15,7 +15,7 @@ std::vector<NodeId> make_relays(std::size_t count, Random& random) {
 
 RelayList list_of(const std::vector<NodeId>& ids) {
     std::vector<RelayInfo> relays;
-    for (const NodeId& id : ids) relays.push_back({id, {}, ""});
+    for (const NodeId& id : ids) relays.push_back({id, {}});
     return relays;
 }
 

@@ -134,7 +134,10 @@ TEST_F(GrowingList, WhereOneOperatorHasMostOfItIsNotTriedForEver) {
     for (int i = 0; i < 20; ++i) relays_.push_back(std::make_unique<RelayHost>(clock_, network_, random_));
     user_ = std::make_unique<UserHost>(clock_, network_, random_, PoolOptions{});
     std::vector<RelayInfo> list;
-    for (auto& relay : relays_) list.push_back({relay->id, relay->key.public_key(), list.size() < 5 ? "" : "one"});
+    std::vector<NodeId> one;
+    for (std::size_t i = 5; i < relays_.size(); ++i) one.push_back(relays_[i]->id);
+    for (auto& relay : relays_)
+        list.push_back({relay->id, relay->key.public_key(), list.size() < 5 ? std::vector<NodeId>{} : one});
     user_->pool.update_relays(std::move(list), clock_.read());
     network_.rearm(user_->id);
     auto before = clock_.events_run();

@@ -24,8 +24,7 @@ public:
     bool fits(const Selection& selection, const RelayInfo& relay) const {
         return relay.id != self_ &&
                std::none_of(selection.hops.begin(), selection.hops.end(), [&](const SetupHop& hop) {
-                   return hop.id == relay.id ||
-                          (!relay.operator_name.empty() && relays_.find(hop.id)->operator_name == relay.operator_name);
+                   return hop.id == relay.id || RelayList::related(relay, *relays_.find(hop.id));
                });
     }
 
@@ -55,7 +54,7 @@ Result<Selection> select_path(const RelayList& relays, const NodeId& self, const
     auto too_few = [&] {
         return fail(ErrorCode::unavailable, "the directory lists " + std::to_string(others) +
                                                 " relays besides this node, " + "and a path needs " +
-                                                std::to_string(length) + " of different operators");
+                                                std::to_string(length) + " of different families");
     };
     if (length == 0 || others < length) return too_few();
     Picker picker(relays, self, random);

@@ -17,7 +17,7 @@ struct Selection {
     bool shares_relays = false;
 };
 
-// Picks a path of `length` relays: first an entry relay, the others at random, none twice, no two of one operator, and
+// Picks a path of `length` relays: first an entry relay, the others at random, none twice, no two of one family, and
 // none that is in `busy` (the user's other paths) as long as there are enough others. Relays in `failed` are avoided in
 // the same way, `self` always. Fails with `unavailable`, saying how many relays there are and how many are needed.
 // Where there are enough, the time does not grow with the list.

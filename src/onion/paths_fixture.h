@@ -283,7 +283,7 @@ protected:
     }
     void update_directory() {
         std::vector<RelayInfo> list;
-        for (auto& relay : relays_) list.push_back({relay->id, relay->key.public_key(), ""});
+        for (auto& relay : relays_) list.push_back({relay->id, relay->key.public_key()});
         user_->pool.update_relays(std::move(list), clock_.read());
         network_.rearm(user_->id);
     }

@@ -10,7 +10,7 @@ protected:
     RelayChoiceTest() {
         std::vector<RelayInfo> relays;
         for (int i = 0; i < 20; ++i)
-            relays.push_back({random_.id<NodeId>(), crypto::AgreementKey::generate(random_).public_key(), ""});
+            relays.push_back({random_.id<NodeId>(), crypto::AgreementKey::generate(random_).public_key()});
         choice_.update(RelayList(std::move(relays)), UnixTime{1'000'000});
     }
 
@@ -51,6 +51,45 @@ TEST_F(RelayChoiceTest, SkipsAnEntryThatFailedUntilItWorks) {
     EXPECT_NE(choice_.select({}, start_).value().hops.front().id, entry);
     choice_.on_entry_worked(entry);
     EXPECT_EQ(choice_.select({}, start_).value().hops.front().id, entry);
+}
+
+class Families : public testing::Test {
+protected:
+    // How often relays 0 and 1 are on one path, of 300 paths of three among six.
+    int together(std::vector<NodeId> of_0, std::vector<NodeId> of_1) {
+        std::vector<RelayInfo> relays;
+        for (const NodeId& id : ids_) relays.push_back({id, crypto::AgreementKey::generate(random_).public_key()});
+        relays[0].family = std::move(of_0);
+        relays[1].family = std::move(of_1);
+        RelayList list(std::move(relays));
+        int count = 0;
+        for (int i = 0; i < 300; ++i) {
+            auto hops = select_path(list, {}, {ids_[static_cast<std::size_t>(i) % 6]}, {}, {}, 3, random_).value().hops;
+            auto has = [&](const NodeId& id) { return std::ranges::find(hops, id, &SetupHop::id) != hops.end(); };
+            count += has(ids_[0]) && has(ids_[1]) ? 1 : 0;
+        }
+        return count;
+    }
+
+    SeededRandom random_{3};
+    std::vector<NodeId> ids_ = [this] {
+        std::vector<NodeId> ids;
+        for (int i = 0; i < 6; ++i) ids.push_back(random_.id<NodeId>());
+        return ids;
+    }();
+};
+
+TEST_F(Families, ThatBothStateNeverShareAPath) { EXPECT_EQ(together({ids_[1], ids_[5]}, {ids_[0]}), 0); }
+
+// Before: a hostile relay stated an honest operator, and no path through it had another relay of that operator's; so
+// the rest of the path came from the attacker's own more often.
+TEST_F(Families, ThatOneStatesAloneKeepNobodyOut) {
+    const int expected = together({}, {});
+    EXPECT_GT(expected, 30);
+    std::vector<NodeId> everybody = ids_;
+    EXPECT_GT(together(everybody, {}), expected / 2);
+    EXPECT_GT(together({}, everybody), expected / 2);
+    EXPECT_GT(together(everybody, {ids_[2]}), expected / 2);
 }
 
 }  // namespace

@@ -27,6 +27,13 @@ const RelayInfo* RelayList::find(const NodeId& id) const {
     return found == all().end() || found->id != id ? nullptr : &*found;
 }
 
+bool RelayList::related(const RelayInfo& one, const RelayInfo& other) {
+    auto names = [](const RelayInfo& who, const NodeId& id) {
+        return std::ranges::find(who.family, id) != who.family.end();
+    };
+    return names(one, other.id) && names(other, one.id);
+}
+
 const std::vector<RelayInfo>& RelayList::all() const {
     static const std::vector<RelayInfo> none;
     return relays_ ? *relays_ : none;

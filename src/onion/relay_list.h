@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -16,8 +15,8 @@ namespace planetserve::onion {
 struct RelayInfo {
     NodeId id;
     crypto::AgreementPublicKey onion_key;
-    // Relays of one operator never share a path; empty when it is not stated.
-    std::string operator_name;
+    // Relays that it names as of its operator.
+    std::vector<NodeId> family = {};
 };
 
 class RelayList {
@@ -34,6 +33,9 @@ public:
     // Null when it is not in the list. Takes the logarithm of the size.
     const RelayInfo* find(const NodeId& id) const;
     bool contains(const NodeId& id) const { return find(id) != nullptr; }
+    // Whether each of the two names the other as of its operator: such relays never share a path. What one says alone
+    // does not count, or it could keep others' relays out of the paths that it is in.
+    static bool related(const RelayInfo& one, const RelayInfo& other);
 
 private:
     const std::vector<RelayInfo>& all() const;

@@ -73,7 +73,9 @@ Status run_user_node(const config::UserConfig& config) {
         return {};
     });
     runtime.on_hang_up([&reload] { reload.run(); });
-    runtime.attach(role, committee::NodeDescriptor{});
+    committee::NodeDescriptor descriptor;
+    descriptor.family = config.family;
+    runtime.attach(role, std::move(descriptor));
     runtime.run(http, [&](std::function<void()> finished) {
         auto leave = [&role, finished = std::move(finished)] {
             role.node().requests().pool().shut_down();

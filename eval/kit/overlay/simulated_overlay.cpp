@@ -46,7 +46,7 @@ SimulatedUser SimulatedOverlay::make_user(const node::UserNodeOptions& options, 
     place(id);
     return {std::make_unique<simulator::NodeHost<node::UserNode>>(network_, id, keys, options, network_.sender(id),
                                                                   random_, clock_),
-            {id, keys.onion.public_key(), ""}};
+            {id, keys.onion.public_key()}};
 }
 
 SimulatedRelay SimulatedOverlay::make_relay(const Place& place) {
@@ -57,7 +57,7 @@ SimulatedRelay SimulatedOverlay::make_relay(const Place& place) {
     return {
         std::make_unique<simulator::NodeHost<node::RelayRole>>(
             network_, id, id, key, onion::RelayLimits{}, onion::ProxyLimits{}, network_.sender(id), random_, clock_),
-        {id, key.public_key(), ""}};
+        {id, key.public_key()}};
 }
 
 SimulatedModelNode SimulatedOverlay::make_model_node(simulator::TokenEngineOptions options, const Place& place) {
