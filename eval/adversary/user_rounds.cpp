@@ -14,8 +14,9 @@ constexpr Duration asking_within = 2s;
 
 node::UserNodeOptions user_options(const NetworkShape& shape) {
     node::UserNodeOptions options;
-    // Idle probes tell relays nothing new and are most of the work of a quiet network.
-    options.pool.timing.probe_idle = 20min;
+    // Idle probes tell relays nothing new and are most of the work of a quiet network. A relay ends a path that is
+    // silent for two minutes.
+    options.pool.timing.probe_idle = 90s;
     options.pool.entries.count = shape.entries;
     if (!shape.stable_entries) options.pool.entries.lifetime = 0ms;
     return options;
