@@ -306,8 +306,9 @@ void ModelSide::sweep(Time now) {
     std::vector<ExchangeId> stalled;
     for (const auto& [id, session] : sessions_.all()) {
         if (session->away()) continue;
-        for (std::uint8_t lane = 0; lane < session->lanes.size(); ++lane)
-            if (auto next = session->lanes[lane].next) change_lane(*session, {lane, *next}, now);
+        for (std::size_t lane = 0; lane < session->lanes.size(); ++lane)
+            if (auto next = session->lanes[lane].next)
+                change_lane(*session, {static_cast<std::uint8_t>(lane), *next}, now);
         if (session->whole() && reader_stalled(*session, now)) stalled.push_back(id);
         if (!session->whole()) {
             if (now - session->progress_at >= limits_.request_deadline) closing.emplace_back(id, Ending::finished);
