@@ -18,7 +18,7 @@ ModelSide::ModelSide(const NodeId& self, const crypto::AgreementKey& onion_key, 
       sessions_(limits, counters_),
       runs_(limits, service, counters_, owner),
       forwards_(self, limits, sender, counters_),
-      opens_(limits.opens_per_second, limits.opens_burst),
+      opens_({limits.opens_per_second, limits.opens_burst}),
       pump_(self, limits, sender, random) {}
 
 void ModelSide::on_clove(const NodeId& proxy, ByteView bytes, Time now) {

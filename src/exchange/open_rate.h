@@ -5,31 +5,25 @@
 #include <map>
 
 #include "base/ids.h"
-#include "base/time.h"
+#include "base/token_bucket.h"
 
 namespace planetserve::exchange {
 
 class OpenRate {
 public:
-    OpenRate(double per_second, double burst) : per_second_(per_second), burst_(burst) {}
+    explicit OpenRate(TokenRate rate) : rate_(rate) {}
 
     // One more of this neighbour's; false where it has had as many as it may.
-    bool take(const NodeId& neighbour, Time now);
+    [[nodiscard]] bool take(const NodeId& neighbour, Time now) { return buckets_[neighbour].take(rate_, now); }
     // Forgets those whose bucket is full again.
-    void forget_full(Time now);
+    void forget_full(Time now) {
+        std::erase_if(buckets_, [&](const auto& item) { return item.second.full(rate_, now); });
+    }
     bool empty() const { return buckets_.empty(); }
 
 private:
-    struct Bucket {
-        double tokens = 0;
-        Time at{};
-    };
-
-    double tokens_at(const Bucket& bucket, Time now) const;
-
-    double per_second_;
-    double burst_;
-    std::map<NodeId, Bucket> buckets_;
+    TokenRate rate_;
+    std::map<NodeId, TokenBucket> buckets_;
 };
 
 }  // namespace planetserve::exchange

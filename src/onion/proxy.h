@@ -14,9 +14,9 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/token_bucket.h"
 #include "onion/most.h"
 #include "onion/relay.h"
-#include "onion/token_bucket.h"
 
 namespace planetserve::onion {
 

@@ -1,7 +1,5 @@
 #include "onion/relay_admission.h"
 
-#include <algorithm>
-
 namespace planetserve::onion {
 
 Status RelayAdmission::admit(const NodeId& from, const Now& now) {
@@ -11,15 +9,13 @@ Status RelayAdmission::admit(const NodeId& from, const Now& now) {
     if (found == neighbours_.end()) {
         // A neighbour is forgotten within a minute or so, so this many come only where identities are made in bulk.
         if (neighbours_.size() >= limits_.maximum_remembered) return fail(ErrorCode::exhausted, "too many neighbours");
-        found = neighbours_.emplace(from, Neighbour{0, limits_.burst, now.time}).first;
+        found = neighbours_.emplace(from, Neighbour{}).first;
     }
     Neighbour& neighbour = found->second;
     if (neighbour.remembered >= limits_.maximum_remembered_per_peer)
         return fail(ErrorCode::exhausted, "as many set-ups as one neighbour may have remembered");
-    neighbour.tokens = tokens_at(neighbour, now.time);
-    neighbour.counted_at = now.time;
-    if (neighbour.tokens < 1) return fail(ErrorCode::exhausted, "more set-ups than one neighbour may send");
-    neighbour.tokens -= 1;
+    if (!neighbour.setups.take(rate(), now.time))
+        return fail(ErrorCode::exhausted, "more set-ups than one neighbour may send");
     return {};
 }
 
@@ -47,13 +43,8 @@ void RelayAdmission::prune(Time now, ExpiryMinutes current) {
         minutes_.erase(minutes_.begin());
     }
     std::erase_if(neighbours_, [&](const auto& item) {
-        return item.second.remembered == 0 && tokens_at(item.second, now) >= limits_.burst;
+        return item.second.remembered == 0 && item.second.setups.full(rate(), now);
     });
-}
-
-double RelayAdmission::tokens_at(const Neighbour& neighbour, Time now) const {
-    double gained = limits_.setups_per_second * to_seconds(now - neighbour.counted_at);
-    return std::min(limits_.burst, neighbour.tokens + gained);
 }
 
 }  // namespace planetserve::onion

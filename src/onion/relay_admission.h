@@ -14,7 +14,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
-#include "base/time.h"
+#include "base/token_bucket.h"
 #include "onion/setup.h"
 
 namespace planetserve::onion {
@@ -58,8 +58,7 @@ public:
 private:
     struct Neighbour {
         std::size_t remembered = 0;
-        double tokens = 0;
-        Time counted_at;
+        TokenBucket setups;
     };
     struct Minute {
         std::set<ReplayTag> tags;
@@ -67,7 +66,7 @@ private:
     };
 
     void prune(Time now, ExpiryMinutes current);
-    double tokens_at(const Neighbour& neighbour, Time now) const;
+    TokenRate rate() const { return {limits_.setups_per_second, limits_.burst}; }
 
     AdmissionLimits limits_;
     Journal journal_ = [](const Remembered&, const Now&) {};
