@@ -33,9 +33,6 @@ struct RouterStats {
 // what a busy server would say.
 class ModelRouter final : public Service {
 public:
-    // Runs a function soon, on the same thread, not before it returned: asio::post, or the simulator's.
-    using Defer = std::function<void(std::function<void()>)>;
-
     ModelRouter(Defer defer, const Clock& clock);
     // Calls that wait hear nothing more. Calls that began go on until their engine ends them; an engine outlives its
     // calls.

@@ -20,7 +20,7 @@ public:
 // Functions to run later, in order.
 struct Later {
     std::deque<std::function<void()>> waiting;
-    ModelRouter::Defer defer() {
+    Defer defer() {
         return [this](std::function<void()> function) { waiting.push_back(std::move(function)); };
     }
     void run() {

@@ -32,8 +32,7 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Exchange> own_reply(const std::function<void(std::function<void()>)>& defer, ReplyHead head,
-                                    std::string body, ReplySink& sink) {
+std::unique_ptr<Exchange> own_reply(const Defer& defer, ReplyHead head, std::string body, ReplySink& sink) {
     auto reply = std::make_unique<OwnReply>(std::move(head), std::move(body), sink);
     defer([reply = reply.get(), owner = reply->watch()] {
         if (!owner.gone()) reply->tell();

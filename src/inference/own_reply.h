@@ -1,7 +1,6 @@
 // A reply that a Service gives itself, in place of an engine.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -9,9 +8,7 @@
 
 namespace planetserve::inference {
 
-// `defer` runs a function soon, on the same thread, not before it returned. The sink then hears the head, the body and
-// the end, unless the exchange is gone.
-std::unique_ptr<Exchange> own_reply(const std::function<void(std::function<void()>)>& defer, ReplyHead head,
-                                    std::string body, ReplySink& sink);
+// The sink soon hears the head, the body and the end, unless the exchange is gone by then.
+std::unique_ptr<Exchange> own_reply(const Defer& defer, ReplyHead head, std::string body, ReplySink& sink);
 
 }  // namespace planetserve::inference

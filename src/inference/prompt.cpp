@@ -4,6 +4,7 @@
 
 #include "inference/bounded_json.h"
 #include "inference/conversation_writer.h"
+#include "inference/model_calls.h"
 #include "inference/prompt_writer.h"
 
 namespace planetserve::inference {
@@ -54,11 +55,21 @@ bool is_repeatable(const json::value& body) {
 }
 
 std::optional<Api> api_of(std::string_view path) {
-    path = path.substr(0, path.find('?'));
-    if (path == "/v1/chat/completions") return Api::chat;
-    if (path == "/v1/completions") return Api::completions;
-    if (path == "/v1/responses") return Api::responses;
-    if (path == "/v1/messages") return Api::messages;
+    auto call = model_call(path.substr(0, path.find('?')));
+    if (!call) return std::nullopt;
+    switch (*call) {
+        case ModelCall::chat:
+            return Api::chat;
+        case ModelCall::completions:
+            return Api::completions;
+        case ModelCall::responses:
+            return Api::responses;
+        case ModelCall::messages:
+            return Api::messages;
+        case ModelCall::embeddings:
+        case ModelCall::count_tokens:
+            return std::nullopt;
+    }
     return std::nullopt;
 }
 

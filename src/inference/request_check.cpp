@@ -159,9 +159,9 @@ private:
                                    std::string(type.substr(0, 64)) + "\"",
                                "tools", "unsupported_value"};
             const json::value* function = find(&tool, "function");
-            for (const json::value* of : {function != nullptr ? function : &tool})
-                for (const char* name : {"parameters", "input_schema"})
-                    if (auto refusal = check_schema(find(of, name), "tools")) return refusal;
+            for (const char* name : {"parameters", "input_schema"})
+                if (auto refusal = check_schema(find(function != nullptr ? function : &tool, name), "tools"))
+                    return refusal;
         }
         return std::nullopt;
     }

@@ -1,7 +1,6 @@
 // A model node's engines behind the check of what strangers ask (request_check.h).
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,9 +14,6 @@ namespace planetserve::inference {
 // error in OpenAI's form, as an engine would; its user asks no other node for such an answer.
 class RequestGate final : public Service {
 public:
-    // Runs a function soon, on the same thread, not before it returned.
-    using Defer = std::function<void(std::function<void()>)>;
-
     // The engines outlive the gate.
     RequestGate(Service& engines, RequestLimits limits, Defer defer)
         : engines_(engines), limits_(limits), defer_(std::move(defer)) {}

@@ -4,6 +4,7 @@
 // is an engine. All calls and callbacks of one Service happen on one thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,6 +60,10 @@ public:
 };
 
 inline constexpr std::size_t reply_window = 1 << 20;
+
+// Runs a function soon, on the same thread, not before it returned: asio::post, or the simulator's. A Service that
+// answers itself keeps by it to the order that ReplySink promises.
+using Defer = std::function<void(std::function<void()>)>;
 
 class Service {
 public:

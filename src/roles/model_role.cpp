@@ -37,6 +37,10 @@ std::uint64_t cache_bytes(const config::ServedModelConfig& model, std::uint64_t 
     return bytes_of_text_per_token * (slots + kept);
 }
 
+inference::Defer defer_by(Runtime& runtime) {
+    return [&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); };
+}
+
 inference::EngineTraits traits_of(const config::ServedModelConfig& model) {
     using Kind = inference::EngineTraits::Kind;
     return {.kind = model.upstream ? Kind::other : Kind::llama_server,
@@ -68,10 +72,8 @@ ModelRole::ModelRole(Runtime& runtime, const config::RoutingConfig& routing, pro
     : runtime_(runtime),
       routing_(routing),
       metrics_(metrics),
-      router_([&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); },
-              runtime.clock()),
-      gate_(router_, inference::RequestLimits{},
-            [&runtime](std::function<void()> run) { boost::asio::post(runtime.context(), std::move(run)); }),
+      router_(defer_by(runtime), runtime.clock()),
+      gate_(router_, inference::RequestLimits{}, defer_by(runtime)),
       node_(runtime.keys(),
             {.stats = [this] { return router_.stats(); },
              .incarnation = static_cast<routing::Incarnation>(runtime.clock().unix_now().milliseconds)},
