@@ -37,15 +37,15 @@ Experience::Record& Experience::touch(const NodeId& node, Time now) {
 }
 
 void Experience::delivered(const NodeId& node, const Delivery& delivery, Time now) {
-    delivered(node, now);
-    Record& record = records_[node];
+    Record& record = count_delivery(node, now);
     average(record.first_byte, to_seconds(delivery.first_byte) / longer(delivery.request_bytes));
     if (delivery.bytes_per_second) average(record.rate, std::max(*delivery.bytes_per_second, 1.0));
 }
 
-void Experience::delivered(const NodeId& node, Time now) {
+Experience::Record& Experience::count_delivery(const NodeId& node, Time now) {
     Record& record = touch(node, now);
     record.good = std::min(record.good + 1, limits_.maximum_weight);
+    return record;
 }
 
 void Experience::failed(const NodeId& node, double weight, Time now) {

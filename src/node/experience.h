@@ -48,7 +48,7 @@ public:
     };
     void delivered(const NodeId& node, const Delivery& delivery, Time now);
     // Delivered, and nothing was measured.
-    void delivered(const NodeId& node, Time now);
+    void delivered(const NodeId& node, Time now) { count_delivery(node, now); }
     void failed(const NodeId& node, double weight, Time now);
 
     // The share of requests that the node delivers: 1 of a node that nothing is known of.
@@ -74,6 +74,7 @@ private:
     };
 
     Record& touch(const NodeId& node, Time now);
+    Record& count_delivery(const NodeId& node, Time now);
     double decay(const Record& record, Time now) const;
     double longer(std::size_t request_bytes) const;
 

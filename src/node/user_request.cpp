@@ -327,9 +327,7 @@ bool UserRequest::try_another() {
     if (!attempts_.may_try_another()) return false;
     if (context_.models.choose(request_, conversation_, attempts_.excluded(), context_.now.time) == nullptr)
         return false;
-    end_attempt();
-    ++context_.counters.retried;
-    return begin().has_value();
+    return begin_again();
 }
 
 bool UserRequest::try_entry_itself() {
@@ -337,6 +335,10 @@ bool UserRequest::try_entry_itself() {
     ask_next_ = std::exchange(entry_, std::nullopt);
     // Where it forwarded this request, it would forward it again.
     request_.id = context_.random.id<IdempotencyId>();
+    return begin_again();
+}
+
+bool UserRequest::begin_again() {
     end_attempt();
     ++context_.counters.retried;
     return begin().has_value();

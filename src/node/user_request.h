@@ -70,6 +70,8 @@ private:
     bool try_another();
     // The node that forwarded the request is asked to run it itself, where the other one refused and there is no third.
     bool try_entry_itself();
+    // Ends this attempt and begins another; false where no node can be asked.
+    bool begin_again();
     // Where there is no other node: the same ones again after a pause. False when that was done often enough.
     bool try_again_later(const Error& error);
     // The answer was interrupted, or its continuation is another answer: asks for the rest. False where that cannot be.
