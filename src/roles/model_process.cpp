@@ -32,12 +32,8 @@ Status run_model_node(const config::ModelConfig& config) {
         if (!opened) return std::unexpected(opened.error());
         endpoint = std::move(*opened);
     }
-    Reload reload(config.common.file, {"log_level"}, [&config]() -> Status {
-        auto fresh = config::load_model_config(config.common.file);
-        if (!fresh) return std::unexpected(fresh.error());
-        Runtime::set_log_level(fresh->common.log_level);
-        return {};
-    });
+    Reload reload(config.common.file, {"log_level"},
+                  Reload::take_log_level(config.common.file, config::load_model_config));
     runtime.on_hang_up([&reload] { reload.run(); });
     role.on_engine_change(tell);
     role.run();

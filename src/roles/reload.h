@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config/settings.h"
+#include "roles/runtime.h"
 
 namespace planetserve::roles {
 
@@ -20,6 +21,17 @@ public:
 
     // Reads the file again and logs what came of it. Where the file is wrong everything stays as it is.
     void run();
+
+    // A `take` for a role that takes log_level alone, from the configuration that `load` reads.
+    template <typename Load>
+    static Take take_log_level(const std::filesystem::path& file, Load load) {
+        return [file, load]() -> Status {
+            auto fresh = load(file);
+            if (!fresh) return std::unexpected(fresh.error());
+            Runtime::set_log_level(fresh->common.log_level);
+            return {};
+        };
+    }
 
 private:
     std::filesystem::path file_;

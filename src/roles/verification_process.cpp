@@ -56,12 +56,8 @@ Status run_role(const config::VerifierConfig& config, Runtime& runtime, Verifica
         if (!opened) return std::unexpected(opened.error());
         endpoint = std::move(*opened);
     }
-    Reload reload(config.common.file, {"log_level"}, [&config]() -> Status {
-        auto fresh = config::load_verifier_config(config.common.file);
-        if (!fresh) return std::unexpected(fresh.error());
-        Runtime::set_log_level(fresh->common.log_level);
-        return {};
-    });
+    Reload reload(config.common.file, {"log_level"},
+                  Reload::take_log_level(config.common.file, config::load_verifier_config));
     runtime.on_hang_up([&reload] { reload.run(); });
     runtime.attach(role, std::nullopt);
     runtime.run(StatusEndpoint::service(endpoint.get()), std::move(on_stop));
