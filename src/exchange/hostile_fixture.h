@@ -32,6 +32,14 @@ protected:
         crypto::SymmetricKey nobody;
         return (*dispersal::split(Bytes(size), {4, 3}, id, nobody.bytes(), random_))[index];
     }
+    // The first of the user's proxies brings every clove of the request, each with a bit changed.
+    void bring_all_changed(const User& user) {
+        for (const auto& [lane, envelope] : user.sent) {
+            Bytes changed = envelope;
+            changed.back() ^= 1;
+            model_side_->on_clove(user.proxies[0], changed, clock_.now());
+        }
+    }
     NodeId peer(std::uint8_t number) { return NodeId{{9, number}}; }
 
     // A user that seals records truly and says in them what it likes.

@@ -71,11 +71,7 @@ TEST_F(HostileTest, LanesThatDoNotSendTheRequestAreNotWaitedFor) {
 
 TEST_F(HostileTest, OneProxyCannotShutOutARequest) {
     auto& user = ask(request());
-    for (const auto& [lane, envelope] : user.sent) {
-        Bytes changed = envelope;
-        changed.back() ^= 1;
-        model_side_->on_clove(user.proxies[0], changed, clock_.now());
-    }
+    bring_all_changed(user);
     run_for(1s);
     EXPECT_TRUE(user.accepted);
     EXPECT_EQ(engine_.started, 1);

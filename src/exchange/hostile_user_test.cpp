@@ -119,11 +119,7 @@ TEST_F(HostileUserTest, AStrangerCannotChooseHowManySetsAreTried) {
 
 TEST_F(HostileUserTest, OneProxyCannotShutOutARequestOfManyLanes) {
     auto& user = ask(request(), {8, 4});
-    for (const auto& [lane, envelope] : user.sent) {
-        Bytes changed = envelope;
-        changed.back() ^= 1;
-        model_side_->on_clove(user.proxies[0], changed, clock_.now());
-    }
+    bring_all_changed(user);
     run_for(1s);
     EXPECT_TRUE(user.accepted);
 }

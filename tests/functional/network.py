@@ -159,6 +159,21 @@ class Network:
         assert reply.status_code == 200, reply.text
         return reply.json()["choices"][0]["message"]["content"]
 
+    def processes(self):
+        """(pid, command line) of all that runs in its home: nodes, engines, what a test started."""
+        found = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if str(self.home) in command:
+                found.append((int(process.name), command))
+        return found
+
+    def engines(self):
+        return [pid for pid, command in self.processes() if "llama-server" in command]
+
     def logs(self):
         text = ""
         for log in sorted(self.home.glob("nodes/*/log")):

@@ -27,23 +27,6 @@ MEMORY = 512 << 20
 CLIENTS = 4
 
 
-def processes(network):
-    """(pid, command line) of all that runs in the network's home."""
-    found = []
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if str(network.home) in command:
-            found.append((int(process.name), command))
-    return found
-
-
-def engines(network):
-    return [pid for pid, command in processes(network) if "llama-server" in command]
-
-
 def resident(pid):
     try:
         return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -120,7 +103,7 @@ class Soak:
     def breaker(self):
         """Kills or stops an engine at a time: the others serve meanwhile."""
         while not self.over.wait(self.random.uniform(10, 20)):
-            alive = engines(self.network)
+            alive = self.network.engines()
             if len(alive) < 3:
                 continue  # one is being started again
             pid = self.random.choice(alive)
@@ -135,7 +118,7 @@ class Soak:
     def watch(self):
         peak = 0
         while not self.over.wait(2):
-            for pid, command in processes(self.network):
+            for pid, command in self.network.processes():
                 if "llama-server" not in command:
                     peak = max(peak, resident(pid))
         self.peak = peak
@@ -174,4 +157,4 @@ def test_mixed_load_among_hostile_members():
         assert soak.peak < MEMORY
         assert all(node["state"] == "running" for node in nodes.values()), nodes
         assert soak.answered > SECONDS / 10 and len(soak.refused) <= soak.answered / 50, (soak.answered, soak.refused[:5])
-    wait_for(lambda: not processes(network), lambda: f"all processes to end: {processes(network)}", 20)
+    wait_for(lambda: not network.processes(), lambda: f"all processes to end: {network.processes()}", 20)
