@@ -23,8 +23,7 @@ struct ModelSideLimits {
     std::size_t maximum_kept_reply = 4 << 20;
     std::size_t maximum_kept_replies = 64 << 20;
     // Bytes of replies that wait for acknowledgements, in all and of the exchanges that one neighbour opened; each
-    // exchange may have what is assured in any case, twice what a user receives before it acknowledges. So at most 256
-    // MiB and 64 MiB with 1,024 and 256 exchanges.
+    // exchange may have what is assured in any case. So at most 256 MiB and 64 MiB with 1,024 and 256 exchanges.
     std::size_t maximum_unacknowledged = 128 << 20;
     std::size_t maximum_unacknowledged_of_opener = 32 << 20;
     std::size_t assured_unacknowledged = 128 << 10;

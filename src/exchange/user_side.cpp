@@ -8,8 +8,9 @@ namespace planetserve::exchange {
 
 namespace {
 
-// A word to the model node every so often: within half of what it sends in any case, however many others do not
-// acknowledge what they got (ModelSideLimits::assured_unacknowledged).
+// A word to the model node every so often: before it has sent all that it sends in any case, however many others do not
+// acknowledge what they got (ModelSideLimits::assured_unacknowledged), for most sizes of records (requests.md,
+// Windows).
 constexpr std::uint64_t acknowledge_bytes = inference::reply_window / 16;
 constexpr std::uint64_t acknowledge_records = record_window / 16;
 // Control records kept for lanes that are replaced later.

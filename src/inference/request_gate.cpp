@@ -9,7 +9,7 @@ namespace planetserve::inference {
 
 namespace {
 
-// Some servers know members in capitals too ("Model"): of several the last counts everywhere.
+// Some servers know members in capitals too ("Model"): of several they take the last.
 void write_model(Bytes& body, const std::string& model) {
     const std::size_t brace = as_text(body).rfind('}');
     const Bytes member = to_bytes(",\"model\":" + compact(boost::json::string(model)));

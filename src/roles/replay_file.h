@@ -17,7 +17,7 @@ public:
     // How many records a file may have before those that expired are dropped.
     ReplayFile(std::filesystem::path file, std::size_t maximum_records);
 
-    // The records that have not expired. What is no whole record is ignored: the last may have been cut off.
+    // The records that have not expired. A record that is cut off is skipped: a crash may leave one at the end.
     std::vector<onion::RelayAdmission::Remembered> load(UnixTime now);
     // Fails with `io`; the file is then tried anew with the next record.
     Status add(const onion::RelayAdmission::Remembered& setup, UnixTime now);
