@@ -7,6 +7,13 @@
 
 namespace planetserve::wire {
 
+// What becomes of a frame whose header came.
+enum class FrameUse {
+    take,
+    skip,    // it is never held
+    refuse,  // nothing can be read after it
+};
+
 class FrameReader {
 public:
     // Room for bytes to be read into. Grows with what came of a frame whose header was accepted, and not by what the
@@ -15,14 +22,16 @@ public:
     void filled(std::size_t bytes) { end_ += bytes; }
 
     // Calls on_frame(type, payload) for each whole frame; the payload may be changed in place and is valid during the
-    // call. Stops early when on_frame returns false. Frames for which takes(type) is false are skipped, and never held.
-    // Fails at a header that is not acceptable; nothing can be read after it.
-    template <typename Takes, typename OnFrame>
-    Status take(Takes&& takes, OnFrame&& on_frame) {
+    // call. Stops early when on_frame returns false. use(type) says what becomes of a frame, from its header alone.
+    // Fails at a header that is not acceptable or refused; nothing can be read after it.
+    template <typename Use, typename OnFrame>
+    Status take(Use&& use, OnFrame&& on_frame) {
         while (skip(), end_ - begin_ >= frame_header_size) {
             auto header = parse_frame_header(ByteView(buffer_).subspan(begin_));
             if (!header) return std::unexpected(header.error());
-            if (!takes(header->type)) {
+            const FrameUse what = use(header->type);
+            if (what == FrameUse::refuse) return fail(ErrorCode::malformed, "a frame that may not come now");
+            if (what == FrameUse::skip) {
                 begin_ += frame_header_size;
                 to_skip_ = header->payload_size;
                 ++skipped_;
@@ -43,7 +52,7 @@ public:
     // The same for a reader that takes every type.
     template <typename OnFrame>
     Status take(OnFrame&& on_frame) {
-        return take([](FrameType) { return true; }, on_frame);
+        return take([](FrameType) { return FrameUse::take; }, on_frame);
     }
 
     std::size_t buffered() const { return end_ - begin_; }

@@ -110,7 +110,7 @@ TEST(FrameReader, AHeaderAloneTakesNoMemoryAndAFrameOfNoUseIsNeverHeld) {
             std::ranges::copy(bytes, room.begin());
             reader.filled(bytes.size());
             std::vector<FrameType> got;
-            EXPECT_TRUE(reader.take([&](FrameType type) { return takes(own, type); },
+            EXPECT_TRUE(reader.take([&](FrameType type) { return takes(own, type) ? FrameUse::take : FrameUse::skip; },
                                     [&](FrameType type, MutableByteView) { return got.push_back(type), true; }));
             return got;
         };
@@ -130,6 +130,17 @@ TEST(FrameReader, AHeaderAloneTakesNoMemoryAndAFrameOfNoUseIsNeverHeld) {
         next.resize(next.size() + 8);
         EXPECT_EQ(feed(next), std::vector{FrameType::call_response}) << "the stream is followed";
     }
+}
+
+TEST(FrameReader, ARefusedFrameIsRefusedByItsHeader) {
+    Bytes bytes;
+    append_frame_header(bytes, FrameType::call_response, 1 << 20);
+    FrameReader reader;
+    std::ranges::copy(bytes, reader.room(2048).begin());
+    reader.filled(bytes.size());
+    EXPECT_FALSE(
+        reader.take([](FrameType) { return FrameUse::refuse; }, [](FrameType, MutableByteView) { return true; }));
+    EXPECT_LE(reader.capacity(), 4096u);
 }
 
 TEST(Frames, SizesOutsideTheirTypesLimitsAreRefusedFromTheHeader) {

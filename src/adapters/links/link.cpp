@@ -154,9 +154,11 @@ void Link::decrypt() {
         reader_.filled(*size);
         counters_.bytes_in += *size;
         auto taken =
-            reader_.take([&](wire::FrameType type) { return wire::takes(hello_.role, type); },
+            reader_.take([&](wire::FrameType type) { return use_of(type); },
                          [&](wire::FrameType type, MutableByteView payload) { return on_frame(type, payload); });
         if (state_ == State::closed) return;
+        if (!taken && state_ == State::hello)
+            return fail_with({ErrorCode::malformed, "the peer did not begin with a hello"});
         if (!taken) return fail_with(taken.error());
         counters_.frames_skipped = reader_.skipped();
     }
@@ -169,6 +171,13 @@ void Link::decrypt() {
     if (tls_.held() > most_records) fail_with({ErrorCode::exhausted, "the peer asks for new keys and does not read"});
 }
 
+wire::FrameUse Link::use_of(wire::FrameType type) const {
+    const bool greets = type == wire::FrameType::hello || type == wire::FrameType::goodbye;
+    // A peer whose hello has not come is anybody: it makes this node hold no more than a hello.
+    if (state_ == State::hello && !greets) return wire::FrameUse::refuse;
+    return wire::takes(hello_.role, type) ? wire::FrameUse::take : wire::FrameUse::skip;
+}
+
 bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
     ++counters_.frames_in;
     incomplete_since_ = keep_alive_.now();
@@ -176,10 +185,7 @@ bool Link::on_frame(wire::FrameType type, MutableByteView payload) {
     if (type == wire::FrameType::goodbye) {
         on_goodbye(payload);
     } else if (state_ == State::hello) {
-        if (type == wire::FrameType::hello)
-            on_hello(payload);
-        else
-            fail_with({ErrorCode::malformed, "the peer did not begin with a hello"});
+        on_hello(payload);
     } else if (type == wire::FrameType::ping) {
         on_ping(payload);
     } else if (type == wire::FrameType::hello) {

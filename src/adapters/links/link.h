@@ -92,6 +92,8 @@ private:
     void refill_read_budget(Duration passed);
     void socket_failed(const boost::system::error_code& error);
     void append(wire::FrameType type, std::initializer_list<ByteView> parts);
+    // By its header alone, before anything of it is held.
+    wire::FrameUse use_of(wire::FrameType type) const;
     bool on_frame(wire::FrameType type, MutableByteView payload);
     void on_ping(ByteView payload);
     void on_hello(ByteView payload);

@@ -203,6 +203,28 @@ TEST_F(Links, FramesThatNeverEndAreBoundedTogetherAndByTime) {
     EXPECT_EQ(a.down.back().second, "a frame that did not come to its end");
 }
 
+// Before: each of the 128 handshakes could hold a frame of 1 MiB, outside of what all links may hold.
+TEST_F(Links, APeerWithoutAHelloMakesNobodyHoldAFrame) {
+    LinkOptions options;
+    options.handshake_deadline = 60s;
+    Node a(context_, book_, options);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    const std::array tried{wire::FrameType::call_response, wire::FrameType::forward_request, wire::FrameType::ping};
+    for (wire::FrameType type : tried) {
+        RawPeer peer(dial_raw(a), identity, LinkSide::dialed);
+        ASSERT_TRUE(run_until([&] { return peer.shake(); }));
+        Bytes header;
+        wire::append_frame_header(header, type, wire::payload_limits(static_cast<std::uint8_t>(type))->maximum);
+        ASSERT_TRUE(peer.write(header));
+        EXPECT_TRUE(run_until([&] { return peer.read(), peer.closed; }, 2s)) << "refused by its header";
+        EXPECT_EQ(a.links.links(), 0u);
+    }
+    EXPECT_TRUE(a.up.empty());
+    Node b(context_, book_);
+    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(1 << 20)}));
+    EXPECT_TRUE(run_until([&] { return !a.received[b.id()].empty(); })) << "honest peers' large frames are taken";
+}
+
 TEST_F(Links, FramesThatARoleDoesNotTakeAreSkipped) {
     Node a(context_, book_), b(context_, book_);
     ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::forward_request, {Bytes(1'000'000)}));
