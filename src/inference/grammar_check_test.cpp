@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/json.hpp>
-
-#include "inference/schema_check.h"
+#include "inference/pattern_check.h"
 
 namespace planetserve::inference {
 namespace {
@@ -79,36 +77,6 @@ TEST(PatternCheck, CostIsBounded) {
     EXPECT_FALSE(holds("^[a-z]{0,99999999999999999999999}$"));
     EXPECT_FALSE(holds("^((a{1,900}){1,900}){1,900}$"));
     EXPECT_FALSE(holds("^" + repeated("(", 20) + "a" + repeated(")", 20) + "$"));
-}
-
-Status add(const std::string& schema, Patterns patterns = Patterns::must_hold) {
-    static const SchemaLimits limits;
-    return SchemaCheck(limits, patterns).add(boost::json::parse(schema));
-}
-
-TEST(SchemaCheck, PatternsAreCheckedWhereverTheyStand) {
-    EXPECT_FALSE(add(R"({"type":"object","properties":{"a":{"anyOf":[{"type":"string","pattern":"\\d"}]}}})"));
-    EXPECT_TRUE(add(R"({"type":"object","properties":{"a":{"type":"string","pattern":"^[0-9]$"}}})"));
-    // A property of that name, and data.
-    EXPECT_TRUE(add(R"({"type":"object","properties":{"pattern":{"type":"string"}}})"));
-    EXPECT_TRUE(add(R"({"enum":[{"pattern":"\\d"}]})"));
-    // Another engine understands others.
-    EXPECT_TRUE(add(R"({"type":"string","pattern":"\\d"})", Patterns::any));
-}
-
-TEST(SchemaCheck, SizeIsBoundedOverAllSchemasOfARequest) {
-    EXPECT_TRUE(add(repeated(R"({"items":)", 30) + "true" + repeated("}", 30)));
-    EXPECT_FALSE(add(repeated(R"({"items":)", 32) + "true" + repeated("}", 32)));
-    EXPECT_FALSE(add(R"({"anyOf":[)" + repeated("true,", 64) + "true]}"));
-    EXPECT_FALSE(add(R"({"type":"string","maxLength":1000000})"));
-    EXPECT_FALSE(add(R"({"type":"string","maxLength":1e300})"));
-    EXPECT_FALSE(add(R"({"enum":[)" + repeated("1,", 1100) + "1]}"));
-
-    const SchemaLimits limits;
-    SchemaCheck all(limits, Patterns::any);
-    auto half = boost::json::parse(R"({"enum":[)" + repeated("1,", 599) + "1]}");
-    EXPECT_TRUE(all.add(half));
-    EXPECT_FALSE(all.add(half));
 }
 
 }  // namespace

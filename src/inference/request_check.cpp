@@ -39,7 +39,8 @@ public:
           body_(body),
           engine_(engine),
           limits_(limits),
-          schemas_(limits.schema, engine.kind == Kind::llama_server ? Patterns::must_hold : Patterns::any) {}
+          schemas_(limits.schema,
+                   engine.kind == Kind::llama_server ? SchemaReader::llama_server : SchemaReader::other) {}
 
     std::optional<Refusal> run(const std::string& model) {
         using Step = std::optional<Refusal> (BodyCheck::*)();
