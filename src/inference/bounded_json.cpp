@@ -1,5 +1,7 @@
 #include "inference/bounded_json.h"
 
+#include <limits>
+#include <memory>
 #include <new>
 
 namespace planetserve::inference {
@@ -8,25 +10,30 @@ namespace json = boost::json;
 
 namespace {
 
+struct Memory {
+    std::size_t limit = 0;
+    std::size_t used = 0;
+};
+
 class BoundedMemory final : public json::memory_resource {
 public:
-    explicit BoundedMemory(std::size_t limit) : left_(limit) {}
+    explicit BoundedMemory(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) {}
 
 private:
     // Boost.JSON asks for no more than the usual alignment, and frees a key with another than it took it with.
     void* do_allocate(std::size_t size, std::size_t) override {
-        if (size > left_) throw std::bad_alloc();
-        void* memory = ::operator new(size);
-        left_ -= size;
-        return memory;
+        if (size > memory_->limit - memory_->used) throw std::bad_alloc();
+        void* allocated = ::operator new(size);
+        memory_->used += size;
+        return allocated;
     }
-    void do_deallocate(void* memory, std::size_t size, std::size_t) override {
-        left_ += size;
-        ::operator delete(memory);
+    void do_deallocate(void* allocated, std::size_t size, std::size_t) override {
+        memory_->used -= size;
+        ::operator delete(allocated);
     }
     bool do_is_equal(const json::memory_resource& other) const noexcept override { return this == &other; }
 
-    std::size_t left_;
+    std::shared_ptr<Memory> memory_;
 };
 
 }  // namespace
@@ -34,7 +41,8 @@ private:
 Result<json::value> parse_json(std::string_view text, std::size_t memory_limit) {
     try {
         // The value shares it.
-        json::storage_ptr memory = json::make_shared_resource<BoundedMemory>(memory_limit);
+        auto bound = std::make_shared<Memory>(Memory{.limit = memory_limit});
+        json::storage_ptr memory = json::make_shared_resource<BoundedMemory>(bound);
         json::parse_options options;
         options.max_depth = json_depth_limit;
         json::parser parser(memory, options);
@@ -42,7 +50,10 @@ Result<json::value> parse_json(std::string_view text, std::size_t memory_limit) 
         boost::system::error_code error;
         parser.write(text, error);
         if (error) return fail(ErrorCode::malformed, "not JSON: " + error.message());
-        return parser.release();
+        json::value value = parser.release();
+        // What its owner adds to it is no stranger's, and must not fail.
+        bound->limit = std::numeric_limits<std::size_t>::max();
+        return value;
     } catch (const std::exception&) {
         return fail(ErrorCode::exhausted, "the JSON takes more memory than it may");
     }

@@ -14,8 +14,8 @@ namespace planetserve::inference {
 inline constexpr std::size_t json_depth_limit = 128;
 
 // Reads one value of valid UTF-8; its numbers are as exact as a double. A small text can make a large value, so the
-// memory of reading and of the value is bounded, in bytes. Fails with malformed: no JSON, or deeper than the limit;
-// exhausted: more memory than that. Never throws.
+// memory of reading and of the value is bounded, in bytes. What is added to the value later is not. Fails with
+// malformed: no JSON, or deeper than the limit; exhausted: more memory than that. Never throws.
 Result<boost::json::value> parse_json(std::string_view text, std::size_t memory_limit);
 
 // A member of an object; null where the value is null or no object, or has no such member.

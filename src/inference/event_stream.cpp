@@ -20,6 +20,18 @@ bool is_event_stream(const ReplyHead& head) {
     return false;
 }
 
+std::size_t end_of_events(std::string_view bytes, std::size_t from) {
+    constexpr std::size_t longest_blank = 4;
+    const std::size_t begin = from - std::min(from, longest_blank - 1);
+    const std::string_view fresh = bytes.substr(begin);
+    std::size_t end = 0;
+    for (std::string_view blank : {"\n\n", "\r\n\r\n", "\r\r"}) {
+        const std::size_t at = fresh.rfind(blank);
+        if (at != fresh.npos && begin + at + blank.size() > from) end = std::max(end, begin + at + blank.size());
+    }
+    return end;
+}
+
 Status EventStream::feed(std::string_view bytes, const std::function<bool(std::string_view data)>& on_event) {
     while (!bytes.empty()) {
         // A line ends with "\n", "\r\n" or "\r".

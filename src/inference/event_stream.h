@@ -16,6 +16,9 @@ bool is_event_stream(const ReplyHead& head);
 // Appends an event with this data. Requires: the data has no line ends.
 void write_event(std::string_view data, Bytes& out);
 
+// Where the last event ends that is whole and ends after `from`; 0 where there is none.
+std::size_t end_of_events(std::string_view bytes, std::size_t from);
+
 // Gives the data of each event: its "data:" lines, joined by line ends. Skips comments, other fields, and an event that
 // no empty line ends.
 class EventStream {

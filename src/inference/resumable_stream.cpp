@@ -16,16 +16,6 @@ constexpr std::size_t event_memory_limit = 16 << 20;
 constexpr std::size_t body_memory_limit = 64 << 20;
 constexpr std::string_view last_event = "[DONE]";
 
-// Where the last event ends that is whole and ends after `from`; 0 where there is none.
-std::size_t end_of_events(std::string_view bytes, std::size_t from) {
-    std::size_t end = 0;
-    for (std::string_view blank : {"\n\n", "\r\n\r\n", "\r\r"}) {
-        std::size_t at = bytes.rfind(blank);
-        if (at != bytes.npos && at + blank.size() > from) end = std::max(end, at + blank.size());
-    }
-    return end;
-}
-
 struct Piece {
     std::string_view text;
     bool finishes = false;

@@ -290,6 +290,30 @@ TEST_F(ApiReplyTest, EndsANodeThatSendsBeyondTheWindow) {
     EXPECT_EQ(client.reply().status, 502U);
 }
 
+// On the code before, the window shrank by each count that waited, and by a long event, until the stream stood still.
+TEST_F(ApiReplyTest, AStreamOfSeveralAnswersCountsWhatItHoldsBackAsRead) {
+    Client client = this->client();
+    std::string several = streamed;
+    several.replace(1, 0, "\"n\":2,");
+    client.send(post("/v1/chat/completions", several));
+    auto& request = asked();
+    request.head(200, "text/event-stream");
+    std::size_t sent = 0;
+    auto send = [&](const std::string& bytes) {
+        request.body(bytes);
+        sent += bytes.size();
+        EXPECT_TRUE(run_until(context, [&] { return request.consumed == sent; }, std::chrono::seconds(2))) << sent;
+    };
+    const std::string count = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},\"x\":\"" +
+                              std::string(inference::reply_window / 8, 'x') + "\"}\n\n";
+    for (int i = 0; i < 10; ++i) send(count);
+    send("data: {\"choices\":[{\"text\":\"" + std::string(inference::reply_window / 2, 'x'));
+    send(std::string(inference::reply_window / 2, 'x') + "\"}]}\n\n");
+    send("data: [DONE]\n\n");
+    request.end();
+    EXPECT_TRUE(client.reply().body.ends_with("data: [DONE]\n\n"));
+}
+
 TEST_F(ApiReplyTest, TellsErrorsByTheirStatus) {
     std::size_t count = 0;
     for (auto [code, status] : {std::pair{ErrorCode::not_found, 404U}, std::pair{ErrorCode::exhausted, 429U},

@@ -223,6 +223,8 @@ void HttpSession::send() {
     if (is_sending() || closed()) return;
     HttpReply::Piece piece = reply_->take();
     if (piece.bytes.empty()) {
+        // What the reply held back or left out is not waited for.
+        reply_->on_sent(piece.delivered);
         if (reply_->finished()) reply_done();
         return;
     }

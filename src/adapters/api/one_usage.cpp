@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/requires.h"
 #include "inference/bounded_json.h"
 
 namespace planetserve::adapters {
@@ -16,13 +17,19 @@ std::string as_event(std::string_view data) { return "data: " + std::string(data
 }  // namespace
 
 std::string OneUsage::take(std::string_view bytes) {
-    std::string out;
     if (!readable_) return std::string(bytes);
-    auto fed = events_.feed(bytes, [&](std::string_view data) {
+    std::string out;
+    const std::size_t before = begun_.size();
+    begun_ += bytes;
+    const std::size_t whole = inference::end_of_events(begun_, before);
+    auto fed = events_.feed(std::string_view(begun_).substr(0, whole), [&](std::string_view data) {
         event(data, out);
         return true;
     });
-    readable_ = fed.has_value();
+    REQUIRES(fed);  // nothing is over a limit of the stream's
+    begun_.erase(0, whole);
+    readable_ = begun_.size() <= longest_event;
+    if (!readable_) out += end() + std::exchange(begun_, {});
     return out;
 }
 

@@ -35,5 +35,29 @@ TEST(OneUsage, LeavesOtherEventsAlone) {
     EXPECT_EQ(usage.take("data: {\"usage\":null,\"choices\":[]}\n\n"), "data: {\"usage\":null,\"choices\":[]}\n\n");
 }
 
+// On the code before, counts of these sizes ended the user's node: what was added to them was over the reader's bound.
+TEST(OneUsage, ACountOfManyMembersEndsNoNode) {
+    for (std::size_t name = 12; name < 26; name += 2) {
+        std::string more;
+        for (int i = 1000; i < 9100; ++i) more += ",\"" + std::string(name, 'm') + std::to_string(i) + "\":0";
+        OneUsage usage;
+        std::string out = usage.take("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1" +
+                                     more + "}}\n\n");
+        out += usage.end();
+        EXPECT_TRUE(out.starts_with("data: {") && out.ends_with("}\n\n")) << name;
+    }
+}
+
+TEST(OneUsage, PassesOnAnEventThatIsTooLongAndWhatFollows) {
+    OneUsage usage;
+    const std::string begun = "data: {\"choices\":[{\"text\":\"" + std::string(OneUsage::longest_event - 40, 'x');
+    const std::string rest = std::string(60, 'x') + "\"}]}\n\n: comment\n\n";
+    EXPECT_EQ(usage.take(count(31, 3)), "");
+    EXPECT_EQ(usage.take(begun), "");
+    EXPECT_EQ(usage.take(rest.substr(0, 30)), count(31, 3) + begun + rest.substr(0, 30));
+    EXPECT_EQ(usage.take(rest.substr(30)), rest.substr(30));
+    EXPECT_EQ(usage.end(), "");
+}
+
 }  // namespace
 }  // namespace planetserve::adapters
