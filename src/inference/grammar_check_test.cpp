@@ -76,6 +76,15 @@ TEST(PatternCheck, CostIsBounded) {
     EXPECT_FALSE(holds("^[a-z]{1001}$"));
     EXPECT_FALSE(holds("^[a-z]{0,99999999999999999999999}$"));
     EXPECT_FALSE(holds("^((a{1,900}){1,900}){1,900}$"));
+    // Inner repetitions stand there as often as outer ones say.
+    EXPECT_FALSE(holds("^(((a{0,10}){0,10}){0,10}){0,10}$"));
+    EXPECT_FALSE(holds("^([a-z]*){100}$"));
+    EXPECT_FALSE(holds("^([a-z]{0,20}){100}$"));
+    EXPECT_FALSE(holds("^(([a-z]?){9}){9}$"));
+    EXPECT_FALSE(holds("^(" + repeated("(", 10) + "a" + repeated("{99})", 10) + "){99}$"));
+    EXPECT_TRUE(holds("^([0-9]{1,3}[.]){3}[0-9]{1,3}$"));
+    EXPECT_TRUE(holds("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"));
+    EXPECT_TRUE(holds("^[a-z]+(-[a-z]+)*$"));
     EXPECT_FALSE(holds("^" + repeated("(", 20) + "a" + repeated(")", 20) + "$"));
 }
 

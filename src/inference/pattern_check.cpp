@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace planetserve::inference {
 
 namespace {
 
-constexpr std::size_t most_times = 1 << 20;  // a larger number counts as this
+constexpr std::size_t most_counted = 1 << 20;  // a larger number counts as this
 
 std::unexpected<Error> refused(std::string why) { return fail(ErrorCode::invalid_argument, std::move(why)); }
 
@@ -30,16 +32,37 @@ std::size_t known_escape(std::string_view text, std::size_t at) {
     return digits != 0 && hex.size() == digits && std::ranges::all_of(hex, is_hex) ? 2 + digits : 0;
 }
 
+std::size_t capped(std::size_t count) { return std::min(count, most_counted); }
+
+// What a part of a pattern costs, with its repetitions written out.
+void add(PatternCosts& sum, const PatternCosts& part) {
+    sum.choices = capped(sum.choices + part.choices);
+    sum.repeated = capped(sum.repeated + part.repeated);
+    sum.varying = capped(sum.varying + part.varying);
+    sum.repeated_varying = capped(sum.repeated_varying + part.repeated_varying);
+}
+
+// Inner repetitions stand there as often as outer ones say: {0,10} of {0,10} has a hundred places.
+void repeat(PatternCosts& part, std::size_t times, bool varying) {
+    const std::size_t copies = std::max<std::size_t>(times, 1);
+    part.choices = capped((part.choices * copies) + (varying ? 1 : 0));
+    part.repeated = capped((part.repeated * copies) + times);
+    part.varying = capped((part.varying * copies) + (varying ? 1 : 0));
+    part.repeated_varying = capped((part.repeated_varying * copies) + (varying ? times : 0));
+}
+
 // One pass over a pattern, by the rules of llama.cpp's json-schema-to-grammar.
 class PatternReader {
 public:
-    PatternReader(std::string_view text, PatternCosts& costs) : text_(text), costs_(costs) {}
+    explicit PatternReader(std::string_view text) : text_(text) {}
 
-    Status read() {
+    Result<PatternCosts> read() {
         while (at_ < text_.size())
-            if (Status read = step(text_[at_]); !read) return read;
-        if (depth_ != 0) return refused("a bracket is not closed");
-        return {};
+            if (Status read = step(text_[at_]); !read) return std::unexpected(read.error());
+        if (!around_.empty()) return refused("a bracket is not closed");
+        add(here_, last_);
+        here_.depth = deepest_;
+        return here_;
     }
 
 private:
@@ -48,16 +71,16 @@ private:
             case '(':
                 return group();
             case ')':
-                if (depth_-- == 0) return refused("a bracket is closed that was not opened");
-                return pass(true);
+                return end_group();
             case '|':
-                ++costs_.choices;
+                begin_part();
+                here_.choices = capped(here_.choices + 1);
                 return pass(false);
             case '*':
             case '+':
             case '?':
                 if (!repeatable_) return refused("there is nothing to repeat before \"" + std::string(1, c) + "\"");
-                ++costs_.choices;
+                last_.choices = capped(last_.choices + 1);
                 return pass(true);
             case '^':
             case '$':
@@ -72,9 +95,12 @@ private:
             case '\\':
                 return escape();
             default:
+                begin_part();
                 return pass(true);
         }
     }
+
+    void begin_part() { add(here_, std::exchange(last_, {})); }
 
     Status pass(bool repeatable) {
         ++at_;
@@ -88,10 +114,19 @@ private:
             at_ += 2;
         else if (text_.substr(at_).starts_with('?'))
             return refused("of groups that begin with \"(?\" only \"(?:\" is known");
-        ++depth_;
-        costs_.depth = std::max(costs_.depth, depth_);
+        begin_part();
+        around_.push_back(std::exchange(here_, {}));
+        deepest_ = std::max(deepest_, around_.size());
         repeatable_ = false;
         return {};
+    }
+
+    Status end_group() {
+        if (around_.empty()) return refused("a bracket is closed that was not opened");
+        begin_part();
+        last_ = std::exchange(here_, around_.back());
+        around_.pop_back();
+        return pass(true);
     }
 
     Status characters() {
@@ -103,6 +138,7 @@ private:
             if (length == 0) return unknown_escape(at);
             at += length - 1;
         }
+        begin_part();
         at_ = end;
         repeatable_ = true;
         return {};
@@ -123,16 +159,12 @@ private:
     // "3" is written out; "2," and "2,5" may end early besides.
     void count_times(std::string_view range) {
         const std::size_t comma = std::min(range.find(','), range.size());
-        const std::string_view last = range.substr(comma == range.size() ? 0 : comma + 1);
+        const bool varying = comma != range.size();
+        std::string_view last = range.substr(varying ? comma + 1 : 0);
+        if (last.empty()) last = range.substr(0, comma);
         std::size_t times = 0;
         const auto read = std::from_chars(last.data(), last.data() + last.size(), times);
-        if (read.ec == std::errc::result_out_of_range) times = most_times;
-        const std::size_t counted = std::min(times, most_times);
-        costs_.repeated += counted;
-        if (comma == range.size()) return;
-        ++costs_.choices;
-        ++costs_.varying;
-        costs_.repeated_varying += counted;
+        repeat(last_, read.ec == std::errc::result_out_of_range ? most_counted : capped(times), varying);
     }
 
     Status escape() {
@@ -140,6 +172,7 @@ private:
         const bool known = at_ + 1 < text_.size() && special.find(text_[at_ + 1]) != special.npos;
         const std::size_t length = known ? 2 : known_escape(text_, at_);
         if (length == 0) return unknown_escape(at_);
+        begin_part();
         at_ += length;
         repeatable_ = true;
         return {};
@@ -151,9 +184,11 @@ private:
     }
 
     std::string_view text_;
-    PatternCosts& costs_;
+    std::vector<PatternCosts> around_{};  // of the groups that are open, before each
+    PatternCosts here_{};                 // of the innermost group so far, but for its last part
+    PatternCosts last_{};                 // which a repetition may follow
+    std::size_t deepest_ = 0;
     std::size_t at_ = 0;
-    std::size_t depth_ = 0;
     bool repeatable_ = false;
 };
 
@@ -179,10 +214,9 @@ Result<PatternCosts> check_pattern(std::string_view pattern, const PatternLimits
                        std::to_string(limits.bytes));
     if (pattern.size() < 2 || pattern.front() != '^' || pattern.back() != '$')
         return refused("it must begin with \"^\" and end with \"$\"");
-    PatternCosts costs;
-    if (Status read = PatternReader(pattern.substr(1, pattern.size() - 2), costs).read(); !read)
-        return std::unexpected(read.error());
-    if (Status judged = judge(costs, limits); !judged) return std::unexpected(judged.error());
+    auto costs = PatternReader(pattern.substr(1, pattern.size() - 2)).read();
+    if (!costs) return std::unexpected(costs.error());
+    if (Status judged = judge(*costs, limits); !judged) return std::unexpected(judged.error());
     return costs;
 }
 

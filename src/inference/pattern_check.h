@@ -3,7 +3,7 @@
 //
 // At each token the engine tries its whole vocabulary at every place where the text so far may stand in the pattern.
 // Thirty times [a-z]* after one another stopped an engine for minutes, ten cost some 70 ms a token (SmolLM2 135M, one
-// thread): so what makes a text stand at many places is counted.
+// thread): so what makes a text stand at many places is counted, inner repetitions as often as outer ones repeat them.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +21,7 @@ struct PatternLimits {
     std::size_t repeated_together = 128;  // the same of {m,n}, where there are several
 };
 
+// With repetitions written out; none is counted beyond a million.
 struct PatternCosts {
     std::size_t depth = 0;
     std::size_t choices = 0;

@@ -25,11 +25,11 @@ constexpr std::array<std::string_view, 3> with_members{"object", "array", "strin
 // Of a client's text in an error, in characters.
 constexpr std::size_t longest_pattern_quoted = 64;
 
-std::unexpected<Error> refused(std::string why) { return fail(ErrorCode::invalid_argument, std::move(why)); }
+std::unexpected<Error> wrong_schema(std::string why) { return fail(ErrorCode::invalid_argument, std::move(why)); }
 
 std::unexpected<Error> over(std::string_view what, std::size_t most) {
-    return refused("the request's schemas have too many " + std::string(what) + "; this node takes " +
-                   std::to_string(most));
+    return wrong_schema("the request's schemas have too many " + std::string(what) + "; this node takes " +
+                        std::to_string(most));
 }
 
 // Every value of the text, whatever it means.
@@ -107,7 +107,7 @@ private:
     Result<Back> member(std::string_view name, const json::value& value, Place place, bool first) {
         if (name == "$ref") return reference(value, place);
         if (name == "$dynamicRef" || name == "$recursiveRef")
-            return refused("schemas with \"" + std::string(name) + "\" are not read");
+            return wrong_schema("schemas with \"" + std::string(name) + "\" are not read");
         const SchemaMember kind = schema_member(name);
         const json::array* list = list_of(&value);
         if (kind == SchemaMember::data) return nowhere;
@@ -160,7 +160,7 @@ private:
             back = std::min(back, *led);
         }
         if (leading_back > 1 && !told_apart)
-            return refused(
+            return wrong_schema(
                 "several alternatives (anyOf, oneOf) of the schema refer back to it; each needs a first property that "
                 "is "
                 "required and has a name or a \"const\" of its own");
@@ -169,13 +169,13 @@ private:
 
     Result<Back> reference(const json::value& value, Place place) {
         auto text = text_of(&value);
-        if (!text) return refused("a schema's \"$ref\" must be a text");
+        if (!text) return wrong_schema("a schema's \"$ref\" must be a text");
         auto target = resolve_reference(root_, *text);
         if (!target) return std::unexpected(target.error());
         const auto found = std::ranges::find(under_way_, *target);
         const auto at = static_cast<std::size_t>(found - under_way_.begin());
         if (found != under_way_.end()) {
-            if (at >= place.bare_from) return refused("a schema's reference leads to nothing but itself");
+            if (at >= place.bare_from) return wrong_schema("a schema's reference leads to nothing but itself");
             return at;
         }
         under_way_.push_back(*target);
@@ -194,9 +194,9 @@ private:
         std::size_t copies = 0;
         for (auto one = list->begin(); one != list->end(); ++one) {
             auto name = text_of(&*one);
-            if (!name) return refused("a list of types in a schema may hold names only");
+            if (!name) return wrong_schema("a list of types in a schema may hold names only");
             if (std::find(list->begin(), one, *one) != one)
-                return refused("a list of types in a schema names one twice");
+                return wrong_schema("a list of types in a schema names one twice");
             copies += std::ranges::find(with_members, *name) != with_members.end() ? 1 : 0;
         }
         return std::max<std::size_t>(copies, 1);
@@ -230,8 +230,8 @@ private:
             return text.size() <= limits_.pattern.bytes ? Status{} : over("bytes in a pattern", limits_.pattern.bytes);
         auto costs = check_pattern(text, limits_.pattern);
         if (!costs)
-            return refused("the pattern \"" + std::string(text.substr(0, longest_pattern_quoted)) +
-                           "\" cannot be held to: " + costs.error().message);
+            return wrong_schema("the pattern \"" + std::string(text.substr(0, longest_pattern_quoted)) +
+                                "\" cannot be held to: " + costs.error().message);
         costs_.pattern_choices += costs->choices;
         if (costs_.pattern_choices > limits_.pattern_choices)
             return over("alternatives and varying repetitions in patterns", limits_.pattern_choices);
