@@ -66,6 +66,54 @@ TEST_F(HostileUserTest, RepliesMoveWhereTheNodeKeepsAllThatItMay) {
     EXPECT_EQ(user.body.size(), 3u << 20);
 }
 
+// Before, 57 records of 1,021 to 1,149 bytes filled what an exchange has in any case, and the user acknowledged
+// after 64.
+TEST_F(HostileUserTest, RecordsOfEverySizeMoveWhereTheNodeKeepsAllThatItMay) {
+    limits_.maximum_unacknowledged = 0;
+    make_model_side();
+    for (std::size_t size : {100, 500, 1000, 1021, 1085, 1149, 1200, 2100, 4000, 16'000}) {
+        auto& user = ask(request());
+        run_for(200ms);
+        auto& sink = engine_.calls.back()->sink;
+        sink.on_head({200, {}});
+        std::size_t sent = 0;
+        for (int tenth = 0; tenth < 20; ++tenth) {
+            for (int i = 0; i < 10; ++i, sent += size) sink.on_body(Bytes(size));
+            run_for(100ms);
+        }
+        EXPECT_EQ(user.body.size(), sent) << "in records of " << size << " bytes";
+        sink.on_end();
+        run_for(1s);
+        EXPECT_TRUE(user.ended) << size;
+    }
+}
+
+// Before, what the reader left filled what an exchange has in any case, no heartbeat went out, and the user gave up
+// after 20 s.
+TEST_F(HostileUserTest, AReaderMayPauseWhereTheNodeKeepsAllThatItMay) {
+    limits_.maximum_unacknowledged = 0;
+    make_model_side();
+    auto& user = ask(request());
+    user.reads = false;
+    run_for(200ms);
+    answer_all(3 << 20);
+    run_for(100s);
+    EXPECT_FALSE(user.error);
+    user.reads = true;
+    user.side->consumed(user.body.size());
+    engine_.calls.at(0)->sink.on_end();
+    run_for(10s);
+    EXPECT_TRUE(user.ended);
+    EXPECT_EQ(user.body.size(), 3u << 20);
+    auto& gone = ask(request());
+    gone.reads = false;
+    run_for(200ms);
+    answer_all(3 << 20);
+    run_for(130s);
+    EXPECT_EQ(model_side_->counters().stalled, 1u) << "a pause ends";
+    EXPECT_LE(model_side_->unacknowledged_bytes(), 160u << 10);
+}
+
 TEST_F(HostileUserTest, ConsumedBytesWithoutAcknowledgedRecordsMoveNoWindow) {
     RawUser user(*this, {4, 3}, lanes_at(peer(1), 4, 200));
     user.ask({peer(1)});

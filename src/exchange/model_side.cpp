@@ -316,7 +316,7 @@ void ModelSide::sweep(Time now) {
             closing.emplace_back(id, Ending::cancelled);
         } else if (session->over_at && now - *session->over_at >= limits_.linger) {
             closing.emplace_back(id, Ending::finished);
-        } else if (!session->over() && now - session->sent_at >= limits_.heartbeat && pump_.has_room(*session)) {
+        } else if (!session->over() && now - session->sent_at >= limits_.heartbeat && pump_.may_beat(*session)) {
             pump_.send(*session, ItemKind::heartbeat, now);
         }
     }

@@ -38,7 +38,7 @@ struct ModelSideLimits {
     Duration heartbeat = 5s;
     // With no lane up, the user is taken to be gone: a user replaces a lost lane within a few seconds.
     Duration lanes_deadline = 15s;
-    // With a full window and nothing consumed or acknowledged: a reader may pause, but holds the engine meanwhile.
+    // With a full window and nothing consumed: a reader may pause, but holds the engine meanwhile.
     Duration reader_deadline = 120s;
     // After the end, for cloves that have to be sent again over new lanes.
     Duration linger = 30s;

@@ -99,15 +99,12 @@ void ReplyPump::send_clove(Session& session, std::size_t lane, std::uint64_t num
 }
 
 void ReplyPump::acknowledge(Session& session, const Control& control) {
-    const std::size_t unacknowledged = session.reply->unacknowledged();
     const std::uint64_t consumed = session.consumed_bytes;
-    const bool bytes_full = session.bytes_full();
     session.reply->acknowledge(std::min(control.records, session.reply->next()));
     budget_.count(session);
     session.consumed_bytes = std::max(consumed, std::min(control.consumed, session.sent_bytes));
-    // A reader that only acknowledges, with its window of bytes full, reads nothing.
-    if (session.consumed_bytes > consumed || (!bytes_full && session.reply->unacknowledged() < unacknowledged))
-        session.window_full_at.reset();
+    // A user acknowledges heartbeats also when its reader takes nothing.
+    if (session.consumed_bytes > consumed) session.window_full_at.reset();
 }
 
 void ReplyPump::resend_lane(Session& session, std::size_t lane) {

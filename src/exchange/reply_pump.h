@@ -32,8 +32,9 @@ public:
     void acknowledge(Session& session, const Control& control);
     // A lane is new, its link has room again, or its proxy was heard of: sends what it misses.
     void resend_lane(Session& session, std::size_t lane);
-    // Another record may be kept until it is acknowledged.
-    bool has_room(const Session& session) const { return !session.reply->full() && budget_.allows(session); }
+    // A heartbeat may go out. However much others do not acknowledge: a user that hears nothing gives up, and one that
+    // reads slowly is no reason for it.
+    bool may_beat(const Session& session) const { return !session.reply->full(); }
     // The user's windows are used up, or what all sessions may have.
     bool held_back(const Session& session) const;
     // The session ended.
@@ -44,6 +45,8 @@ public:
     void note_lanes(Session& session, Time now);
 
 private:
+    // Another record may be kept until it is acknowledged.
+    bool has_room(const Session& session) const { return !session.reply->full() && budget_.allows(session); }
     // The next record that the windows and the run allow; empty when there is nothing to send.
     Bytes next_record(Session& session, const Run& run) const;
     void send_record(Session& session, ByteView record, Time now);

@@ -92,7 +92,7 @@ struct Session {
     std::uint64_t sent_bytes = 0;  // of the reply's body
     std::uint64_t consumed_bytes = 0;
     Time sent_at{};                      // of the last record
-    std::optional<Time> window_full_at;  // and nothing was consumed or acknowledged since
+    std::optional<Time> window_full_at;  // and nothing was consumed since
     std::optional<Time> over_at;
     std::size_t counted = 0;        // in SessionTable::assembly_bytes()
     std::size_t counted_reply = 0;  // in ReplyBudget
