@@ -61,7 +61,7 @@ struct MemoryStore final : Store {
 };
 
 // What a server answers whose engine answers at once; nothing to what is no call.
-inline std::optional<Bytes> call(DirectoryServer& server, const NodeId& from, ByteView payload, UnixTime now) {
+inline std::optional<Bytes> call(DirectoryServer& server, const NodeId& from, ByteView payload, const Now& now) {
     std::optional<Bytes> answer;
     server.on_call(from, payload, now, [&](Bytes reply) { answer = std::move(reply); });
     return answer;

@@ -32,21 +32,21 @@ Bytes framed(ByteView call_id, const proto::Answer& answer) {
 
 }  // namespace
 
-void DirectoryServer::on_call(const NodeId& from, ByteView payload, UnixTime now, Reply reply) {
+void DirectoryServer::on_call(const NodeId& from, ByteView payload, const Now& now, Reply reply) {
     if (payload.size() < 8) return;
     ++calls_;
     ByteView body = payload.subspan(8);
     Bytes call_id = to_bytes(payload.first(8));
     proto::Call call;
     proto::Answer answer;
-    if (!limiter_.take(from, now)) {
+    if (!limiter_.take(from, now.time)) {
         refuse(answer, {ErrorCode::exhausted, "too many calls; try again in a second"});
     } else if (!call.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
         refuse(answer, {ErrorCode::malformed, "a call that does not parse"});
     } else if (call.body_case() == proto::Call::kSubmit) {
-        return answer_submit(call.submit(), now, std::move(call_id), std::move(reply));
+        return answer_submit(call.submit(), now.unix, std::move(call_id), std::move(reply));
     } else if (call.body_case() == proto::Call::kFetch) {
-        answer_fetch(call.fetch(), now, answer);
+        answer_fetch(call.fetch(), now.unix, answer);
     } else {
         refuse(answer, {ErrorCode::malformed, "a call of a kind that this version does not know"});
     }

@@ -25,7 +25,7 @@ public:
     // payload: of a call_request frame, call id (8), Call. Calls reply once, perhaps before it returns, with the
     // payload of the call_response, at most 1 MiB; never for a payload that is no call. Refuses a peer that calls too
     // often with `exhausted`.
-    void on_call(const NodeId& from, ByteView payload, UnixTime now, Reply reply);
+    void on_call(const NodeId& from, ByteView payload, const Now& now, Reply reply);
 
     std::uint64_t calls() const { return calls_; }
     std::uint64_t refused() const { return *refused_; }

@@ -39,7 +39,7 @@ protected:
         if (down) return fail(ErrorCode::unavailable, "down");
         Bytes payload;
         for (ByteView part : parts) append(payload, part);
-        if (auto answer = committee::call(*server_, caller_, payload, clock_.unix_now()))
+        if (auto answer = committee::call(*server_, caller_, payload, clock_.read()))
             answers_.emplace_back(to, std::move(*answer));
         return {};
     }
@@ -229,20 +229,20 @@ TEST_F(Directory, OnePeerCannotAskForAll) {
     Bytes call(8);
     NodeId greedy = random_.id<NodeId>(), modest = random_.id<NodeId>();
     auto refused = server_->refused();
-    for (int i = 0; i < 200; ++i) ASSERT_TRUE(committee::call(*server_, greedy, call, clock_.unix_now()));
-    auto answer = *committee::call(*server_, greedy, call, clock_.unix_now());
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(committee::call(*server_, greedy, call, clock_.read()));
+    auto answer = *committee::call(*server_, greedy, call, clock_.read());
     EXPECT_NE(as_text(answer).find("too many calls"), std::string_view::npos);
-    answer = *committee::call(*server_, modest, call, clock_.unix_now());
+    answer = *committee::call(*server_, modest, call, clock_.read());
     EXPECT_EQ(as_text(answer).find("too many calls"), std::string_view::npos);
     clock_.time += 1s;
-    answer = *committee::call(*server_, greedy, call, clock_.unix_now());
+    answer = *committee::call(*server_, greedy, call, clock_.read());
     EXPECT_EQ(as_text(answer).find("too many calls"), std::string_view::npos);
     EXPECT_GT(server_->refused(), refused);
 }
 
 TEST_F(Directory, TheTableOfPeersIsBounded) {
-    PeerLimiter limiter({.burst = 2, .per_second = 1, .peers = 10});
-    UnixTime now{1'000'000};
+    PeerLimiter limiter({.calls = {1, 2}, .peers = 10});
+    Time now = Time{} + 1h;
     std::vector<NodeId> peers;
     for (int i = 0; i < 11; ++i) peers.push_back(random_.id<NodeId>());
     for (int i = 0; i < 10; ++i) EXPECT_TRUE(limiter.take(peers[i], now));
@@ -251,7 +251,25 @@ TEST_F(Directory, TheTableOfPeersIsBounded) {
     EXPECT_FALSE(limiter.take(peers[0], now)) << "spent";
     EXPECT_TRUE(limiter.take(peers[10], now + 1500ms)) << "those whose bucket is full again are forgotten";
     EXPECT_EQ(limiter.peers(), 2u);
-    EXPECT_FALSE(limiter.take(peers[0], now + (-500ms))) << "a clock that was set back gives nothing";
+}
+
+// Before, the limit went by the clock's time of day: a clock that was corrected by an hour gave each peer all its
+// calls.
+TEST_F(Directory, AClockThatIsSetGivesNobodyMoreCalls) {
+    const NodeId greedy = random_.id<NodeId>();
+    const Bytes call(8);
+    Now now = clock_.read();
+    auto refused = [&] {
+        return as_text(*committee::call(*server_, greedy, call, now)).find("too many calls") != std::string_view::npos;
+    };
+    while (!refused()) {
+    }
+    now.unix = now.unix + 1h;
+    EXPECT_TRUE(refused());
+    now.unix = now.unix + (-2h);
+    EXPECT_TRUE(refused());
+    now.time += 1s;
+    EXPECT_FALSE(refused());
 }
 
 TEST_F(Directory, AFetchThatSucceedsDoesNotHideARegistrationThatDoesNot) {
@@ -288,7 +306,7 @@ TEST_F(Directory, RubbishGetsAnErrorNotACrash) {
         clock_.time += 50ms;
         Bytes payload(random_.below(100));
         random_.fill(payload);
-        auto answer = committee::call(*server_, caller_, payload, clock_.unix_now());
+        auto answer = committee::call(*server_, caller_, payload, clock_.read());
         EXPECT_EQ(answer.has_value(), payload.size() >= 8);
     }
     EXPECT_TRUE(engine_->registry().entries().empty());

@@ -1,41 +1,28 @@
 #include "committee/peer_limiter.h"
 
-#include <algorithm>
-
 namespace planetserve::committee {
 
 namespace {
 
-constexpr std::int64_t whole = 1000;
-constexpr auto sweep_every = std::chrono::milliseconds(1000);
+constexpr Duration sweep_every = 1s;
 
 }  // namespace
 
-bool PeerLimiter::take(const NodeId& peer, UnixTime now) {
+bool PeerLimiter::take(const NodeId& peer, Time now) {
     auto found = buckets_.find(peer);
     if (found == buckets_.end()) {
         if (buckets_.size() >= limits_.peers) sweep(now);
         if (buckets_.size() >= limits_.peers) return false;
-        found = buckets_.emplace(peer, Bucket{limits_.burst * whole, now}).first;
+        found = buckets_.try_emplace(peer).first;
     }
-    Bucket& bucket = found->second;
-    bucket = {level(bucket, now), now};
-    if (bucket.thousandths < whole) return false;
-    bucket.thousandths -= whole;
-    return true;
-}
-
-std::int64_t PeerLimiter::level(const Bucket& bucket, UnixTime now) const {
-    // An hour fills any bucket, and keeps a clock that was set from overflowing.
-    std::int64_t elapsed = std::clamp<std::int64_t>((now - bucket.filled).count(), 0, 3'600'000);
-    return std::min(limits_.burst * whole, bucket.thousandths + elapsed * limits_.per_second);
+    return found->second.take(limits_.calls, now);
 }
 
 // Forgets peers whose bucket is full again: they are as if never seen.
-void PeerLimiter::sweep(UnixTime now) {
-    if (now - swept_ < sweep_every && now >= swept_) return;
-    swept_ = now;
-    std::erase_if(buckets_, [&](const auto& item) { return level(item.second, now) == limits_.burst * whole; });
+void PeerLimiter::sweep(Time now) {
+    if (now < next_sweep_) return;
+    next_sweep_ = now + sweep_every;
+    std::erase_if(buckets_, [&](const auto& item) { return item.second.full(limits_.calls, now); });
 }
 
 }  // namespace planetserve::committee

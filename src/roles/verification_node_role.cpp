@@ -20,7 +20,7 @@ void VerificationNodeRole::on_frame(const NodeId& from, wire::FrameType type, Mu
         if (agent_) agent_->on_frame(from, type, payload);
         return;
     }
-    server_.on_call(from, payload, runtime_.clock().unix_now(), [&runtime = runtime_, from](const Bytes& answer) {
+    server_.on_call(from, payload, runtime_.clock().read(), [&runtime = runtime_, from](const Bytes& answer) {
         // A node whose queue is full or whose link is gone asks again.
         (void)runtime.links().send(from, wire::FrameType::call_response, {answer});
     });

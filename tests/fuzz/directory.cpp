@@ -90,7 +90,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         client.on_timer(clock.read());
         for (const auto& [to, call] : std::exchange(calls.made, {})) {
             Bytes right;
-            server.on_call(member.id(), call, clock.unix_now(), [&](Bytes answer) { right = std::move(answer); });
+            server.on_call(member.id(), call, clock.read(), [&](Bytes answer) { right = std::move(answer); });
             if (steps % 2 == 0) {
                 Bytes raw(right.begin(), right.begin() + 8);
                 append(raw, piece);

@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Bytes call(8);
     append(call, input);
     bool answered = false;
-    server.on_call(member.id(), call, now, [&](const Bytes&) { answered = true; });
+    server.on_call(member.id(), call, {Time{}, now}, [&](const Bytes&) { answered = true; });
     check(answered, "every call is answered");
     check(engine->tick(now).has_value() && engine->registry().entries().empty(),
           "nothing unsigned changes the registry");

@@ -39,7 +39,7 @@ public:
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
         if (type == wire::FrameType::call_request)
-            return directory_.on_call(from, payload, runtime_.clock().unix_now(), [this, from](const Bytes& answer) {
+            return directory_.on_call(from, payload, runtime_.clock().read(), [this, from](const Bytes& answer) {
                 (void)runtime_.links().send(from, wire::FrameType::call_response, {answer});
             });
         if (type == wire::FrameType::transcript_request && payload.size() >= 8)
