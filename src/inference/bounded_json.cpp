@@ -89,6 +89,13 @@ std::optional<double> number_of(const json::value* value) {
 
 bool is_true(const json::value* value) { return value != nullptr && value->is_bool() && value->get_bool(); }
 
+std::string lower_case(std::string_view name) {
+    std::string folded(name);
+    for (char& c : folded)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return folded;
+}
+
 bool is_given(const json::value* value) { return value != nullptr && !value->is_null(); }
 
 std::string compact(const json::value& value) { return json::serialize(value); }

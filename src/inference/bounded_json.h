@@ -28,6 +28,8 @@ const boost::json::array* list_of(const boost::json::value* value);
 std::optional<std::uint64_t> count_of(const boost::json::value* value);
 std::optional<double> number_of(const boost::json::value* value);
 bool is_true(const boost::json::value* value);
+// A name as readers see it that take capitals for small letters; other bytes than A to Z stay.
+std::string lower_case(std::string_view name);
 // Neither absent nor null.
 bool is_given(const boost::json::value* value);
 

@@ -17,15 +17,21 @@ constexpr std::array<std::string_view, 13> media_types{
     "image_url",   "input_image", "image",      "input_audio", "audio_url", "audio",       "video_url",
     "input_video", "video",       "input_file", "file",        "document",  "image_embeds"};
 
-// Of a part: an URL as text, or an object with it.
-constexpr std::array<std::string_view, 7> url_members{"url",      "image_url", "audio_url", "video_url",
-                                                      "file_url", "file_data", "uri"};
-// A file that lies at the engine.
+// Of a part: an URL as text, or an object with it. The first five make a part of media, whatever its type says.
+constexpr std::array<std::string_view, 10> url_members{"image_url", "audio_url", "video_url", "file_url", "file_data",
+                                                       "url",       "uri",       "image",     "audio",    "video"};
+constexpr std::size_t telling_members = 5;
+// Files that lie at the engine, and parts of what it kept of somebody.
 constexpr std::array<std::string_view, 2> file_members{"file_id", "path"};
+constexpr std::string_view kept_type = "item_reference";
+// Some engines read these as code.
+constexpr std::array<std::string_view, 4> tensor_members{"image_embeds", "audio_embeds", "video_embeds",
+                                                         "prompt_embeds"};
 
 template <std::size_t N>
-bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names) {
-    return std::ranges::find(names, name) != names.end();
+bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names, std::size_t first = N) {
+    const auto end = names.begin() + static_cast<std::ptrdiff_t>(first);
+    return std::find(names.begin(), end, name) != end;
 }
 
 bool may_fetch(std::string_view url, const std::vector<std::string>& hosts) {
@@ -51,24 +57,38 @@ public:
             return std::nullopt;
         }
         if (!value.is_object()) return std::nullopt;
-        // An engine may take a part by such a member whatever its type says.
-        in_media |= std::ranges::any_of(
-            url_members, [&](std::string_view name) { return name != "url" && name != "uri" && find(&value, name); });
-        const auto type = text_of(find(&value, "type")).value_or("");
-        // What a tool is given is the tool's own.
-        if (type == "tool_use") return std::nullopt;
-        const bool media = is_one_of(type, media_types);
-        if (media && rules_.media == Media::none)
-            return "this model reads text only, and a part of the request is of type \"" + std::string(type) + "\"";
-        for (const auto& [name, inner] : value.get_object()) {
-            if (auto wrong = member(name, inner, in_media || media)) return wrong;
-            if (auto wrong = walk(inner, in_media || media)) return wrong;
+        const json::object& object = value.get_object();
+        bool tool_use = false;
+        for (const auto& [name, inner] : object) {
+            const std::string folded = lower_case(name);
+            in_media |= is_one_of(folded, url_members, telling_members);
+            auto type = folded == "type" ? text_of(&inner) : std::nullopt;
+            if (!type) continue;
+            tool_use |= *type == "tool_use";
+            if (lower_case(*type) == kept_type) return "what an engine kept of other requests is not read";
+            if (!is_one_of(lower_case(*type), media_types)) continue;
+            in_media = true;
+            if (rules_.media == Media::none)
+                return "this model reads text only, and a part of the request is of type \"" + std::string(*type) +
+                       "\"";
+        }
+        for (const auto& [name, inner] : object) {
+            // What a tool is given is the tool's own.
+            if (tool_use && name == "input") continue;
+            if (auto wrong = member(lower_case(name), inner, in_media)) return wrong;
+            if (auto wrong = walk(inner, in_media)) return wrong;
         }
         return std::nullopt;
     }
 
 private:
-    std::optional<std::string> member(std::string_view name, const json::value& value, bool in_media) const {
+    std::optional<std::string> member(const std::string& name, const json::value& value, bool in_media) const {
+        if (is_one_of(name, tensor_members)) return "embeddings in place of content are not read";
+        if (const json::array* list = list_of(&value)) {
+            for (const json::value& item : *list)
+                if (auto wrong = item.is_string() ? member(name, item, in_media) : std::nullopt) return wrong;
+            return std::nullopt;
+        }
         auto text = text_of(&value);
         if (!text) return std::nullopt;
         if (in_media && is_one_of(name, file_members))

@@ -6,9 +6,11 @@
 #include <cmath>
 
 #include "inference/bounded_json.h"
+#include "inference/form_check.h"
 #include "inference/media_check.h"
 #include "inference/model_calls.h"
 #include "inference/prompt.h"
+#include "inference/request_members.h"
 
 namespace planetserve::inference {
 
@@ -17,13 +19,6 @@ namespace json = boost::json;
 namespace {
 
 using Kind = EngineTraits::Kind;
-
-// llama-server's members for its own front ends and tests: they choose another's slot or cache, or say how its parts
-// talk to each other.
-constexpr std::array<std::string_view, 14> for_operators{
-    "id_slot",     "lora",          "grammar_lazy",      "grammar_triggers", "preserved_tokens", "chat_parser",
-    "chat_format", "chat_template", "generation_prompt", "response_fields",  "t_max_predict_ms", "t_max_prompt_ms",
-    "verbose",     "return_tokens"};
 
 // Members of which an engine makes its prompt.
 constexpr std::array<std::string_view, 6> of_the_prompt{"messages", "prompt", "input",
@@ -35,21 +30,15 @@ std::string number(std::uint64_t value) { return std::to_string(value); }
 class BodyCheck {
 public:
     BodyCheck(ModelCall call, const json::object& body, const EngineTraits& engine, const RequestLimits& limits)
-        : call_(call),
-          body_(body),
-          engine_(engine),
-          limits_(limits),
-          schemas_(limits.schema,
-                   engine.kind == Kind::llama_server ? SchemaReader::llama_server : SchemaReader::other) {}
+        : call_(call), body_(body), engine_(engine), limits_(limits) {}
 
     std::optional<Refusal> run(const std::string& model) {
         using Step = std::optional<Refusal> (BodyCheck::*)();
         if (auto refusal = check_model(model)) return refusal;
-        for (Step step :
-             {&BodyCheck::check_operators_members, &BodyCheck::check_numbers, &BodyCheck::check_counts,
-              &BodyCheck::check_messages, &BodyCheck::check_tools, &BodyCheck::check_form, &BodyCheck::check_media})
+        for (Step step : {&BodyCheck::check_members, &BodyCheck::check_numbers, &BodyCheck::check_counts,
+                          &BodyCheck::check_messages, &BodyCheck::check_media})
             if (auto refusal = (this->*step)()) return refusal;
-        return std::nullopt;
+        return check_forms(call_, body_, engine_, limits_);
     }
 
 private:
@@ -59,15 +48,25 @@ private:
     }
 
     std::optional<Refusal> check_model(const std::string& model) const {
+        for (const auto& member : body_)
+            if (member.key() != "model" && lower_case(member.key()) == "model")
+                return Refusal{400, "write the name of 'model' in small letters, and once", "model", "invalid_value"};
         if (text_of(member("model")) == model) return std::nullopt;
         return Refusal{400, "the body names another model than the request was sent for", "model", "wrong_model"};
     }
 
-    std::optional<Refusal> check_operators_members() {
-        for (std::string_view name : for_operators)
-            if (member(name) != nullptr)
-                return Refusal{400, "'" + std::string(name) + "' is for the engine's operator; leave it out",
-                               std::string(name), "unsupported_parameter"};
+    std::optional<Refusal> check_members() {
+        if (auto name = operators_member(body_))
+            return Refusal{400, "'" + *name + "' is for the engine's operator; leave it out", *name,
+                           "unsupported_parameter"};
+        const json::value* arguments = member("chat_template_kwargs");
+        if (auto wrong = arguments != nullptr ? wrong_template_arguments(*arguments) : std::nullopt)
+            return Refusal{400, "'chat_template_kwargs': " + *wrong, "chat_template_kwargs", "unsupported_parameter"};
+        // OpenAI's stored prompts.
+        const json::value* prompt = member("prompt");
+        if (call_ == ModelCall::responses && prompt != nullptr && prompt->is_object())
+            return Refusal{400, "prompts that an engine keeps are not read; send the text itself", "prompt",
+                           "unsupported_parameter"};
         return std::nullopt;
     }
 
@@ -115,6 +114,7 @@ private:
             if (auto refusal = few(name, limits_.stops)) return refusal;
         if (auto refusal = few("logit_bias", limits_.biased_tokens)) return refusal;
         if (auto refusal = few("tools", limits_.tools)) return refusal;
+        if (auto refusal = few("functions", limits_.tools)) return refusal;
         const json::array* prompts = list_of(member("prompt"));
         if (prompts != nullptr && !prompts->empty() && !prompts->front().is_number())
             return few("prompt", limits_.choices);
@@ -123,6 +123,8 @@ private:
 
     std::optional<Refusal> at_most(const char* name, std::uint64_t most) const {
         const json::value* value = member(name);
+        // Some servers read a text as the number that it holds.
+        if (text_of(value)) return Refusal{400, "'" + std::string(name) + "' must be a number", name, "invalid_value"};
         auto given = number_of(value);
         if (!given || *given <= static_cast<double>(most)) return std::nullopt;
         return Refusal{400, "'" + std::string(name) + "' may be at most " + number(most), name, "invalid_value"};
@@ -138,7 +140,8 @@ private:
     }
 
     std::optional<Refusal> check_messages() {
-        if (call_ != ModelCall::chat && call_ != ModelCall::messages) return std::nullopt;
+        if (call_ != ModelCall::chat && call_ != ModelCall::messages && call_ != ModelCall::count_tokens)
+            return std::nullopt;
         const json::array* messages = list_of(member("messages"));
         if (messages == nullptr) return Refusal{400, "'messages' must be a list", "messages"};
         for (const json::value& message : *messages)
@@ -147,62 +150,8 @@ private:
         return std::nullopt;
     }
 
-    std::optional<Refusal> check_tools() {
-        const json::array* tools = list_of(member("tools"));
-        if (tools == nullptr) return std::nullopt;
-        for (const json::value& tool : *tools) {
-            // Anthropic's tools of a client's own have no type, or "custom".
-            auto type = text_of(find(&tool, "type")).value_or(call_ == ModelCall::messages ? "function" : "");
-            const bool known = type == "function" || (call_ == ModelCall::messages && type == "custom");
-            if (engine_.kind == Kind::llama_server && !known)
-                return Refusal{400,
-                               "of tools only the type \"function\" is known here, not \"" +
-                                   std::string(type.substr(0, 64)) + "\"",
-                               "tools", "unsupported_value"};
-            const json::value* function = find(&tool, "function");
-            for (const char* name : {"parameters", "input_schema"})
-                if (auto refusal = check_schema(find(function != nullptr ? function : &tool, name), "tools"))
-                    return refusal;
-        }
-        return std::nullopt;
-    }
-
-    // The form that the answer is held to, in each of the ways to say it.
-    std::optional<Refusal> check_form() {
-        const json::value* format = member("response_format");
-        const json::value* structured = member("structured_outputs");
-        for (const json::value* schema :
-             {member("json_schema"), find(format, "schema"), find(find(format, "json_schema"), "schema"),
-              find(find(member("text"), "format"), "schema"), find(member("output_format"), "schema"),
-              find(find(member("output_config"), "format"), "schema"), member("guided_json"), find(structured, "json")})
-            if (auto refusal = check_schema(schema, "response_format")) return refusal;
-        for (const json::value* grammar : {member("grammar"), member("guided_grammar"), find(structured, "grammar"),
-                                           member("guided_regex"), find(structured, "regex")})
-            if (auto refusal = check_grammar_text(grammar)) return refusal;
-        if (auto refusal = few("guided_choice", limits_.schema.enumerated)) return refusal;
-        return std::nullopt;
-    }
-
-    std::optional<Refusal> check_grammar_text(const json::value* grammar) const {
-        auto text = text_of(grammar);
-        if (!text || text->empty()) return std::nullopt;
-        if (!engine_.grammars)
-            return Refusal{400, "this model node takes no grammars of users; use response_format with a JSON schema",
-                           "grammar", "unsupported_parameter"};
-        Status checked = check_grammar(*text, limits_.grammar);
-        if (checked) return std::nullopt;
-        return Refusal{400, "the grammar is too large: " + checked.error().message, "grammar", "grammar_too_large"};
-    }
-
-    std::optional<Refusal> check_schema(const json::value* schema, const char* param) {
-        if (!is_given(schema)) return std::nullopt;
-        Status checked = schemas_.add(*schema);
-        if (checked) return std::nullopt;
-        return Refusal{400, checked.error().message, param, "unsupported_schema"};
-    }
-
     std::optional<Refusal> check_media() {
-        for (const char* name : {"messages", "input", "system", "prompt"}) {
+        for (const char* name : {"messages", "input", "system", "prompt", "instructions", "documents"}) {
             const json::value* value = member(name);
             if (value == nullptr) continue;
             const MediaRules rules{engine_.kind == Kind::llama_server ? Media::none : Media::in_body,
@@ -216,7 +165,6 @@ private:
     const json::object& body_;
     const EngineTraits& engine_;
     const RequestLimits& limits_;
-    SchemaCheck schemas_;
     std::size_t values_ = 0;
     std::size_t text_bytes_ = 0;
     std::size_t prompt_bytes_ = 0;

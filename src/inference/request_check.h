@@ -1,7 +1,8 @@
 // Whether a model node lets a user's request through to its engine. Users are strangers, and an engine was made for its
 // operator: it obeys members that choose a slot or an adapter, fetches what an URL names, and ends on some inputs.
 //
-// A request is refused or passes as it came: the body is signed by its digest, so it is not rewritten. Pure.
+// A request is refused, or passes as it came to llama-server: its body's digest is signed. For an upstream it is
+// written anew (request_members.h). Pure.
 #pragma once
 
 #include <cstdint>

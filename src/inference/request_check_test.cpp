@@ -49,8 +49,10 @@ TEST(RequestCheck, PathsOfTheEnginesOperatorAreRefused) {
 TEST(RequestCheck, TheBodyNamesTheModelThatWasAskedFor) {
     EXPECT_EQ(check(R"({"model":"other","messages":[]})").value_or(Refusal{}).param, "model");
     EXPECT_EQ(check(R"({"messages":[]})").value_or(Refusal{}).param, "model");
-    // Of two the last counts, here and at the engine.
+    // Of two the last counts, here and at llama-server.
     EXPECT_TRUE(check(chat_with(R"("model":"other")")));
+    for (const auto& engine : {managed, upstream})
+        EXPECT_EQ(check(chat_with(R"("Model":"m")"), engine).value_or(Refusal{}).param, "model");
 }
 
 TEST(RequestCheck, ABodyThatIsNoneIsRefused) {
@@ -63,8 +65,37 @@ TEST(RequestCheck, ABodyThatIsNoneIsRefused) {
 
 TEST(RequestCheck, MembersOfTheOperatorAreRefused) {
     for (const char* more : {R"("id_slot":0)", R"("lora":[{"id":0,"scale":1}])", R"("grammar_triggers":[])",
-                             R"("chat_template":"x")", R"("verbose":true)"})
+                             R"("chat_template":"x")", R"("verbose":true)", R"("speculative.n_max":9999)"})
         EXPECT_EQ(check(chat_with(more)).value_or(Refusal{}).code, "unsupported_parameter") << more;
+}
+
+// An upstream would have run a template of the user's, fetched what it names, or read what others keep there.
+TEST(RequestCheck, MembersThatAnUpstreamWouldObeyAreRefused) {
+    for (const char* more :
+         {R"("chat_template_kwargs":{"chat_template":"{{ x }}"})", R"("chat_template_kwargs":{"tokenize":true})",
+          R"("chat_template_kwargs":{"Chat_Template":"x"})", R"("chat_template_kwargs":{"a":[1]})",
+          R"("chat_template_kwargs":"x")", R"("structural_tag":"{}")", R"("whitespace_pattern":"(a+)+")",
+          R"("guided_whitespace_pattern":"(a+)+")", R"("priority":-1)", R"("prompt_embeds":"AA==")",
+          R"("mm_processor_kwargs":{})", R"("kv_transfer_params":{})", R"("previous_response_id":"resp_1")",
+          R"("mcp_servers":[{"url":"http://10.0.0.1"}])", R"("structured_outputs":{"structural_tag":"{}"})",
+          R"("structured_outputs":{"whitespace_pattern":"(a+)+"})"})
+        EXPECT_EQ(check(chat_with(more), upstream).value_or(Refusal{}).code, "unsupported_parameter") << more;
+    for (const char* more :
+         {R"("tools":[{"type":"mcp","server_url":"http://10.0.0.1"}])", R"("tools":[{"type":"file_search"}])",
+          R"("response_format":{"type":"structural_tag","format":{}})", R"("text":{"format":{"type":"x"}})"})
+        EXPECT_EQ(check(chat_with(more), upstream).value_or(Refusal{}).code, "unsupported_value") << more;
+    for (const char* more :
+         {R"("chat_template_kwargs":{"enable_thinking":false,"reasoning_effort":"high"})", R"("store":true)",
+          R"("user":"u","metadata":{"a":"b"},"service_tier":"auto","unknown":[1])", R"("min_tokens":3,"top_k":5)",
+          R"("response_format":{"type":"json_object"})", R"("tools":[{"type":"custom","custom":{"name":"f"}}])"})
+        EXPECT_FALSE(check(chat_with(more), upstream)) << more;
+    EXPECT_TRUE(check(R"({"model":"m","input":[{"type":"item_reference","id":"msg_1"}]})", upstream, "/v1/responses"));
+    EXPECT_TRUE(check(R"({"model":"m","prompt":{"id":"pmpt_1"}})", upstream, "/v1/responses"));
+}
+
+TEST(RequestCheck, ANumberThatIsWrittenAsTextIsNone) {
+    for (const char* name : {"n", "n_cmpl", "best_of", "top_logprobs", "n_probs", "logprobs", "prompt_logprobs"})
+        EXPECT_EQ(check(chat_with("\"" + std::string(name) + R"(":"1000")"), upstream).value_or(Refusal{}).param, name);
 }
 
 TEST(RequestCheck, CountsAreBounded) {
@@ -97,15 +128,20 @@ TEST(RequestCheck, AnEngineOfTextIsNotGivenPictures) {
 }
 
 TEST(RequestCheck, AnEngineFetchesNothingFromInsideItsNetwork) {
-    for (const char* part : {R"({"type":"image_url","image_url":{"url":"http://10.0.0.1/a"}})",
-                             R"({"type":"image_url","image_url":"file:///etc/passwd"})",
-                             R"({"image_url":{"url":"http://10.0.0.1/a"},"type":"text"})",
-                             R"({"type":"image_url","image_url":{"url":"http://pictures.example@10.0.0.1/a"}})",
-                             R"({"type":"image_url","image_url":{"url":"http://pictures.example\\@10.0.0.1/a"}})",
-                             R"({"type":"image_url","image_url":{"url":"http://pictures.example.evil/a"}})",
-                             R"({"type":"image","source":{"type":"url","url":"http://10.0.0.1/a"}})",
-                             R"({"type":"video_url","video_url":{"url":"http://10.0.0.1/a"}})",
-                             R"({"type":"input_file","file_id":"abc"})"})
+    for (const char* part :
+         {R"({"type":"image_url","image_url":{"url":"http://10.0.0.1/a"}})",
+          R"({"type":"image_url","image_url":"file:///etc/passwd"})",
+          R"({"image_url":{"url":"http://10.0.0.1/a"},"type":"text"})",
+          R"({"type":"image_url","image_url":{"url":"http://pictures.example@10.0.0.1/a"}})",
+          R"({"type":"image_url","image_url":{"url":"http://pictures.example\\@10.0.0.1/a"}})",
+          R"({"type":"image_url","image_url":{"url":"http://pictures.example.evil/a"}})",
+          R"({"type":"image","source":{"type":"url","url":"http://10.0.0.1/a"}})",
+          R"({"type":"video_url","video_url":{"url":"http://10.0.0.1/a"}})", R"({"type":"input_file","file_id":"abc"})",
+          R"({"TYPE":"IMAGE_URL","Image_Url":{"URL":"http://10.0.0.1/a"}})",
+          R"({"type":"image_url","IMAGE_URL":"http://10.0.0.1/a"})",
+          R"({"type":"image_url","image_url":["http://10.0.0.1/a"]})", R"({"type":"image","image":"/etc/passwd"})",
+          R"({"type":"image_embeds","image_embeds":"AA=="})",
+          R"({"type":"tool_use","content":[{"type":"image_url","image_url":"http://10.0.0.1/a"}]})"})
         EXPECT_EQ(check(with_part(part), upstream).value_or(Refusal{}).code, "unsupported_media") << part;
     for (const char* part : {R"({"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}})",
                              R"({"type":"image_url","image_url":{"url":"https://pictures.example/a"}})",
@@ -113,6 +149,10 @@ TEST(RequestCheck, AnEngineFetchesNothingFromInsideItsNetwork) {
                              R"({"type":"tool_use","id":"1","name":"get","input":{"url":"http://10.0.0.1/"}})",
                              R"({"type":"text","text":"http://10.0.0.1/"})"})
         EXPECT_FALSE(check(with_part(part), upstream)) << part;
+    // A message that calls itself the use of a tool.
+    EXPECT_TRUE(check(R"({"model":"m","messages":[{"type":"tool_use","role":"user","content":[)"
+                      R"({"type":"image_url","image_url":{"url":"http://10.0.0.1/a"}}]}]})",
+                      upstream));
     EXPECT_TRUE(check(
         R"({"model":"m","input":[{"role":"user","content":[{"type":"input_image","image_url":"http://10.0.0.1/a"}]}]})",
         upstream, "/v1/responses"));
@@ -125,6 +165,11 @@ TEST(RequestCheck, ToolsAndMessagesThatTheEngineWouldAnswerWith500AreRefusedByNa
         check(chat_with(R"("tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])")));
     EXPECT_FALSE(
         check(chat_with(R"("tools":[{"name":"f","input_schema":{"type":"object"}}])"), managed, "/v1/messages"));
+    // Whoever counts tokens sends the tools of the messages.
+    EXPECT_FALSE(check(chat_with(R"("tools":[{"name":"f","input_schema":{"type":"object"}}])"), managed,
+                       "/v1/messages/count_tokens"));
+    EXPECT_FALSE(check(chat_with(R"("tools":[{"type":"bash_20250124","name":"bash"}])"), upstream, "/v1/messages"));
+    EXPECT_TRUE(check(chat_with(R"("tools":[{"type":"web_fetch_20250910"}])"), upstream, "/v1/messages"));
     EXPECT_TRUE(check(R"({"model":"m","input":"x"})", managed, "/v1/embeddings"));
     EXPECT_FALSE(check(R"({"model":"m","input":"x"})", upstream, "/v1/embeddings"));
 }
@@ -137,8 +182,21 @@ TEST(RequestCheck, EveryWayToGiveASchemaOrGrammarIsChecked) {
           R"("response_format":{"type":"json_object","schema":)" + schema + "}",
           R"("text":{"format":{"schema":)" + schema + "}}",
           R"("tools":[{"type":"function","function":{"name":"f","parameters":)" + schema + "}}]",
-          R"("tools":[{"type":"function","name":"f","parameters":)" + schema + "}]"})
+          R"("tools":[{"type":"function","name":"f","parameters":)" + schema + "}]",
+          // An empty part that hides the true one.
+          R"("tools":[{"type":"function","function":{},"parameters":)" + schema + "}]",
+          R"("tools":[{"type":"function","function":{},"input_schema":)" + schema + "}]",
+          R"("tools":[{"type":"function","function":{"parameters":{},"input_schema":)" + schema + "}}]",
+          R"("functions":[{"name":"f","parameters":)" + schema + "}]",
+          // As text.
+          R"("json_schema":)" + boost::json::serialize(boost::json::string(schema))})
         EXPECT_EQ(check(chat_with(more)).value_or(Refusal{}).code, "unsupported_schema") << more;
+    const std::string long_pattern = R"({"pattern":")" + std::string(2000, 'a') + "\"}";
+    EXPECT_TRUE(check(chat_with(R"("response_format":{"JSON_Schema":{"schema":)" + long_pattern + "}}"), upstream));
+    EXPECT_TRUE(
+        check(chat_with(R"("tools":[{"type":"function","Function":{"parameters":)" + long_pattern + "}}]"), upstream));
+    EXPECT_TRUE(
+        check(chat_with(R"("guided_json":)" + boost::json::serialize(boost::json::string(long_pattern))), upstream));
     const std::string deep = "\"" + std::string(100, '(') + "\"";
     for (const std::string& more : {R"("grammar":)" + deep, R"("guided_grammar":)" + deep, R"("guided_regex":)" + deep,
                                     R"("structured_outputs":{"grammar":)" + deep + "}"})

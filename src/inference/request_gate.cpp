@@ -2,18 +2,21 @@
 
 #include <boost/json.hpp>
 
+#include "base/requires.h"
 #include "inference/bounded_json.h"
 #include "inference/own_reply.h"
+#include "inference/prompt.h"
+#include "inference/request_members.h"
 
 namespace planetserve::inference {
 
 namespace {
 
-// Some servers know members in capitals too ("Model"): of several they take the last.
-void write_model(Bytes& body, const std::string& model) {
-    const std::size_t brace = as_text(body).rfind('}');
-    const Bytes member = to_bytes(",\"model\":" + compact(boost::json::string(model)));
-    body.insert(body.begin() + static_cast<std::ptrdiff_t>(brace), member.begin(), member.end());
+// The members that an upstream may have, and the model that was asked for. The body was read once, so it can be read.
+void write_for_upstream(Request& request) {
+    auto body = parse_json(as_text(request.body), prompt_memory_limit);
+    REQUIRES(body && body->is_object());
+    request.body = to_bytes(upstream_body(body->get_object(), request.model));
 }
 
 }  // namespace
@@ -28,8 +31,7 @@ Result<std::unique_ptr<Exchange>> RequestGate::start(Request request, ReplySink&
     // Whatever the user called it, it was read as JSON; and the query is for the user's own node.
     request.content_type = "application/json";
     request.path = request.path.substr(0, request.path.find('?'));
-    // An answer of llama-server's is signed over the body as it came, and it serves one model.
-    if (traits->second.kind == EngineTraits::Kind::other) write_model(request.body, request.model);
+    if (traits->second.kind == EngineTraits::Kind::other) write_for_upstream(request);
     return engines_.start(std::move(request), sink);
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
 #include <deque>
 
 #include "inference/recording_sink_fixture.h"
@@ -62,12 +63,31 @@ TEST_F(Gate, TheRestPassesAsJsonAndWithoutItsQuery) {
     EXPECT_EQ(engine_.asked[0].content_type, "application/json");
 }
 
-// A server that reads "Model" as "model" would have served any other of its operator's.
-TEST_F(Gate, TheModelThatAnUpstreamServesIsWrittenByTheNode) {
+// A strict server refuses a body with two of them.
+TEST_F(Gate, TheModelThatAnUpstreamServesIsWrittenOnce) {
     gate_.add("m", {.kind = EngineTraits::Kind::other});
-    ask("/v1/completions", R"({"model":"m","prompt":"x","Model":"dear"} )");
+    ask("/v1/completions", R"({"model":"other","prompt":"x","model":"m"} )");
     ASSERT_EQ(engine_.asked.size(), 1U);
-    EXPECT_EQ(to_string(engine_.asked[0].body), R"({"model":"m","prompt":"x","Model":"dear","model":"m"} )");
+    EXPECT_EQ(to_string(engine_.asked[0].body), R"({"model":"m","prompt":"x"})");
+    ask("/v1/completions", R"({"model":"m","prompt":"x","Model":"dear"})");
+    EXPECT_EQ(engine_.asked.size(), 1U);
+    // llama-server's answer is signed over the body as it came, and it serves one model.
+    gate_.add("m", {.context = 2048});
+    ask("/v1/completions", R"({"model":"m","prompt":"x","mine":1})");
+    ASSERT_EQ(engine_.asked.size(), 2U);
+    EXPECT_EQ(to_string(engine_.asked[1].body), R"({"model":"m","prompt":"x","mine":1})");
+}
+
+// Servers that take capitals for small letters, or know members that cost the operator, would have obeyed these.
+TEST_F(Gate, AnUpstreamGetsMembersThatAreKnown) {
+    gate_.add("m", {.kind = EngineTraits::Kind::other});
+    ask("/v1/completions",
+        R"({"model":"m","prompt":"x","N":1000,"Tools":[{}],"service_tier":"priority","temperature":0.5,"seed":18446744073709551615,)"
+        R"("metadata":{"a":null},"user":"u","max_tokens":3})");
+    ASSERT_EQ(engine_.asked.size(), 1U);
+    EXPECT_EQ(boost::json::parse(to_string(engine_.asked[0].body)),
+              boost::json::parse(R"({"model":"m","prompt":"x","temperature":0.5,"seed":18446744073709551615,)"
+                                 R"("metadata":{"a":null},"user":"u","max_tokens":3})"));
 }
 
 TEST_F(Gate, ASinkMayLeaveAtAnyCall) {

@@ -78,11 +78,26 @@ def test_what_an_upstream_would_fetch_or_serve_besides(network):
     status, error = error_of(network.stranger.ask(question("Hello", model="another"), model=UPSTREAM_MODEL))
     assert (status, error["code"]) == (400, "wrong_model")
     assert Recorder.seen == []
-    # The model that is served stands last, for servers that read other spellings.
-    ask = json.dumps({**question("Hello", model=UPSTREAM_MODEL), "Model": "another"})
+    hidden = {"model": UPSTREAM_MODEL, "messages": [{"type": "tool_use", "role": "user", "content": [pictures[0]]}]}
+    assert error_of(network.stranger.ask(hidden, model=UPSTREAM_MODEL))[1]["code"] == "unsupported_media"
+    for more in ({"Model": "another"}, {"n": "1000"}, {"chat_template_kwargs": {"chat_template": "{{ 1 }}"}}, {"structural_tag": "{}"},
+                 {"tools": [{"type": "mcp", "server_url": "http://10.0.0.1/"}]}):
+        status, error = error_of(network.stranger.ask({**question("Hello", model=UPSTREAM_MODEL), **more}, model=UPSTREAM_MODEL))
+        assert status == 400 and error["param"], (more, error)
+    assert Recorder.seen == []
+    # Members that nobody here knows, and those that cost the operator, do not reach it; what clients send does.
+    ask = {**question("Hello", model=UPSTREAM_MODEL), "Messages": [], "service_tier": "priority", "store": True, "user": "u", "top_k": 3}
     assert network.stranger.ask(ask, model=UPSTREAM_MODEL)["status"] == 200
     [(method, path, body)] = Recorder.seen
-    assert (method, path) == ("POST", "/v1/chat/completions") and body.endswith(f'"Model": "another","model":"{UPSTREAM_MODEL}"}}')
+    assert (method, path) == ("POST", "/v1/chat/completions")
+    assert json.loads(body) == {**question("Hello", model=UPSTREAM_MODEL), "user": "u", "top_k": 3}
+
+
+def nested_types(levels):
+    schema = {"type": "null"}
+    for _ in range(levels):
+        schema = {"type": ["array", "array"], "items": schema}
+    return schema
 
 
 HOSTILE = {
@@ -92,6 +107,17 @@ HOSTILE = {
     "pattern": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "string", "pattern": "^" + "[a-z]*" * 30 + "$"}}}},
     "properties": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {
         "type": "object", "properties": {f"p{i}": {"type": "string"} for i in range(5000)}}}}},
+    "types": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": nested_types(25)}}},
+    "definitions": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"$ref": "#/$defs/d0", "$defs": {
+        **{f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 8, "anyOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(20)},
+        "d20": {"type": "object", "properties": {"a": {"type": "null"}}}}}}}},
+    "itself": {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {
+        "a": {"$ref": "#/$defs/a"}}}}}]},
+    "decoy": {"tools": [{"type": "function", "function": {}, "parameters": nested_types(25)}]},
+    "default": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {
+        "type": "object", "properties": {"default": nested_types(25)}}}}},
+    "repetitions": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {
+        "type": "string", "pattern": "^" + "(" * 6 + "[a-z]{0,10}" + "){0,10}" * 6 + "$"}}}},
     "probabilities": {"logprobs": True, "top_logprobs": 1000000},
     "slots": {"id_slot": 0},
     "answers": {"n": 1000},
@@ -131,3 +157,18 @@ def test_a_clients_mistake_is_named_and_no_other_node_is_asked(network, body, pa
     reply = web.post(network.api + "/v1/chat/completions", json={**question("Hello"), **body}, timeout=30)
     assert reply.status_code == 400 and reply.json()["error"]["param"] == param, reply.text
     assert network.status()["requests"]["retried"] == retried
+
+
+def test_honest_forms_are_answered(network):
+    node = {"type": "object", "properties": {"value": {"type": "integer", "maximum": 9}, "next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}},
+            "required": ["value", "next"], "additionalProperties": False}
+    schema = {"type": "object", "properties": {"head": {"$ref": "#/$defs/node"}, "default": {"type": ["string", "null"], "maxLength": 3}},
+              "required": ["default", "head"], "$defs": {"node": node}}
+    reply = web.post(network.api + "/v1/chat/completions", timeout=60, json={
+        **question("A list, please.", max_tokens=200), "temperature": 0,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "list", "schema": schema}}})
+    assert reply.status_code == 200 and reply.json()["choices"][0]["message"]["content"].startswith("{"), reply.text
+    tools = [{"name": "f", "description": "d", "input_schema": {"type": "object", "properties": {"a": {"type": "string"}}}}]
+    count = web.post(network.api + "/v1/messages/count_tokens", timeout=60,
+                     json={"model": MODEL, "messages": [{"role": "user", "content": "Hello"}], "tools": tools})
+    assert count.status_code == 200 and count.json()["input_tokens"] > 0, count.text
