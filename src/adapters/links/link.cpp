@@ -28,8 +28,6 @@ constexpr std::size_t most_records = 2 * write_piece;
 // Bytes that the system may hold unsent, besides those under way to the peer.
 constexpr int system_queue = 128 * 1024;
 using NotSentMark = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
-// Bytes of an incomplete frame that count as much: most frames are smaller.
-constexpr std::size_t much_incomplete = 64 * 1024;
 // An idle link gives back larger buffers than this.
 constexpr std::size_t keep_buffer = 8 * 1024;
 
@@ -162,10 +160,8 @@ void Link::decrypt() {
         if (!taken) return fail_with(taken.error());
         counters_.frames_skipped = reader_.skipped();
     }
-    if (reader_.buffered() > much_incomplete) {
-        owner_.on_link_holds_much();
-        if (state_ == State::closed) return;
-    }
+    note_held(reader_.buffered());
+    if (state_ == State::closed) return;
     // TLS answers a peer that asks for new keys.
     if (!tls_.pending().empty() && !waiting_writable_) send_records();
     if (tls_.held() > most_records) fail_with({ErrorCode::exhausted, "the peer asks for new keys and does not read"});
@@ -306,6 +302,11 @@ void Link::release_buffers() {
     if (reader_.buffered() == 0 && reader_.capacity() > keep_buffer) reader_.release();
 }
 
+void Link::note_held(std::size_t bytes) {
+    const std::size_t before = std::exchange(held_, bytes);
+    if (before != bytes) owner_.on_link_holds(before, bytes);
+}
+
 void Link::refill_read_budget(Duration passed) {
     bool starved = read_budget_ == 0;
     double refill = static_cast<double>(options_.maximum_inbound_rate) * std::min(1.0, to_seconds(passed));
@@ -361,6 +362,7 @@ void Link::fail_with(Error why) {
 
 void Link::shut() {
     state_ = State::closed;
+    note_held(0);
     error_code ignored;
     if (peer_) tls_.close();
     // The last words, a TLS alert among them, if the socket takes them at once.

@@ -28,8 +28,8 @@ public:
     virtual void on_link_closed(Link& link, const Error& why) = 0;
     // There is something to write: call flush() when the events at hand are processed.
     virtual void request_flush(Link& link) = 0;
-    // Much of an incomplete frame waits for its rest.
-    virtual void on_link_holds_much() = 0;
+    // What the link holds of an incomplete frame was `before` bytes and is `after`.
+    virtual void on_link_holds(std::size_t before, std::size_t after) = 0;
     // The link has processed what one reading brought.
     virtual void on_link_read() = 0;
 };
@@ -90,6 +90,7 @@ private:
     bool send_records();
     void release_buffers();
     void refill_read_budget(Duration passed);
+    void note_held(std::size_t bytes);
     void socket_failed(const boost::system::error_code& error);
     void append(wire::FrameType type, std::initializer_list<ByteView> parts);
     // By its header alone, before anything of it is held.
@@ -114,6 +115,7 @@ private:
     std::optional<wire::GoodbyeReason> peer_goodbye_;
     wire::FrameReader reader_;
     Time incomplete_since_{};
+    std::size_t held_ = 0;  // as its owner was told last
     // The socket waits with this buffer. A reading that does not fill it has emptied the socket.
     std::array<std::uint8_t, 2048> first_piece_;
     Bytes out_;

@@ -142,15 +142,72 @@ TEST_F(Links, OneAddressCannotTakeAllHandshakes) {
     Node a(context_, book_, options);
     std::vector<asio::ip::tcp::socket> silent;
     for (int i = 0; i < 12; ++i) silent.push_back(dial_raw(a));
-    asio::ip::tcp::socket other(context_);
-    other.open(asio::ip::tcp::v4());
-    other.bind({asio::ip::make_address("127.0.0.2"), 0});
-    other.connect({asio::ip::make_address("127.0.0.1"), a.address.port});
     crypto::Identity identity = crypto::Identity::generate(a.random);
-    RawPeer honest(std::move(other), identity, LinkSide::dialed);
-    ASSERT_TRUE(run_until([&] { return honest.shake(); }));
-    EXPECT_FALSE(honest.failed);
+    EXPECT_FALSE(shaken(a, identity, "127.0.0.2")->failed);
     EXPECT_EQ(a.links.links(), 4u);
+}
+
+// Before: one address could have all 2,048 links, under as many identities, which cost nothing.
+TEST_F(Links, OneAddressCannotTakeAllLinks) {
+    LinkOptions options;
+    options.maximum_links_per_address = 3;
+    Node a(context_, book_, options);
+    std::vector<std::unique_ptr<RawPeer>> greedy;
+    std::size_t refused = 0;
+    for (std::size_t i = 0; i < 5; ++i) {
+        auto peer = shaken(a, crypto::Identity::generate(a.random), "127.0.0.1");
+        refused += peer->failed ? 1 : 0;
+        if (peer->failed) continue;
+        ASSERT_TRUE(peer->write_hello());
+        ASSERT_TRUE(run_until([&] { return a.up.size() == i + 1; }));
+        greedy.push_back(std::move(peer));
+    }
+    EXPECT_EQ(refused, 2u);
+    auto honest = shaken(a, crypto::Identity::generate(a.random), "127.0.0.2");
+    ASSERT_FALSE(honest->failed);
+    ASSERT_TRUE(honest->write_hello());
+    ASSERT_TRUE(run_until([&] { return a.up.size() == 4; })) << "other addresses have their places";
+    greedy.pop_back();
+    ASSERT_TRUE(run_until([&] { return a.down.size() == 1; }));
+    EXPECT_FALSE(shaken(a, crypto::Identity::generate(a.random), "127.0.0.1")->failed) << "a place is free again";
+}
+
+// Before: one address could begin as many handshakes, of some signatures each, as its line carried.
+TEST_F(Links, OneAddressCannotKeepTheNodeBusyWithHandshakes) {
+    LinkOptions options;
+    options.handshakes_of_address = {1, 4};
+    Node a(context_, book_, options);
+    crypto::Identity identity = crypto::Identity::generate(a.random);
+    int taken = 0;
+    for (int i = 0; i < 20; ++i) taken += shaken(a, identity, "127.0.0.1")->failed ? 0 : 1;
+    EXPECT_LE(taken, 6) << "four, and one for each second that this took";
+    EXPECT_FALSE(shaken(a, crypto::Identity::generate(a.random), "127.0.0.2")->failed) << "others are not held up";
+    run_until([] { return false; }, 2s);
+    EXPECT_FALSE(shaken(a, identity, "127.0.0.1")->failed) << "it is let in again a little later";
+}
+
+TEST(AddressPlaces, AreCountedByNetworkAndForgotten) {
+    LinkOptions options;
+    options.maximum_links_per_address = 2;
+    options.handshakes_of_address = {1, 100};
+    AddressPlaces places(options);
+    auto group = [](const char* text) { return AddressPlaces::group_of(asio::ip::make_address(text)); };
+    EXPECT_EQ(group("2001:db8::1"), group("2001:db8::ffff:0:0:2"));
+    EXPECT_NE(group("2001:db8::1"), group("2001:db8:0:1::1"));
+    EXPECT_EQ(group("::ffff:192.0.2.7"), group("192.0.2.7"));
+    Time now{};
+    auto first = places.take(group("192.0.2.7"), now), second = places.take(group("192.0.2.7"), now);
+    EXPECT_TRUE(first && second);
+    EXPECT_FALSE(places.take(group("192.0.2.7"), now));
+    places.forget_idle(now + 1h);
+    EXPECT_EQ(places.size(), 1u) << "it has connections";
+    first.reset();
+    EXPECT_TRUE(places.take(group("192.0.2.7"), now + 1h));
+    second.reset();
+    places.forget_idle(now + 1h);
+    EXPECT_EQ(places.size(), 1u) << "it began one just now";
+    places.forget_idle(now + 2h);
+    EXPECT_EQ(places.size(), 0u);
 }
 
 TEST_F(Links, TheDiallersIdIsShownToNobodyButTheNodeWanted) {
@@ -223,6 +280,38 @@ TEST_F(Links, APeerWithoutAHelloMakesNobodyHoldAFrame) {
     Node b(context_, book_);
     ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(1 << 20)}));
     EXPECT_TRUE(run_until([&] { return !a.received[b.id()].empty(); })) << "honest peers' large frames are taken";
+}
+
+// Before: what a link held of a frame counted from 64 KiB on, and each reading of such a link walked over all links.
+TEST_F(Links, BeginningsOfManyFramesCountTogetherHoweverSmall) {
+    LinkOptions options;
+    options.maximum_incomplete = 1 << 20;
+    Node a(context_, book_, options);
+    Bytes beginning;
+    wire::append_frame_header(beginning, wire::FrameType::call_response, 1 << 20);
+    beginning.resize(60'000);
+    for (int round = 0; round < 2; ++round) {
+        std::vector<std::unique_ptr<RawPeer>> peers;
+        const std::size_t down = a.down.size();
+        for (int i = 0; i < 24; ++i) {
+            peers.push_back(shaken(a, crypto::Identity::generate(a.random), "127.0.0.1"));
+            ASSERT_TRUE(peers.back()->write_hello());
+            std::size_t sent = 0;
+            ASSERT_TRUE(run_until([&] {
+                while (sent < beginning.size() && peers.back()->write(ByteView(beginning).subspan(sent, 10'000)))
+                    sent += 10'000;
+                return sent == beginning.size();
+            }));
+        }
+        ASSERT_TRUE(run_until([&] { return a.down.size() >= down + 7; }, 3s))
+            << "room is for 17 of 24, lost are " << a.down.size() - down;
+        EXPECT_LE(a.down.size(), down + 8);
+        peers.clear();
+        ASSERT_TRUE(run_until([&] { return a.down.size() == down + 24; })) << "and what they held is free again";
+    }
+    Node b(context_, book_);
+    ASSERT_TRUE(b.links.send(a.id(), wire::FrameType::call_response, {call(1'000'000)}));
+    ASSERT_TRUE(run_until([&] { return !a.received[b.id()].empty(); }));
 }
 
 TEST_F(Links, FramesThatARoleDoesNotTakeAreSkipped) {

@@ -31,15 +31,6 @@ auto refuse_duplicate() {
                         "a link in the other direction is preferred");
 }
 
-// The holder of an IPv6 network has all addresses of a /64.
-asio::ip::address group_of(const asio::ip::address& address) {
-    if (address.is_v4()) return address;
-    if (address.to_v6().is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-    auto bytes = address.to_v6().to_bytes();
-    std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
-    return asio::ip::address_v6(bytes);
-}
-
 }  // namespace
 
 LinkManager::LinkManager(asio::io_context& context, const crypto::Identity& identity, wire::Hello hello,
@@ -55,7 +46,8 @@ LinkManager::LinkManager(asio::io_context& context, const crypto::Identity& iden
       clock_(clock),
       listener_(context, [this](tcp::socket socket) { take_connection(std::move(socket)); }),
       flush_queue_(context),
-      timer_(context) {
+      timer_(context),
+      places_(options_) {
     std::size_t wanted = options_.maximum_links + options_.maximum_handshakes + other_descriptors;
     options_.maximum_links =
         std::min(options_.maximum_links, links_within(raise_descriptor_limit(wanted), options_.maximum_handshakes));
@@ -73,13 +65,15 @@ void LinkManager::take_connection(tcp::socket socket) {
     error_code error;
     auto remote = socket.remote_endpoint(error);
     if (error || handshakes_.size() >= options_.maximum_handshakes) return;
-    auto group = group_of(remote.address());
+    auto group = AddressPlaces::group_of(remote.address());
     auto same = std::count_if(handshakes_.begin(), handshakes_.end(),
                               [&](const auto& item) { return item.second.group == group; });
     if (static_cast<std::size_t>(same) >= options_.maximum_handshakes_per_address) return;
+    auto place = places_.take(group, clock_.now());
+    if (!place) return;
     auto link = std::make_shared<Link>(std::move(socket), ssl_context_.get(), Link::Side::accepted, std::nullopt,
                                        hello_, options_, static_cast<LinkOwner&>(*this));
-    handshakes_.emplace(link.get(), Handshake{link, group, ++events_counted_});
+    handshakes_.emplace(link.get(), Handshake{link, group, std::move(place), ++events_counted_});
     link->start(clock_.now());
 }
 
@@ -102,7 +96,7 @@ bool LinkManager::make_room(std::size_t more) {
     while (established() + more > options_.maximum_links) {
         Peer* peer = idlest();
         if (peer == nullptr) return false;
-        auto link = std::exchange(peer->link, nullptr);
+        auto link = peer->take_link();
         NodeId id = link->peer();
         Error why{ErrorCode::unavailable, "idle, and another link needs the room"};
         link->close({wire::GoodbyeReason::idle, why.message});
@@ -220,7 +214,7 @@ bool LinkManager::adopt(Link& link) {
         return true;
     }
     // The peer lost its end of the link that was here.
-    if (auto lost = std::exchange(peer.link, nullptr)) {
+    if (auto lost = peer.take_link()) {
         lost->abandon();
         add(past_, lost->counters());
         events_.on_link_down(id, {ErrorCode::unavailable, "the peer connected anew"});
@@ -233,6 +227,7 @@ bool LinkManager::adopt(Link& link) {
     after.dial.reset();
     after.dialed.reset();
     after.link = std::move(accepted.mapped().link);
+    after.place = std::move(accepted.mapped().place);
     return true;
 }
 
@@ -251,19 +246,24 @@ void LinkManager::on_link_frame(Link& link, wire::FrameType type, MutableByteVie
     events_.on_frame(link.peer(), type, payload);
 }
 
-// Of the links, the one whose frame began first has had most time for it.
-void LinkManager::on_link_holds_much() {
-    std::size_t held = 0;
+// Each reading comes here, so the sum is kept and not made anew: a peer that sends a large frame byte by byte must not
+// cost a walk over all links for each of them.
+void LinkManager::on_link_holds(std::size_t before, std::size_t after) {
+    incomplete_ += after - before;
+    if (after > before && incomplete_ > options_.maximum_incomplete) end_oldest_frame();
+}
+
+// It has had most time for its frame.
+void LinkManager::end_oldest_frame() {
     std::shared_ptr<Link> oldest;
     for (const auto& [id, peer] : peers_) {
         if (!peer.link || peer.link->incomplete() == 0) continue;
-        held += peer.link->incomplete();
         if (!oldest || peer.link->incomplete_since() < oldest->incomplete_since() ||
             (peer.link->incomplete_since() == oldest->incomplete_since() &&
              peer.link->incomplete() > oldest->incomplete()))
             oldest = peer.link;
     }
-    if (held > options_.maximum_incomplete)
+    if (oldest)
         oldest->fail({ErrorCode::exhausted, "too much is held of incomplete frames, of which this is the oldest"});
 }
 
@@ -275,7 +275,7 @@ void LinkManager::on_link_closed(Link& link, const Error& why) {
     for (auto& [id, peer] : peers_) {
         if (peer.link.get() == &link) {
             NodeId lost = id;
-            peer.link.reset();
+            peer.take_link();
             events_.on_link_down(lost, why);
             return;
         }
@@ -331,6 +331,7 @@ void LinkManager::on_timer() {
     for (auto& link : all) link->on_timer(now);
     for (const NodeId& id : late)
         dial_failed(id, {ErrorCode::timed_out, "node " + id.brief() + " did not answer in time"});
+    places_.forget_idle(now);
     std::erase_if(peers_, [&](const auto& item) {
         const Peer& peer = item.second;
         return !peer.link && !peer.is_connecting() && now >= peer.not_before + options_.backoff_most;

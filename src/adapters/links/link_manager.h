@@ -10,6 +10,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "adapters/links/address_places.h"
 #include "adapters/links/dial.h"
 #include "adapters/links/flush_queue.h"
 #include "adapters/links/link.h"
@@ -60,11 +61,13 @@ private:
     // An accepted connection that is not yet ready.
     struct Handshake {
         std::shared_ptr<Link> link;
-        boost::asio::ip::address group;  // an IPv4 address or an IPv6 /64, of which only so many are taken
-        std::uint64_t accepted = 0;      // a count of events, as Peer::ready_since
+        AddressPlaces::Address group;  // of which only so many are taken
+        AddressPlaces::Place place;
+        std::uint64_t accepted = 0;  // a count of events, as Peer::ready_since
     };
     struct Peer {
         std::shared_ptr<Link> link;  // ready
+        AddressPlaces::Place place;  // of the link, where it was accepted
         std::uint64_t ready_since = 0;
         std::shared_ptr<Dial> dial;    // under way
         std::shared_ptr<Link> dialed;  // connected, not yet ready
@@ -76,6 +79,10 @@ private:
 
         bool is_connecting() const { return dial || dialed || expecting_until; }
         bool has_connection() const { return link || dial || dialed; }
+        std::shared_ptr<Link> take_link() {
+            place.reset();
+            return std::exchange(link, nullptr);
+        }
     };
 
     wire::Admission admit_link(Link& link) override;
@@ -85,7 +92,7 @@ private:
     void on_link_closed(Link& link, const Error& why) override;
     void request_flush(Link& link) override { flush_queue_.add(link.shared_from_this()); }
     void on_link_read() override { flush_queue_.flush(); }
-    void on_link_holds_much() override;
+    void on_link_holds(std::size_t before, std::size_t after) override;
 
     void take_connection(boost::asio::ip::tcp::socket socket);
     // Links, with those being dialled; without accepted handshakes.
@@ -96,6 +103,8 @@ private:
     bool make_room(std::size_t more);
     void dial(const NodeId& id, Peer& peer, std::vector<Endpoint> endpoints);
     void on_dialed(const NodeId& id, Result<boost::asio::ip::tcp::socket> socket);
+    // Ends the link whose incomplete frame is the oldest.
+    void end_oldest_frame();
     // Makes the link the peer's, in place of any other connection there is. False when an event shut the manager down.
     bool adopt(Link& link);
     void send_waiting(Peer& peer);
@@ -116,10 +125,12 @@ private:
     Listener listener_;
     FlushQueue flush_queue_;
     boost::asio::steady_timer timer_;
+    AddressPlaces places_;
     std::unordered_map<NodeId, Peer, IdHash> peers_;
     std::set<NodeId> favoured_;
     std::unordered_map<Link*, Handshake> handshakes_;  // accepted, not yet ready
     std::uint64_t events_counted_ = 0;
+    std::size_t incomplete_ = 0;  // bytes that all connections hold of incomplete frames
     LinkCounters past_;
     bool stopped_ = false;
     Lifetime lifetime_;

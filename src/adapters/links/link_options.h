@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "base/time.h"
+#include "base/token_bucket.h"
 
 namespace planetserve::adapters {
 
@@ -14,6 +14,11 @@ struct LinkOptions {
     std::size_t maximum_handshakes = 128;
     // Of one IPv4 address or IPv6 /64, so that one machine leaves room for others.
     std::size_t maximum_handshakes_per_address = 32;
+    // Accepted from one address, ready or not: an eighth of all, and enough for the nodes behind one NAT or of a
+    // network on one machine.
+    std::size_t maximum_links_per_address = 256;
+    // Begun by one address: each costs some signatures and agreements, under 1 ms.
+    TokenRate handshakes_of_address{16, 256};
     // Bytes to one peer; more is refused. Room for several of the largest frames.
     std::size_t maximum_queue = 16 << 20;
     // Bytes. A queue that was above it and falls to half of it is told as an event. Relays fill a queue so far: 0.1 s

@@ -141,12 +141,19 @@ protected:
         return condition();
     }
     // A socket that node dialled, or that dials it, for a peer that does as it likes.
-    asio::ip::tcp::socket dial_raw(const Node& node, int receive_buffer = 65536) {
+    asio::ip::tcp::socket dial_raw(const Node& node, int receive_buffer = 65536, const char* from = "127.0.0.1") {
         asio::ip::tcp::socket socket(context_);
         socket.open(asio::ip::tcp::v4());
+        socket.bind({asio::ip::make_address(from), 0});
         socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
         socket.connect({asio::ip::make_address("127.0.0.1"), node.address.port});
         return socket;
+    }
+    // A peer from the address that did its handshake; failed where the node did not want it.
+    std::unique_ptr<RawPeer> shaken(const Node& node, const crypto::Identity& identity, const char* from) {
+        auto peer = std::make_unique<RawPeer>(dial_raw(node, 65536, from), identity, LinkSide::dialed);
+        EXPECT_TRUE(run_until([&] { return peer->shake(); }));
+        return peer;
     }
     bool accept_raw(asio::ip::tcp::acceptor& acceptor, asio::ip::tcp::socket& socket) {
         boost::system::error_code error;
