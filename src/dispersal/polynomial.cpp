@@ -105,9 +105,10 @@ const SystematicCode& SystematicCode::of(std::uint8_t k) {
 }
 
 void SystematicCode::encode(std::span<const std::uint8_t* const> values, std::span<std::uint8_t* const> parity,
-                            std::size_t size) const {
-    REQUIRES(values.size() == k_ && parity.size() <= maximum_cloves - k_);
-    if (!parity.empty()) multiply(values.first(k_), parity, parity_tables_.data(), size);
+                            std::size_t size, std::size_t row) const {
+    REQUIRES(values.size() == k_ && row + parity.size() <= maximum_cloves - k_);
+    const std::size_t row_size = table_size * k_;
+    if (!parity.empty()) multiply(values.first(k_), parity, parity_tables_.data() + row * row_size, size);
 }
 
 }  // namespace planetserve::dispersal

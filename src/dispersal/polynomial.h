@@ -37,10 +37,10 @@ public:
     // Thread-safe. Requires: 1 <= k <= 32.
     static const SystematicCode& of(std::uint8_t k);
 
-    // parity[i] gets the vector of clove k + i.
-    // Requires: values.size() == k, parity.size() <= 32 - k.
-    void encode(std::span<const std::uint8_t* const> values, std::span<std::uint8_t* const> parity,
-                std::size_t size) const;
+    // parity[i] gets the vector of clove k + row + i.
+    // Requires: values.size() == k, row + parity.size() <= 32 - k.
+    void encode(std::span<const std::uint8_t* const> values, std::span<std::uint8_t* const> parity, std::size_t size,
+                std::size_t row = 0) const;
     const Interpolation& secret() const { return secret_; }
 
 private:

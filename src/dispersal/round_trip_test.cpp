@@ -51,6 +51,26 @@ void for_each_set(std::uint8_t n, std::uint8_t k, Visit visit) {
     }
 }
 
+TEST(RoundTrip, OneCloveMadeAloneIsTheSame) {
+    for (std::uint8_t k = 1; k <= 8; ++k)
+        for (std::size_t size : {0, 1, 511, 1024, 16'384, 70'000}) {
+            SeededRandom random(size + k);
+            Bytes message(size), binding(32);
+            random.fill(message);
+            random.fill(binding);
+            const auto id = random.id<MessageId>();
+            SeededRandom shares(7);
+            const auto all = split(message, {8, k}, id, binding, shares).value();
+            for (std::uint8_t index = 0; index < 8; ++index) {
+                SeededRandom again(7);
+                EXPECT_EQ(split_one(message, {8, k}, index, id, binding, again).value(), all[index])
+                    << "k " << int{k} << " index " << int{index} << " size " << size;
+            }
+        }
+    SeededRandom random(1);
+    EXPECT_FALSE(split_one({}, {3, 4}, 0, MessageId{}, {}, random));
+}
+
 TEST(RoundTrip, EverySmallThresholdSizeAndSet) {
     crypto::SystemRandom random;
     for (std::uint8_t n = 1; n <= 5; ++n)

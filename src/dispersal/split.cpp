@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/requires.h"
 #include "crypto/cipher.h"
 #include "dispersal/key.h"
 #include "dispersal/polynomial.h"
@@ -54,16 +55,45 @@ MutableByteView grow(Bytes& clove, std::size_t size) {
     return MutableByteView(clove).subspan(at);
 }
 
-// Share and fragment of the other n - k cloves, in one pass over the first k.
-void add_parity(std::span<const Bytes> first, std::span<Bytes> parity, std::size_t body_size) {
+// Share and fragment of cloves k + row and those after it, in one pass over the first k.
+void add_parity(std::span<const Bytes> first, std::span<Bytes> parity, std::size_t body_size, std::size_t row = 0) {
     const SystematicCode& code = SystematicCode::of(static_cast<std::uint8_t>(first.size()));
     for_each_block(body_size, [&](std::size_t offset, std::size_t size) {
         std::array<const std::uint8_t*, maximum_cloves> from;
         std::array<std::uint8_t*, maximum_cloves> to;
         for (std::size_t i = 0; i < first.size(); ++i) from[i] = first[i].data() + clove_header_size + offset;
         for (std::size_t i = 0; i < parity.size(); ++i) to[i] = grow(parity[i], size).data();
-        code.encode({from.data(), first.size()}, {to.data(), parity.size()}, size);
+        code.encode({from.data(), first.size()}, {to.data(), parity.size()}, size, row);
     });
+}
+
+Status check(ByteView message, Threshold threshold) {
+    if (Status valid = threshold.validate(); !valid) return valid;
+    if (message.size() <= largest_message) return {};
+    return fail(ErrorCode::invalid_argument, "message of " + std::to_string(message.size()) +
+                                                 " bytes: the most that can be split is " +
+                                                 std::to_string(largest_message));
+}
+
+// Bytes of a clove after its header.
+std::size_t body_size(const DispersedMessage& dispersed) {
+    return share_size + fragment_size(dispersed.size, dispersed.threshold.k);
+}
+
+void begin_clove(Bytes& clove, const DispersedMessage& dispersed, std::uint8_t index) {
+    clove.clear();
+    clove.reserve(clove_header_size + body_size(dispersed));
+    append_clove_header(clove, dispersed, index);
+}
+
+// Share and fragment of the first k cloves, which have their headers.
+void fill_first(std::span<Bytes> first, ByteView message, const DispersedMessage& dispersed, ByteView binding,
+                Random& random) {
+    SharedKey shared = SharedKey::draw(dispersed.threshold.k, random);
+    for (std::uint8_t i = 0; i < first.size(); ++i) append(first[i], shared.share(i));
+    // The shares are authenticated with the message: whoever finds the tag right has k right shares, and can judge
+    // others.
+    seal_into({first, body_size(dispersed) - share_size}, message, shared, shared.message_key(dispersed, binding));
 }
 
 }  // namespace
@@ -78,28 +108,29 @@ Result<std::vector<Bytes>> split(ByteView message, Threshold threshold, const Me
 
 Status split_into(std::vector<Bytes>& cloves, ByteView message, Threshold threshold, const MessageId& id,
                   ByteView binding, Random& random) {
-    if (Status valid = threshold.validate(); !valid) return valid;
-    if (message.size() > largest_message)
-        return fail(ErrorCode::invalid_argument, "message of " + std::to_string(message.size()) +
-                                                     " bytes: the most that can be split is " +
-                                                     std::to_string(largest_message));
+    if (Status valid = check(message, threshold); !valid) return valid;
     const DispersedMessage dispersed{id, threshold, static_cast<std::uint32_t>(message.size())};
-    const std::size_t fragment = fragment_size(message.size(), threshold.k);
-
-    SharedKey shared = SharedKey::draw(threshold.k, random);
     cloves.resize(threshold.n);
-    for (std::uint8_t i = 0; i < threshold.n; ++i) {
-        cloves[i].clear();
-        cloves[i].reserve(clove_overhead + fragment);
-        append_clove_header(cloves[i], dispersed, i);
-        if (i < threshold.k) append(cloves[i], shared.share(i));
-    }
+    for (std::uint8_t i = 0; i < threshold.n; ++i) begin_clove(cloves[i], dispersed, i);
     std::span<Bytes> first = std::span(cloves).first(threshold.k);
-    // The shares are authenticated with the message: whoever finds the tag right has k right shares, and can judge
-    // others.
-    seal_into({first, fragment}, message, shared, shared.message_key(dispersed, binding));
-    add_parity(first, std::span(cloves).subspan(threshold.k), share_size + fragment);
+    fill_first(first, message, dispersed, binding, random);
+    add_parity(first, std::span(cloves).subspan(threshold.k), body_size(dispersed));
     return {};
+}
+
+Result<Bytes> split_one(ByteView message, Threshold threshold, std::uint8_t index, const MessageId& id,
+                        ByteView binding, Random& random) {
+    if (Status valid = check(message, threshold); !valid) return std::unexpected(valid.error());
+    REQUIRES(index < threshold.n);
+    const DispersedMessage dispersed{id, threshold, static_cast<std::uint32_t>(message.size())};
+    std::vector<Bytes> first(threshold.k);
+    for (std::uint8_t i = 0; i < threshold.k; ++i) begin_clove(first[i], dispersed, i);
+    fill_first(first, message, dispersed, binding, random);
+    if (index < threshold.k) return std::move(first[index]);
+    Bytes clove;
+    begin_clove(clove, dispersed, index);
+    add_parity(first, {&clove, 1}, body_size(dispersed), index - threshold.k);
+    return clove;
 }
 
 }  // namespace planetserve::dispersal

@@ -18,6 +18,11 @@ namespace planetserve::dispersal {
 Result<std::vector<Bytes>> split(ByteView message, Threshold threshold, const MessageId& id, ByteView binding,
                                  Random& random);
 
+// The clove of one index alone, as split() makes it from the same message and the same random bytes: for a clove that
+// is sent again. REQUIRES: index < threshold.n.
+Result<Bytes> split_one(ByteView message, Threshold threshold, std::uint8_t index, const MessageId& id,
+                        ByteView binding, Random& random);
+
 // The same into a vector whose memory is reused, for messages so large that fresh memory costs more than the work.
 Status split_into(std::vector<Bytes>& cloves, ByteView message, Threshold threshold, const MessageId& id,
                   ByteView binding, Random& random);

@@ -61,7 +61,12 @@ std::vector<Bytes> RecordSender::cloves_of(const Kept& kept, std::uint64_t numbe
 
 Bytes RecordSender::clove(std::uint64_t number, std::size_t lane) const {
     REQUIRES(number >= first_ && number < next() && lane < threshold_.n);
-    return std::move(cloves_of(kept_[number - first_], number)[lane]);
+    const Kept& kept = kept_[number - first_];
+    ShareSource shares(kept.seed);
+    auto clove = dispersal::split_one(kept.padded, threshold_, static_cast<std::uint8_t>(lane),
+                                      message_id(kind_, number), binding_.bytes(), shares);
+    REQUIRES(clove.has_value());  // the threshold is valid
+    return std::move(*clove);
 }
 
 void RecordSender::acknowledge(std::uint64_t records) {
