@@ -137,10 +137,11 @@ public:
             std::string application = "unix://" + engine.abci_socket.string();
             config.replace(config.find(application), application.size(), "kvstore");
             write(engine.path / "config" / "config.toml", config);
-            children_.push_back(require(adapters::ChildProcess::start(
-                                            loop.context(), {program, "start", "--home", engine.path}, own / "log",
-                                            [](const std::string& how) { throw std::runtime_error("kvstore " + how); }),
-                                        "CometBFT"));
+            children_.push_back(
+                require(adapters::ChildProcess::start(
+                            loop.context(), {program, "start", "--home", engine.path}, own / "log",
+                            [](const adapters::ProcessEnd& end) { throw std::runtime_error("kvstore " + end.words); }),
+                        "CometBFT"));
             rpc_.push_back(std::make_unique<adapters::CometbftRpc>(loop.context(), engine.rpc_socket, 20s));
         }
     }
@@ -181,7 +182,7 @@ public:
             children_.push_back(
                 require(adapters::ChildProcess::start(
                             loop.context(), {program, "verifier", "--config", own / "config.yaml"}, own / "log",
-                            [](const std::string& how) { throw std::runtime_error("verifier " + how); }),
+                            [](const adapters::ProcessEnd& end) { throw std::runtime_error("verifier " + end.words); }),
                         "verifier"));
         }
         wire::Hello hello;

@@ -70,7 +70,7 @@ Laboratory::~Laboratory() {
 Status Laboratory::run(const std::vector<std::string>& argv) {
     std::string ended;
     auto process = adapters::ChildProcess::start(context_, argv, options_.work / "quantize.log",
-                                                 [&ended](std::string how) { ended = std::move(how); });
+                                                 [&ended](adapters::ProcessEnd end) { ended = std::move(end.words); });
     if (!process) return std::unexpected(process.error());
     SystemClock clock;
     for (Time end = clock.now() + 10min; ended.empty();) {

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "crypto/hash.h"
 
 namespace planetserve::inference {
 
@@ -31,6 +32,8 @@ struct Request {
     std::optional<NodeId> node = std::nullopt;  // the only node that may answer; empty: any
     // At a model node: the neighbour that brought the request, or what stands for one. Places are shared among them.
     std::optional<NodeId> via = std::nullopt;
+    // At a model node: the digest of the body as the asker gave it, where the node wrote into the body.
+    std::optional<crypto::Digest> asked = std::nullopt;
 };
 
 struct ReplyHead {

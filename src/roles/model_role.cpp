@@ -86,8 +86,9 @@ Status ModelRole::add(const config::ServedModelConfig& config) {
     Served served{{config.name, config.context, config.upstream ? "upstream" : "llama.cpp", !config.upstream, {}},
                   config.slots,
                   nullptr,
+                  nullptr,
                   usual_kv_bytes};
-    auto service = config.upstream ? upstream(config) : managed(config, served);
+    auto service = config.upstream ? upstream(config, served) : managed(config, served);
     if (!service) return std::unexpected(service.error());
     gate_.add(config.name, traits_of(config));
     router_.add(config.name, **service, {.capacity = config.slots, .queue = config.queue});
@@ -132,13 +133,17 @@ Status ModelRole::follow_cache(const config::ServedModelConfig& config) {
     return {};
 }
 
-Result<inference::Service*> ModelRole::upstream(const config::ServedModelConfig& config) {
+Result<inference::Service*> ModelRole::upstream(const config::ServedModelConfig& config, Served& served) {
     auto target = adapters::HttpTarget::parse(*config.upstream);
     if (!target) return std::unexpected(target.error());
     adapters::HttpEngineOptions options;
     options.target = *target;
     options.bearer_key = config.upstream_key;
-    upstreams_.push_back(std::make_unique<adapters::HttpEngine>(runtime_.context(), options));
+    upstreams_.push_back(std::make_unique<adapters::UpstreamEngine>(
+        runtime_.context(), runtime_.clock(), options, config.name,
+        [this, name = config.name](const adapters::EngineStatus& status) { engine_changed(name, status); },
+        [name = config.name](const std::string& note) { spdlog::warn("engine of {}: {}", name, note); }));
+    served.upstream = upstreams_.back().get();
     return upstreams_.back().get();
 }
 
@@ -189,12 +194,14 @@ void ModelRole::engine_changed(const std::string& model, const adapters::EngineS
 
 void ModelRole::run() {
     for (auto& engine : engines_) engine->run();
+    for (auto& engine : upstreams_) engine->run();
     for (auto& followed : followed_) followed.events->run();
 }
 
 void ModelRole::stop() {
     node_.groups().leave();
     for (auto& engine : engines_) engine->stop();
+    for (auto& engine : upstreams_) engine->stop();
 }
 
 void ModelRole::on_timer() {
@@ -228,10 +235,14 @@ committee::Load ModelRole::load() const {
             static_cast<std::uint32_t>(latency)};
 }
 
+const adapters::EngineStatus& ModelRole::status_of(const Served& served) {
+    return served.engine != nullptr ? served.engine->status() : served.upstream->status();
+}
+
 std::optional<committee::NodeDescriptor> ModelRole::descriptor() const {
     committee::NodeDescriptor descriptor;
     for (const Served& served : served_) {
-        if (served.engine != nullptr && served.engine->status().state != adapters::EngineState::ready) continue;
+        if (status_of(served).state != adapters::EngineState::ready) continue;
         descriptor.models.push_back(served.model);
         descriptor.capacity += served.slots;
     }

@@ -13,6 +13,7 @@
 #include "adapters/api/api_server.h"
 #include "adapters/llama/http_engine.h"
 #include "adapters/llama/managed_engine.h"
+#include "adapters/llama/upstream_engine.h"
 #include "adapters/vllm/kv_event_subscriber.h"
 #include "adapters/vllm/vllm_tokenizer.h"
 #include "config/model_config.h"
@@ -61,8 +62,9 @@ private:
     struct Served {
         committee::ServedModel model;
         std::uint32_t slots = 0;
-        const adapters::ManagedEngine* engine = nullptr;  // null for an upstream
-        std::uint64_t kv_bytes = 0;                       // keys and values of one token
+        const adapters::ManagedEngine* engine = nullptr;  // one of the two
+        const adapters::UpstreamEngine* upstream = nullptr;
+        std::uint64_t kv_bytes = 0;  // keys and values of one token
     };
 
     // An engine that publishes what its cache holds, and the tokenizer that turns prompts into its tokens.
@@ -75,7 +77,8 @@ private:
 
     Status follow_cache(const config::ServedModelConfig& config);
     std::vector<CacheEventsStatus> cache_events() const;
-    Result<inference::Service*> upstream(const config::ServedModelConfig& config);
+    Result<inference::Service*> upstream(const config::ServedModelConfig& config, Served& served);
+    static const adapters::EngineStatus& status_of(const Served& served);
     Result<inference::Service*> managed(const config::ServedModelConfig& config, Served& served);
     void engine_changed(const std::string& model, const adapters::EngineStatus& status);
 
@@ -84,7 +87,7 @@ private:
     ModelMetrics metrics_;
     std::vector<std::unique_ptr<adapters::ManagedEngine>> engines_;
     std::vector<std::unique_ptr<signing::SigningService>> signed_;  // one around each engine
-    std::vector<std::unique_ptr<adapters::HttpEngine>> upstreams_;
+    std::vector<std::unique_ptr<adapters::UpstreamEngine>> upstreams_;
     std::vector<Served> served_;
     inference::ModelRouter router_;
     inference::RequestGate gate_;  // in front of the router

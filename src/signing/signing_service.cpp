@@ -241,8 +241,8 @@ Result<std::unique_ptr<inference::Exchange>> SigningService::start(inference::Re
     // The engine refuses an empty object anyway.
     if (!body || !body->is_object() || body->get_object().empty()) return engine_.start(std::move(request), sink);
     const json::object& members = body->get_object();
-    scoring::SignedAnswer answer{
-        .model = model_, .nonce = scoring::nonce_of(request.id), .request = crypto::sha256(request.body)};
+    const crypto::Digest asked = crypto::sha256(request.body);
+    scoring::SignedAnswer answer{.model = model_, .nonce = scoring::nonce_of(request.id), .request = asked};
     auto sampling = sampling_of(*body, answer.nonce);
     std::string added = std::move(sampling.added);
     auto add = [&added](const std::string& more) { added += (added.empty() ? "" : ",") + more; };
@@ -256,7 +256,10 @@ Result<std::unique_ptr<inference::Exchange>> SigningService::start(inference::Re
             signing = std::make_unique<Stream>(*this, std::move(answer), members, sink);
         }
     }
-    if (!added.empty()) request.body = with_members(request.body, added);
+    if (!added.empty()) {
+        request.asked = asked;
+        request.body = with_members(request.body, added);
+    }
     if (!signing) return engine_.start(std::move(request), sink);
     if (auto started = signing->start(std::move(request)); !started) return std::unexpected(started.error());
     return signing;

@@ -16,6 +16,7 @@ import openai
 import pytest
 
 from network import MODEL, OTHER_MODEL, PROGRAM, Network, free_port, question, run, wait_for, web
+from upstreams import Refuser, serving
 
 HELLO = [{"role": "user", "content": "Say hello."}]
 PAGE = "https://page.example"
@@ -182,16 +183,17 @@ def test_two_users_with_one_idempotency_key_get_two_answers(network, keyed):
 def test_models_that_answered_come_first(network):
     network.complete("hello", max_tokens=4, model=OTHER_MODEL)
     network.complete("hello", max_tokens=4, model=MODEL)
-    node = network.start_model("[{name: aaa, upstream: 'http://127.0.0.1:9'}]")
-    try:
-        names = lambda: [model["id"] for model in web.get(network.api + "/v1/models").json()["data"]]
-        wait_for(lambda: "aaa" in names(), "the model to be listed", 30)
-        assert names()[-1] == "aaa" and names()[0] in (MODEL, OTHER_MODEL)
-        done = run("chat", "--home", network.home, "--max-tokens", 4, "hello")
-        assert "answered by model node" in done.stdout
-    finally:
-        node.stop()
-        wait_for(lambda: "aaa" not in names(), "the model to be gone", 60)
+    with serving(Refuser) as url:
+        node = network.start_model(f"[{{name: aaa, upstream: '{url}'}}]")
+        try:
+            names = lambda: [model["id"] for model in web.get(network.api + "/v1/models").json()["data"]]
+            wait_for(lambda: "aaa" in names(), "the model to be listed", 30)
+            assert names()[-1] == "aaa" and names()[0] in (MODEL, OTHER_MODEL)
+            done = run("chat", "--home", network.home, "--max-tokens", 4, "hello")
+            assert "answered by model node" in done.stdout
+        finally:
+            node.stop()
+            wait_for(lambda: "aaa" not in names(), "the model to be gone", 60)
 
 
 def test_a_hang_up_frees_the_slot_at_once(network):

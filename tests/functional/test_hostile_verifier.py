@@ -10,7 +10,8 @@ import pytest
 
 from chain import MILLION, epochs, reputations
 from committee import COMETBFT, HOSTILE, Committee, names, short_epochs
-from network import MODEL, free_port, question, run, wait_for, web
+from network import MODEL, question, run, wait_for, web
+from upstreams import Refuser, serving
 
 pytestmark = [pytest.mark.skipif(not os.access(COMETBFT, os.X_OK), reason="PLANETSERVE_COMETBFT names no program"), pytest.mark.timeout(1500)]
 
@@ -29,10 +30,11 @@ def committee():
         tell(network, "accuse nonsense wrong-draw anothers-name")
         network.liar = network.start_hostile(LIAR)
         network.up()
-        # Model nodes whose engine is gone: they give no answer, and there are more nodes than an epoch has challenges for.
-        network.dead = [network.start_model(f"[{{name: absent, upstream: 'http://127.0.0.1:{free_port()}/v1'}}]").id for _ in range(3)]
-        network.honest = next(node["id"] for node in network.status()["nodes"] if node["role"] == "model")
-        yield network
+        # Model nodes whose engine refuses all: they give no answer, and there are more nodes than an epoch has challenges for.
+        with serving(Refuser) as url:
+            network.dead = [network.start_model(f"[{{name: absent, upstream: '{url}/v1'}}]").id for _ in range(3)]
+            network.honest = next(node["id"] for node in network.status()["nodes"] if node["role"] == "model")
+            yield network
 
 
 def tell(network, orders):

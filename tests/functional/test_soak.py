@@ -14,6 +14,7 @@ import pytest
 
 from network import MODEL, Network, question, wait_for
 from test_hostile_user import HOSTILE
+from upstreams import Upstream, serving
 
 SECONDS = int(os.environ.get("PLANETSERVE_SOAK_SECONDS", "180"))
 pytestmark = pytest.mark.timeout(SECONDS + 600)
@@ -125,15 +126,15 @@ class Soak:
 
 
 def test_mixed_load_among_hostile_members():
-    with Network(users=16, models=4) as network:
+    with serving(Upstream) as silent, Network(users=16, models=4) as network:
         network.up()
         network.wait_ready()
         # All engines draw the same at temperature 0.
         right = {prompt: network.complete(prompt, max_tokens=TOKENS) for prompt in PROMPTS}
         for mode in ("corrupt", "drop"):
             network.start_lab(mode)
-        # A model node that is listed and has no engine: what it is sent never comes back.
-        network.start_model(f"[{{name: {MODEL}, upstream: 'http://127.0.0.1:9'}}]")
+        # A model node that is listed and answers nothing: what it is sent never comes back.
+        network.start_model(f"[{{name: {MODEL}, upstream: '{silent}'}}]")
         stranger = network.start_raw_user()
         wait_for(lambda: "status" in stranger.ask(question("Hello", max_tokens=2)), "the stranger to be answered", 60)
 

@@ -33,8 +33,9 @@ void pause(boost::asio::io_context& context, Duration duration) {
 Result<std::unique_ptr<LocalServer>> LocalServer::start(boost::asio::io_context& context, LocalServerOptions options) {
     std::unique_ptr<LocalServer> server(new LocalServer(std::move(options)));
     const LocalServerOptions& given = server->options_;
-    auto process = adapters::ChildProcess::start(context, given.argv, given.log,
-                                                 [of = server.get()](std::string how) { of->ended_ = std::move(how); });
+    auto process = adapters::ChildProcess::start(
+        context, given.argv, given.log,
+        [of = server.get()](adapters::ProcessEnd end) { of->ended_ = std::move(end.words); });
     if (!process) return std::unexpected(process.error());
     server->process_ = std::move(*process);
     given.on_process(server->pid());

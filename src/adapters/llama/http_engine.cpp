@@ -108,7 +108,9 @@ private:
         expect(pool_->options.connect_deadline, "no connection to the server");
         connection_->connect([self = shared_from_this()](error_code error, const std::string& doing) {
             if (!self->sink_) return;
-            if (error) return self->fail_with({ErrorCode::unavailable, doing + ": " + error.message()});
+            if (error)
+                return self->fail_with({self->had_request_ ? ErrorCode::internal : ErrorCode::unavailable,
+                                        doing + ": " + error.message()});
             self->talk(self->connection_);
         });
     }
@@ -142,6 +144,7 @@ private:
     void on_read(error_code error, std::size_t size) {
         if (error && from_kept_ && !parser_.started()) {
             close();
+            had_request_ = written_;
             from_kept_ = written_ = false;
             return connect();
         }
@@ -203,6 +206,7 @@ private:
     std::size_t outstanding_ = 0;  // given to the sink and not consumed
     bool from_kept_ = false;
     bool written_ = false;
+    bool had_request_ = false;  // the server may have ended with it, if it cannot be reached again
     bool head_told_ = false;
     bool paused_ = false;
     bool released_ = false;

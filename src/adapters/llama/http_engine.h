@@ -28,7 +28,8 @@ struct HttpEngineOptions {
 // It passes on bytes as they come. Destroying an exchange closes its connection, which tells llama-server and vLLM to
 // stop. It sends a request a second time only if an idle connection proves dead before a byte of the reply came.
 //
-// Errors that sinks get: unavailable (no connection, or it broke), timed_out, malformed (not HTTP).
+// Errors that sinks get: unavailable (no connection), internal (the connection broke while the server had the request,
+// and there is no other), timed_out, malformed (not HTTP). Their messages name the server's address.
 class HttpEngine final : public inference::Service {
 public:
     // Throws std::invalid_argument when the key or the file of authorities cannot be used.

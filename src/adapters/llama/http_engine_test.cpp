@@ -217,13 +217,34 @@ TEST_F(HttpEngineTest, ADeadKeptConnectionIsReplacedOnce) {
     EXPECT_EQ(server->requests, 4);  // the dead connection was noticed before anything was sent
 }
 
+// On the code before, a request that ends an engine was taken for one that never reached any, and went to all nodes.
+TEST_F(HttpEngineTest, AServerThatEndsWithARequestOnAKeptConnectionHadIt) {
+    serve([&](int number, const std::string&) {
+        if (number == 1) return std::vector<std::string>{whole("ok")};
+        std::filesystem::remove(folder.path / "s.sock");
+        return std::vector<std::string>{""};
+    });
+    HttpEngine engine(context, options());
+    RecordingSink answered, lost, late;
+    ask(engine, answered);
+    ASSERT_TRUE(finish(answered));
+    ask(engine, lost);
+    ASSERT_TRUE(finish(lost));
+    ASSERT_TRUE(lost.error);
+    EXPECT_EQ(lost.error->code, ErrorCode::internal);
+    ask(engine, late);
+    ASSERT_TRUE(finish(late));
+    ASSERT_TRUE(late.error);
+    EXPECT_EQ(late.error->code, ErrorCode::unavailable);
+}
+
 TEST_F(HttpEngineTest, AFreshConnectionThatBreaksIsNotTriedAgain) {
     serve([&](int, const std::string&) { return std::vector<std::string>{""}; });
     HttpEngine engine(context, options());
     RecordingSink sink;
     ask(engine, sink);
     ASSERT_TRUE(finish(sink));
-    EXPECT_EQ(sink.error->code, ErrorCode::unavailable);
+    EXPECT_EQ(sink.error->code, ErrorCode::internal);
     EXPECT_EQ(server->requests, 1);
 }
 
@@ -241,7 +262,7 @@ TEST_F(HttpEngineTest, ABrokenReplyIsAnError) {
         }
     });
     HttpEngine engine(context, options());
-    ErrorCode expected[] = {ErrorCode::unavailable, ErrorCode::malformed, ErrorCode::malformed, ErrorCode::malformed};
+    ErrorCode expected[] = {ErrorCode::internal, ErrorCode::malformed, ErrorCode::malformed, ErrorCode::malformed};
     for (ErrorCode code : expected) {
         RecordingSink sink;
         ask(engine, sink);

@@ -3,11 +3,13 @@
 #include <boost/asio/post.hpp>
 #include <stdexcept>
 
+#include "adapters/llama/engine_calls.h"
 #include "adapters/llama/http_engine.h"
 #include "adapters/llama/llama_server.h"
 #include "adapters/process/program_files.h"
 #include "adapters/process/supervisor.h"
 #include "base/lifetime.h"
+#include "inference/small_call.h"
 
 namespace planetserve::adapters {
 
@@ -24,9 +26,24 @@ constexpr std::size_t spare_connections = 64;
 constexpr std::uint32_t http_threads_per_slot = 2;
 constexpr std::uint32_t spare_http_threads = 4;
 constexpr unsigned ok = 200;
+constexpr unsigned server_error = 500;
+constexpr unsigned not_implemented = 501;
+// Between two tokens that an idle engine is asked for, where nothing is in doubt: each may displace what its cache
+// holds.
+constexpr Duration token_every = 10min;
+constexpr std::string_view token_request = R"({"prompt":".","n_predict":1,"cache_prompt":false})";
 
+// While answers progress the engine is not probed: they say more.
+constexpr Duration fresh_progress = 2s;
+
+// An engine that falls silent is found out within 10 s: two probes, each up to its deadline after a pause. One that
+// stays so is killed after some 50 s; a machine may be short of time for that long.
 SupervisionLimits limits_of(const ManagedEngineOptions& options) {
-    return {.start_deadline = options.start_deadline,
+    return {.probe_serving = 1s,
+            .probe_deadline = 3s,
+            .start_deadline = options.start_deadline,
+            .unresponsive_after = 2,
+            .kill_after = 12,
             .stop_grace = options.stop_grace,
             .shortest_backoff = options.shortest_backoff,
             .longest_backoff = options.longest_backoff};
@@ -75,6 +92,7 @@ public:
         http.target.host = options_.socket.string();
         http.connections = options_.slots * connections_per_slot + spare_connections;
         http_ = std::make_unique<HttpEngine>(context_, std::move(http));
+        calls_ = std::make_unique<EngineCalls>(*http_, options_.alias, clock_);
     }
 
     ~Program() override {
@@ -85,9 +103,15 @@ public:
         if (!own_folder_.empty()) fs::remove_all(own_folder_, ignored);
     }
 
-    void run() { supervisor_->run(); }
+    void run() {
+        stopping_ = false;
+        supervisor_->run();
+    }
 
     void stop() {
+        stopping_ = true;
+        // Before its end breaks their connections: they go on elsewhere, and nobody blames them.
+        calls_->release(EngineEnd::ordered);
         supervisor_->stop();
         if (supervisor_->state() == Supervision::State::stopped) change(EngineState::stopped, "stopped");
     }
@@ -96,7 +120,7 @@ public:
         if (status_.state != EngineState::ready)
             return fail(ErrorCode::unavailable, "the engine of " + options_.alias + " is " +
                                                     std::string(to_string(status_.state)) + ": " + status_.reason);
-        return http_->start(std::move(request), sink);
+        return calls_->start(std::move(request), sink);
     }
 
     const EngineStatus& status() const { return status_; }
@@ -105,6 +129,8 @@ public:
     std::uint64_t restarts() const { return supervisor_->launches() > 0 ? supervisor_->launches() - 1 : 0; }
 
 private:
+    using State = Supervision::State;
+
     Result<ProgramCommand> prepare() override {
         std::error_code ignored;
         for (const fs::path& file : {options_.log, options_.socket})
@@ -126,24 +152,39 @@ private:
     }
 
     void probe(AnswerProbe answer) override {
-        probe_.reset();
         answer_probe_ = std::move(answer);
+        const bool served = status_.state == EngineState::ready || supervisor_->state() == State::unresponsive;
+        if (served && clock_.now() - calls_->progressed_at() < fresh_progress) {
+            probe_.reset();
+            token_at_ = calls_->progressed_at();
+            return answer_probe_(ProbeAnswer::serving);
+        }
+        // A slow engine gives its token after the deadline of the probe that asked for it. It is not asked anew.
+        if (probe_ && asks_token_ && calls_->idle()) return;
+        // Its HTTP threads answer for its health, also while what computes hangs. An idle engine is asked for a token.
+        if (calls_->take_unanswered()) token_at_ = {};
+        asks_token_ = served && calls_->idle() && (token_at_ == Time{} || clock_.now() - token_at_ >= token_every);
+        if (asks_token_) token_at_ = {};
+        probe_.reset();
         health_ = ProbeAnswer::failed;
-        inference::Request request;
-        request.method = "GET";
-        request.path = "/health";
-        auto exchange = http_->start(std::move(request), *this);
+        auto exchange = http_->start(
+            asks_token_ ? inference::post_of("/completion", token_request) : inference::get_of("/health"), *this);
         if (!exchange) return answer_probe_(ProbeAnswer::failed);
         probe_ = std::move(*exchange);
     }
 
     void on_head(const inference::ReplyHead& head) override {
-        if (head.status == ok) health_ = ProbeAnswer::serving;
+        // Of a request that it cannot do it says so.
+        const bool answers = asks_token_ && (head.status < server_error || head.status == not_implemented);
+        if (head.status == ok || answers) health_ = ProbeAnswer::serving;
     }
     void on_body(ByteView bytes) override {
         if (probe_) probe_->consumed(bytes.size());
     }
-    void on_end() override { probed(health_); }
+    void on_end() override {
+        if (asks_token_ && health_ == ProbeAnswer::serving) token_at_ = clock_.now();
+        probed(health_);
+    }
     void on_error(const Error&) override { probed(ProbeAnswer::failed); }
 
     void probed(ProbeAnswer answer) {
@@ -151,12 +192,17 @@ private:
         answer_probe_(answer);
     }
 
-    void clean_up() override { probe_.reset(); }
+    Fault fault_of_end() override { return calls_->at_work() ? Fault::request : Fault::program; }
+    void clean_up() override {
+        probe_.reset();
+        calls_->release(stopping_                                    ? EngineEnd::ordered
+                        : supervisor_->last_cause() == EndCause::own ? EngineEnd::crashed
+                                                                     : EngineEnd::killed);
+    }
     std::string late_words() const override { return "did not load its model in time"; }
     std::string unresponsive_words() const override { return "did not answer health probes"; }
 
-    void on_state(Supervision::State state) override {
-        using State = Supervision::State;
+    void on_state(State state) override {
         switch (state) {
             case State::starting:
             case State::catching_up:
@@ -167,7 +213,9 @@ private:
             case State::serving:
                 return change(EngineState::ready, "");
             case State::unresponsive:
-                return change(EngineState::failing, "the engine does not answer health probes");
+                // The requests that it has are better off elsewhere.
+                change(EngineState::failing, "the engine does not answer health probes");
+                return calls_->release(EngineEnd::killed);
             case State::waiting:
                 return change(EngineState::failing,
                               "the engine " + supervisor_->last_end() + "; it will be started again");
@@ -195,10 +243,14 @@ private:
     ManagedEngineOptions options_;
     StateHandler on_state_;
     fs::path own_folder_;
+    bool stopping_ = false;
     std::unique_ptr<HttpEngine> http_;
+    std::unique_ptr<EngineCalls> calls_;
     std::unique_ptr<inference::Exchange> probe_;
     AnswerProbe answer_probe_;
     ProbeAnswer health_ = ProbeAnswer::failed;
+    bool asks_token_ = false;
+    Time token_at_{};  // when it last gave one to a probe
     EngineStatus status_{EngineState::stopped, "not started"};
     std::unique_ptr<Supervisor> supervisor_;
     Lifetime lifetime_;

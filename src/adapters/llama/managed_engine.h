@@ -58,7 +58,8 @@ public:
     // Ends the program: SIGTERM, then SIGKILL after the grace. Requests under way fail.
     void stop();
 
-    // Fails with unavailable and the reason while the engine is not ready.
+    // Fails with unavailable and the reason while the engine is not ready, and with invalid_argument for a request that
+    // the engine ended with. Errors that sinks get: see EngineCalls.
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override;
 
     const EngineStatus& status() const;

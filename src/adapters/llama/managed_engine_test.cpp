@@ -200,7 +200,7 @@ TEST_F(RealEngineTest, StreamsAndServesAgainAfterItWasKilled) {
     ::kill(first, SIGKILL);
     ASSERT_TRUE(run_until(context, [&] { return cut.over(); }));
     ASSERT_TRUE(cut.error);
-    EXPECT_EQ(cut.error->code, ErrorCode::unavailable);
+    EXPECT_EQ(cut.error->code, ErrorCode::internal) << "it had the request";
     ASSERT_TRUE(run_until(context, [&] { return engine.status().state != EngineState::ready; }));
     RecordingSink sink;
     auto refused = engine.start(chat(1), sink);
@@ -212,6 +212,46 @@ TEST_F(RealEngineTest, StreamsAndServesAgainAfterItWasKilled) {
     expect_answer(engine);
     engine.stop();
     ASSERT_TRUE(run_until(context, [&] { return engine.status().state == EngineState::stopped; }));
+}
+
+// On the code before, requests at a stopped engine waited for two minutes.
+TEST_F(RealEngineTest, OneThatIsStoppedLosesItsRequestsAndItsPlaceInTheListWithinTenSeconds) {
+    ManagedEngine engine(context, options, record());
+    engine.run();
+    ASSERT_TRUE(until_ready(engine));
+    RecordingSink held;
+    ask(engine, held, chat(900));
+    ASSERT_TRUE(run_until(context, [&] { return held.pieces.size() > 2; }));
+    ::kill(engine.pid(), SIGSTOP);
+    auto stopped = std::chrono::steady_clock::now();
+    ASSERT_TRUE(run_until(context, [&] { return held.over(); }));
+    EXPECT_LT(std::chrono::steady_clock::now() - stopped, 12s);
+    ASSERT_TRUE(held.error);
+    EXPECT_EQ(held.error->code, ErrorCode::internal);
+    EXPECT_EQ(engine.status().state, EngineState::failing);
+    ::kill(engine.pid(), SIGCONT);
+    ASSERT_TRUE(until_ready(engine)) << "it goes on";
+    EXPECT_EQ(engine.restarts(), 0U);
+    expect_answer(engine);
+}
+
+// On the code before, it was asked again and again, and its engine ended each time.
+TEST_F(RealEngineTest, TheOnlyRequestAtACrashIsRefused) {
+    ManagedEngine engine(context, options, record());
+    engine.run();
+    ASSERT_TRUE(until_ready(engine));
+    RecordingSink sink;
+    ask(engine, sink, chat(900));
+    ASSERT_TRUE(run_until(context, [&] { return sink.pieces.size() > 2; }));
+    ::kill(engine.pid(), SIGSEGV);
+    ASSERT_TRUE(run_until(context, [&] { return sink.over(); }));
+    ASSERT_TRUE(run_until(context, [&] { return engine.restarts() == 1; }));
+    ASSERT_TRUE(until_ready(engine));
+    RecordingSink again;
+    auto refused = engine.start(chat(900), again);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+    expect_answer(engine);
 }
 
 TEST_F(RealEngineTest, HangingUpFreesTheSlot) {

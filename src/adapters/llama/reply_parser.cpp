@@ -114,9 +114,8 @@ Status ReplyParser::closed() {
     error_code error;
     if (message_->got_some()) message_->put_eof(error);
     if (error || !complete())
-        return fail(ErrorCode::unavailable, head_complete()
-                                                ? "the server closed the connection in the middle of its reply"
-                                                : "the server closed the connection without a reply");
+        return fail(ErrorCode::internal, head_complete() ? "the server closed the connection in the middle of its reply"
+                                                         : "the server closed the connection without a reply");
     return {};
 }
 

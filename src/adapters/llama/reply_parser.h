@@ -21,7 +21,7 @@ public:
 
     // Takes bytes in any pieces. After it failed with malformed, nothing more may be fed.
     Status feed(ByteView bytes);
-    // The server closed its side: this completes a reply that ends so, and fails with unavailable otherwise.
+    // The server closed its side: this completes a reply that ends so, and fails with internal otherwise.
     Status closed();
 
     // True once any byte came.

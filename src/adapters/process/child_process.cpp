@@ -50,7 +50,7 @@ std::unexpected<Error> system_error(const std::string& doing) {
 Result<std::unique_ptr<ChildProcess>> ChildProcess::start(boost::asio::io_context& context,
                                                           const std::vector<std::string>& argv,
                                                           const std::filesystem::path& log,
-                                                          std::function<void(std::string)> on_exit) {
+                                                          std::function<void(ProcessEnd)> on_exit) {
     REQUIRES(!argv.empty());
     std::vector<char*> pointers;
     for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
@@ -94,7 +94,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(boost::asio::io_contex
 }
 
 ChildProcess::ChildProcess(boost::asio::io_context& context, pid_t pid, int descriptor,
-                           std::function<void(std::string)> on_exit)
+                           std::function<void(ProcessEnd)> on_exit)
     : pid_(pid), ended_(context, descriptor), on_exit_(std::move(on_exit)) {
     wait();
 }
@@ -118,11 +118,13 @@ void ChildProcess::wait() {
                           pid_t got = ::waitpid(pid_, &status, WNOHANG);
                           if (got == 0 || (got < 0 && errno == EINTR)) return wait();
                           reaped_ = true;
-                          std::string how = WIFSIGNALED(status)
-                                                ? "was killed by signal " + std::to_string(WTERMSIG(status))
-                                                : "exited with status " + std::to_string(WEXITSTATUS(status));
+                          ProcessEnd end;
+                          if (WIFSIGNALED(status))
+                              end = {"was killed by signal " + std::to_string(WTERMSIG(status)), WTERMSIG(status)};
+                          else
+                              end.words = "exited with status " + std::to_string(WEXITSTATUS(status));
                           auto handler = std::move(on_exit_);
-                          handler(std::move(how));
+                          handler(std::move(end));
                       });
 }
 

@@ -16,17 +16,22 @@
 
 namespace planetserve::adapters {
 
+struct ProcessEnd {
+    std::string words;  // "exited with status 1", "was killed by signal 9"
+    int signal = 0;     // that ended it; 0 where it exited
+};
+
 // Use it on the io_context's thread. The kernel kills the child when the thread that started it ends, however that
 // thread ends. So start the child on the thread that runs the io_context.
 class ChildProcess {
 public:
     // Runs argv[0], a path, in a process group of its own. The program has no standard input and no descriptor but its
-    // output, which is appended to the log. When it ends, the handler gets "exited with status 1" or "was killed by
-    // signal 9"; a child that this object kills in its destructor is not told of. Requires: argv is not empty.
+    // output, which is appended to the log. When it ends, the handler is told how; of a child that this object kills in
+    // its destructor it is not. Requires: argv is not empty.
     static Result<std::unique_ptr<ChildProcess>> start(boost::asio::io_context& context,
                                                        const std::vector<std::string>& argv,
                                                        const std::filesystem::path& log,
-                                                       std::function<void(std::string)> on_exit);
+                                                       std::function<void(ProcessEnd)> on_exit);
     // Kills it and waits for the kernel to have done so.
     ~ChildProcess();
     ChildProcess(const ChildProcess&) = delete;
@@ -36,13 +41,13 @@ public:
     void signal(int number);
 
 private:
-    ChildProcess(boost::asio::io_context& context, pid_t pid, int descriptor, std::function<void(std::string)> on_exit);
+    ChildProcess(boost::asio::io_context& context, pid_t pid, int descriptor, std::function<void(ProcessEnd)> on_exit);
     void wait();
 
     pid_t pid_;
     bool reaped_ = false;
     boost::asio::posix::stream_descriptor ended_;  // a pidfd: readable when the child ended
-    std::function<void(std::string)> on_exit_;
+    std::function<void(ProcessEnd)> on_exit_;
     Lifetime lifetime_;
 };
 

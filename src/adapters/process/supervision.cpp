@@ -15,6 +15,7 @@ Supervision::Action Supervision::launch(Time now) {
     state_ = State::starting;
     launched_ = now;
     failures_ = 0;
+    served_ = false;
     ++launches_;
     probe_in(limits_.probe_starting, now);
     return Action::launch;
@@ -33,20 +34,21 @@ Supervision::Action Supervision::stop(Time now) {
     return Action::terminate;
 }
 
-void Supervision::ended(Time now) {
+void Supervision::ended(Time now, Fault fault) {
     REQUIRES(runs());
-    if (state_ != State::stopping) return wait(now);
+    if (state_ != State::stopping) return wait(now, fault);
     state_ = State::stopped;
     timer_ = Time::max();
 }
 
-// A program that ran for a while shows that starting it is not in vain.
-void Supervision::wait(Time now) {
-    if (now - launched_ > limits_.longest_backoff) backoff_ = limits_.shortest_backoff;
+// A program that ran for a while, or served until a request ended it, shows that starting it is not in vain.
+void Supervision::wait(Time now, Fault fault) {
+    const bool blameless = served_ && fault == Fault::request;
+    if (blameless || now - launched_ > limits_.longest_backoff) backoff_ = limits_.shortest_backoff;
     state_ = State::waiting;
     probing_ = false;
     timer_ = now + backoff_;
-    backoff_ = std::min(backoff_ * 2, limits_.longest_backoff);
+    if (!blameless) backoff_ = std::min(backoff_ * 2, limits_.longest_backoff);
 }
 
 Supervision::Action Supervision::probed(ProbeAnswer answer, Time now) {
@@ -55,6 +57,7 @@ Supervision::Action Supervision::probed(ProbeAnswer answer, Time now) {
     if (answer == ProbeAnswer::failed) return probe_failed(now);
     failures_ = 0;
     state_ = answer == ProbeAnswer::serving ? State::serving : State::catching_up;
+    served_ |= answer == ProbeAnswer::serving;
     probe_in(state_ == State::serving ? limits_.probe_serving : limits_.probe_starting, now);
     return Action::none;
 }
@@ -72,7 +75,7 @@ Supervision::Action Supervision::probe_failed(Time now) {
 }
 
 Supervision::Action Supervision::kill(Time now) {
-    wait(now);
+    wait(now, Fault::program);
     return Action::kill;
 }
 

@@ -29,8 +29,8 @@ struct SupervisionLimits {
     unsigned kill_after = 12;
     // Between SIGTERM and SIGKILL.
     Duration stop_grace = 5s;
-    // Between an end and the next start. It doubles with each; a program that ran for longer than the longest one
-    // begins with the shortest again.
+    // Between an end and the next start. It doubles with each end. A program that ran for longer than the longest one
+    // begins with the shortest again. So does one that served and ended by what it was asked, and nothing doubles then.
     Duration shortest_backoff = 500ms;
     Duration longest_backoff = 30s;
 };
@@ -39,6 +39,12 @@ enum class ProbeAnswer : std::uint8_t {
     failed,
     catching_up,  // it answers, and does not serve yet
     serving,
+};
+
+// Why a program ended, as far as its owner can tell.
+enum class Fault : std::uint8_t {
+    program,  // it cannot go on
+    request,  // it was at work for strangers: what they asked may have ended it, and says nothing of the next start
 };
 
 class Supervision {
@@ -62,7 +68,7 @@ public:
     // Returns terminate where a program runs.
     Action stop(Time now);
     // The program ended, or could not be started. Requires: one runs, or was to be launched.
-    void ended(Time now);
+    void ended(Time now, Fault fault = Fault::program);
     // The answer to the last probe. Requires: one is under way.
     Action probed(ProbeAnswer answer, Time now);
 
@@ -79,7 +85,7 @@ private:
     Action launch(Time now);
     Action probe_failed(Time now);
     Action kill(Time now);
-    void wait(Time now);
+    void wait(Time now, Fault fault);
     void probe_in(Duration pause, Time now);
 
     SupervisionLimits limits_;
@@ -88,6 +94,7 @@ private:
     bool probing_ = false;
     Time launched_{};
     Duration backoff_;
+    bool served_ = false;    // since it was launched
     unsigned failures_ = 0;  // probes in a row
     std::uint64_t launches_ = 0;
 };

@@ -28,8 +28,8 @@ protected:
         EXPECT_EQ(supervision_.state(), State::serving);
     }
     // How long it waits after an end now.
-    Duration pause() {
-        supervision_.ended(now_);
+    Duration pause(Fault fault = Fault::program) {
+        supervision_.ended(now_, fault);
         EXPECT_EQ(supervision_.state(), State::waiting);
         Time ended = now_;
         EXPECT_EQ(next(), Action::launch);
@@ -128,6 +128,19 @@ TEST_F(SupervisionTest, WaitsLongerAfterEachEndUntilOneRanForAWhile) {
     now_ += limits_.longest_backoff + 1us;
     EXPECT_EQ(pause(), limits_.shortest_backoff);
     EXPECT_EQ(supervision_.launches(), 12U);
+}
+
+// On the code before, a stranger who knew a request that ends an engine kept it down for 30 s each time.
+TEST_F(SupervisionTest, EndsByRequestsDoNotKeepAProgramDown) {
+    start_serving();
+    for (int i = 0; i < 10; ++i) {
+        EXPECT_EQ(pause(Fault::request), limits_.shortest_backoff);
+        EXPECT_EQ(probe(ProbeAnswer::serving), Action::none);
+    }
+    EXPECT_EQ(pause(Fault::program), limits_.shortest_backoff);
+    EXPECT_EQ(probe(ProbeAnswer::serving), Action::none);
+    EXPECT_EQ(pause(Fault::program), 2 * limits_.shortest_backoff) << "by itself";
+    EXPECT_EQ(pause(Fault::request), 4 * limits_.shortest_backoff) << "it had not served";
 }
 
 TEST_F(SupervisionTest, StopAsksAndThenKills) {

@@ -9,6 +9,23 @@ namespace planetserve::adapters {
 using State = Supervision::State;
 using Action = Supervision::Action;
 
+namespace {
+
+EndCause cause_of(const ProcessEnd& end) {
+    switch (end.signal) {
+        case SIGKILL:
+        case SIGTERM:
+        case SIGINT:
+        case SIGQUIT:
+        case SIGHUP:
+            return EndCause::signal;
+        default:
+            return EndCause::own;
+    }
+}
+
+}  // namespace
+
 Supervisor::Supervisor(boost::asio::io_context& context, const Clock& clock, SupervisionLimits limits,
                        SupervisedProgram& program)
     : context_(context), clock_(clock), program_(program), supervision_(limits), timer_(context) {}
@@ -20,7 +37,7 @@ void Supervisor::run() {
 void Supervisor::stop() { act(supervision_.stop(clock_.now())); }
 
 void Supervisor::fail(std::string why) {
-    if (supervision_.runs()) on_end(std::move(why));
+    if (supervision_.runs()) on_end({std::move(why), SIGKILL});
 }
 
 void Supervisor::act(Action action) {
@@ -45,7 +62,7 @@ void Supervisor::act(Action action) {
 
 void Supervisor::launch() {
     tell();
-    if (Status started = start_child(); !started) return on_end("could not be started: " + started.error().message);
+    if (Status started = start_child(); !started) return on_end({"could not be started: " + started.error().message});
     set_timer();
 }
 
@@ -54,8 +71,8 @@ Status Supervisor::start_child() {
     if (!command) return std::unexpected(command.error());
     put_log_by(command->log);
     auto child =
-        ChildProcess::start(context_, command->argv, command->log, [this, owner = lifetime_.watch()](auto how) {
-            if (!owner.gone()) on_end(std::move(how));
+        ChildProcess::start(context_, command->argv, command->log, [this, owner = lifetime_.watch()](ProcessEnd end) {
+            if (!owner.gone()) on_end(std::move(end));
         });
     if (!child) return std::unexpected(child.error());
     child_ = std::move(*child);
@@ -72,10 +89,11 @@ void Supervisor::on_probe(std::uint64_t number, ProbeAnswer answer) {
     if (number == probes_ && supervision_.probing()) act(supervision_.probed(answer, clock_.now()));
 }
 
-void Supervisor::on_end(std::string how) {
+void Supervisor::on_end(ProcessEnd end) {
     child_.reset();
-    last_end_ = std::move(how);
-    supervision_.ended(clock_.now());
+    last_cause_ = cause_of(end);
+    last_end_ = std::move(end.words);
+    supervision_.ended(clock_.now(), program_.fault_of_end());
     program_.clean_up();
     tell();
     set_timer();
@@ -84,6 +102,7 @@ void Supervisor::on_end(std::string how) {
 // told_ is the state before: it says whether the program ever answered.
 void Supervisor::kill() {
     child_.reset();
+    last_cause_ = EndCause::signal;
     if (supervision_.state() == State::waiting)
         last_end_ =
             (told_ == State::starting ? program_.late_words() : program_.unresponsive_words()) + " and was killed";

@@ -34,6 +34,8 @@ public:
     virtual Result<ProgramCommand> prepare() = 0;
     // Asks whether the program serves. An answer after the deadline, or after the program's end, has no effect.
     virtual void probe(AnswerProbe answer) = 0;
+    // The program ended just now, and clean_up() follows.
+    virtual Fault fault_of_end() { return Fault::program; }
     // The process is gone, or never was: what prepare() and probe() made for it goes.
     virtual void clean_up() = 0;
     // The state is another one. Do not destroy the supervisor from here.
@@ -41,6 +43,12 @@ public:
     // Why the program was killed, for last_end(): it did not serve in time after its start, or stopped answering.
     virtual std::string late_words() const = 0;
     virtual std::string unresponsive_words() const = 0;
+};
+
+// Whether a program ended by a fault of its own.
+enum class EndCause : std::uint8_t {
+    own,     // it exited, or crashed
+    signal,  // somebody's signal to end, or this supervisor killed it
 };
 
 class Supervisor {
@@ -65,6 +73,7 @@ public:
     std::uint64_t launches() const { return supervision_.launches(); }
     // How the last one ended: "exited with status 1", "could not be started: no such file".
     const std::string& last_end() const { return last_end_; }
+    EndCause last_cause() const { return last_cause_; }
 
 private:
     void act(Supervision::Action action);
@@ -73,7 +82,7 @@ private:
     void probe();
     void on_probe(std::uint64_t number, ProbeAnswer answer);
     // The program ended by itself, or through fail().
-    void on_end(std::string how);
+    void on_end(ProcessEnd end);
     void kill();
     void set_timer();
     void tell();
@@ -86,6 +95,7 @@ private:
     boost::asio::steady_timer timer_;
     std::uint64_t probes_ = 0;  // the last one's number
     std::string last_end_;
+    EndCause last_cause_ = EndCause::own;
     Supervision::State told_ = Supervision::State::stopped;
     Lifetime lifetime_;
 };

@@ -72,6 +72,7 @@ protected:
 
 TEST_F(SupervisorTest, RestartsAProgramThatEndsAndSaysHowItEnded) {
     program_.script = "exit 7";
+    program_.answers = ProbeAnswer::failed;
     auto supervisor = make();
     supervisor.run();
     EXPECT_EQ(supervisor.state(), State::starting);
