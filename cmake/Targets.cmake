@@ -4,7 +4,8 @@
 if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(PLANETSERVE_CCACHE ccache)
   if(PLANETSERVE_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${PLANETSERVE_CCACHE})
+    # ccache caches what uses precompiled headers only where it is told that macros of theirs and times do not matter.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${PLANETSERVE_CCACHE})
   endif()
 endif()
 
@@ -55,6 +56,36 @@ endif()
 # Folders whose loops benchmarks measure. All else is no faster at -O3 than at -O2, and takes longer to compile.
 set(hot_folders crypto dispersal routing scoring)
 
+# What tests test is optimised; they themselves run for moments. Under clang's sanitizers optimising a test takes most of its
+# compile time, and no fuzzer links a test. Tests of hot folders have loops themselves.
+set(test_options "")
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(test_options -O1)
+elseif(PLANETSERVE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  set(test_options -O0 -fno-sanitize=fuzzer-no-link)
+endif()
+
+# Headers that most files read, read once: precompiled. Only where files are compiled together, too; the preset "dev" and
+# `test alone` see that each file names what it includes. clang takes them only for the optimisation they were made for.
+set(precompiled_headers <algorithm> <array> <chrono> <deque> <expected> <filesystem> <functional> <map> <memory> <optional>
+    <random> <set> <span> <sstream> <string> <string_view> <unordered_map> <variant> <vector> <boost/asio.hpp>
+    <boost/json.hpp>)
+if(PLANETSERVE_PRECOMPILED)
+  # g++ takes them only where the macros that they saw are defined as they were.
+  target_compile_definitions(planetserve_flags INTERFACE $<TARGET_PROPERTY:Boost::json,INTERFACE_COMPILE_DEFINITIONS>
+                             $<TARGET_PROPERTY:Boost::container,INTERFACE_COMPILE_DEFINITIONS>)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cpp CONTENT "")
+  add_library(planetserve_precompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cpp)
+  target_link_libraries(planetserve_precompiled PRIVATE planetserve_flags Boost::json)
+  target_precompile_headers(planetserve_precompiled PRIVATE ${precompiled_headers})
+  if(PLANETSERVE_TESTS)
+    add_library(planetserve_precompiled_tests OBJECT ${CMAKE_BINARY_DIR}/precompiled.cpp)
+    target_link_libraries(planetserve_precompiled_tests PRIVATE planetserve_flags Boost::json GTest::gtest)
+    target_compile_options(planetserve_precompiled_tests PRIVATE ${test_options})
+    target_precompile_headers(planetserve_precompiled_tests PRIVATE ${precompiled_headers} <gtest/gtest.h>)
+  endif()
+endif()
+
 # planetserve_library(FOLDER SOURCES a.cpp ... DEPENDS planetserve_base ...)
 function(planetserve_library folder)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
@@ -62,6 +93,9 @@ function(planetserve_library folder)
   target_link_libraries(planetserve_${folder} PUBLIC planetserve_flags ${arg_DEPENDS})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     target_compile_options(planetserve_${folder} PRIVATE -Wconversion -Wno-sign-conversion)
+  endif()
+  if(PLANETSERVE_PRECOMPILED)
+    target_precompile_headers(planetserve_${folder} REUSE_FROM planetserve_precompiled)
   endif()
   if(CMAKE_BUILD_TYPE STREQUAL "Release" AND folder IN_LIST hot_folders)
     target_compile_options(planetserve_${folder} PRIVATE -O3)
@@ -88,8 +122,11 @@ function(planetserve_test folder)
   add_executable(${folder}_test ${arg_SOURCES})
   target_link_libraries(${folder}_test PRIVATE planetserve_flags ${arg_DEPENDS} GTest::gtest GTest::gtest_main)
   add_dependencies(planetserve_tests ${folder}_test)
-  if(CMAKE_BUILD_TYPE STREQUAL "Release")
-    target_compile_options(${folder}_test PRIVATE -O1) # what they test is optimised; they themselves run for moments
+  if(NOT PLANETSERVE_SANITIZE OR NOT folder IN_LIST hot_folders)
+    target_compile_options(${folder}_test PRIVATE ${test_options})
+    if(PLANETSERVE_PRECOMPILED)
+      target_precompile_headers(${folder}_test REUSE_FROM planetserve_precompiled_tests)
+    endif()
   endif()
   foreach(half 0 1)
     add_test(NAME ${folder}.${half} COMMAND ${folder}_test)
