@@ -50,6 +50,7 @@ inline constexpr std::size_t inner_size = wire::cell_size - crypto::tag_size;
 inline constexpr std::size_t inner_header_size = 8;
 inline constexpr std::size_t cell_payload_size = inner_size - inner_header_size;
 inline constexpr std::size_t probe_size = 8;
+inline constexpr std::size_t clove_length_size = 4;  // in the first part of a clove
 inline constexpr std::size_t open_payload_size = NodeId::size + ReplyHandle::size;
 
 // Which part of a clove a data cell carries; `further` for all other commands.
@@ -124,11 +125,16 @@ private:
     std::size_t expected_ = 0;
 };
 
+// Data cells that a clove takes.
+constexpr std::uint32_t cells_of_clove(std::size_t size) {
+    return static_cast<std::uint32_t>((clove_length_size + size + cell_payload_size - 1) / cell_payload_size);
+}
+
 // Calls emit(ClovePart, size, bytes) for each data cell that a clove takes: the cell's payload is the size, which is
 // empty but in the first, then the bytes.
 template <typename Emit>
 void cut_clove(ByteView clove, Emit&& emit) {
-    std::array<std::uint8_t, 4> size{};
+    std::array<std::uint8_t, clove_length_size> size{};
     store_big_endian(MutableByteView(size), static_cast<std::uint32_t>(clove.size()));
     std::size_t taken = std::min(clove.size(), cell_payload_size - size.size());
     emit(ClovePart::first, ByteView(size), clove.first(taken));

@@ -146,6 +146,7 @@ public:
         Command command{};
         StreamId stream = 0;
         Bytes payload;
+        Time at{};
     };
 
     RawBuilder(EventQueue& clock, Network& network, Random& random)
@@ -172,8 +173,9 @@ public:
         send({Command::open, stream}, {model.bytes(), handle.bytes()});
         return handle;
     }
-    void clove(StreamId stream, std::size_t size) {
-        cut_clove(Bytes(size), [&](ClovePart part, ByteView head, ByteView bytes) {
+    void clove(StreamId stream, std::size_t size) { clove(stream, Bytes(size)); }
+    void clove(StreamId stream, const Bytes& content) {
+        cut_clove(content, [&](ClovePart part, ByteView head, ByteView bytes) {
             send({Command::data, stream, part}, {head, bytes});
         });
     }
@@ -187,7 +189,7 @@ public:
         MutableByteView body = payload.subspan(PathId::size);
         ASSERT_TRUE(cipher_->open(body));
         auto cell = read_inner(body).value();
-        cells.push_back({cell.head.command, cell.head.stream, to_bytes(cell.payload)});
+        cells.push_back({cell.head.command, cell.head.stream, to_bytes(cell.payload), clock_.now()});
     }
     void on_link_down(const NodeId&) override {}
     void on_timer() override {}

@@ -1,6 +1,8 @@
 #include "onion/proxy.h"
 
 #include <algorithm>
+#include <limits>
+#include <tuple>
 
 namespace planetserve::onion {
 
@@ -14,6 +16,7 @@ void Proxy::on_path_up(EndpointId path) { paths_.try_emplace(path); }
 void Proxy::on_path_down(EndpointId id) {
     auto node = paths_.extract(id);
     if (node.empty()) return;
+    to_models_.drop_from({id, NodeId{}}, [id](const ToModel& key) { return key.path == id; });
     queued_cells_ -= node.mapped().queue.size();
     most_cells_.change(id, node.mapped().queue.size(), 0);
     most_streams_.change(id, node.mapped().streams.size(), 0);
@@ -134,26 +137,48 @@ void Proxy::on_data(EndpointId id, Path& path, const InnerCell& cell, Time now) 
         relay_.close_path(id, DestroyReason::protocol);
         return;
     }
-    if (*clove) {
-        auto sent = sender_.send(model, wire::FrameType::clove_forward, {**clove});
-        if (!sent) {
-            auto reason =
-                sent.error().code == ErrorCode::exhausted ? CloseReason::overloaded : CloseReason::unreachable;
-            close_stream(id, path, cell.head.stream, reason, Tell::user);
-            // Closing may have lost the path.
-            if (!paths_.contains(id)) return;
-        }
-    }
+    if (*clove && !forward(id, cell.head.stream, model, std::move(**clove))) return;
     give_credit(id, path, model);
 }
 
+bool Proxy::forward(EndpointId id, StreamId stream, const NodeId& model, Bytes clove) {
+    if (!to_models_.waits_for(model) && sender_.queued_bytes(model) <= limits_.link_high_water) {
+        auto sent = sender_.send(model, wire::FrameType::clove_forward, {clove});
+        if (!sent) give_up(id, stream, sent);
+        return paths_.contains(id);  // closing a stream may lose the path
+    }
+    const std::uint32_t cells = cells_of_clove(clove.size());
+    to_models_.push(relay_.neighbour(id), model, {id, model}, {stream, std::move(clove), cells}, cells);
+    while (to_models_.cells() > limits_.maximum_waiting_cells) {
+        ++counters_.paths_evicted;
+        relay_.close_path(to_models_.longest().path, DestroyReason::full);
+    }
+    return paths_.contains(id);
+}
+
+void Proxy::give_up(EndpointId id, StreamId stream, const Status& sent) {
+    auto path = paths_.find(id);
+    if (path == paths_.end()) return;
+    const bool full = sent.error().code == ErrorCode::exhausted;
+    close_stream(id, path->second, stream, full ? CloseReason::overloaded : CloseReason::unreachable, Tell::user);
+}
+
 void Proxy::give_credit(EndpointId id, Path& path, const NodeId& model) {
-    if (!model.is_zero() && sender_.queued_bytes(model) > limits_.link_high_water) {
+    if (!model.is_zero() && (to_models_.waits({id, model}) || sender_.queued_bytes(model) > limits_.link_high_water)) {
         ++path.held_back;
         waiting_for_link_[model].insert(id);
         return;
     }
     grant(id, path);
+}
+
+void Proxy::grant_held_back(EndpointId id, std::uint32_t cells) {
+    for (; cells > 0; --cells) {
+        auto found = paths_.find(id);
+        if (found == paths_.end() || found->second.held_back == 0) return;
+        --found->second.held_back;
+        grant(id, found->second);
+    }
 }
 
 void Proxy::grant(EndpointId id, Path& path) {
@@ -165,15 +190,22 @@ void Proxy::grant(EndpointId id, Path& path) {
 }
 
 void Proxy::on_drained(const NodeId& peer) {
+    // What follows of it may end paths, and so change the queues.
+    std::vector<std::pair<EndpointId, std::uint32_t>> done;
+    std::vector<std::tuple<EndpointId, StreamId, Status>> lost;
+    auto room = [&] { return sender_.queued_bytes(peer) <= limits_.link_high_water; };
+    to_models_.drain(peer, room, [&](const ToModel& key, const WaitingClove& waiting) {
+        auto sent = sender_.send(peer, wire::FrameType::clove_forward, {waiting.clove});
+        if (!sent) lost.emplace_back(key.path, waiting.stream, sent);
+        done.emplace_back(key.path, waiting.cells);
+        return true;
+    });
+    for (const auto& [id, stream, sent] : lost) give_up(id, stream, sent);
+    for (const auto& [id, cells] : done) grant_held_back(id, cells);
+    if (to_models_.waits_for(peer)) return;
     auto waiting = waiting_for_link_.extract(peer);
     if (waiting.empty()) return;
-    for (EndpointId id : waiting.mapped()) {
-        for (auto found = paths_.find(id); found != paths_.end() && found->second.held_back > 0;
-             found = paths_.find(id)) {
-            --found->second.held_back;
-            grant(id, found->second);
-        }
-    }
+    for (EndpointId id : waiting.mapped()) grant_held_back(id, std::numeric_limits<std::uint32_t>::max());
 }
 
 void Proxy::on_clove_reply(const NodeId& from, ByteView payload, Time now) {
@@ -247,6 +279,7 @@ void Proxy::on_timer(Time now) {
 }
 
 void Proxy::on_link_down(const NodeId& peer) {
+    to_models_.drop_link(peer);
     on_drained(peer);
     std::vector<StreamKey> lost;
     for (auto& [handle, key] : by_handle_)

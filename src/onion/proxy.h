@@ -33,8 +33,12 @@ struct ProxyLimits {
     // Cells of one path that carry no data, so that they are outside of its window: probes, streams opened, pointed at
     // another node and closed. A user opens and closes a stream for each request, and probes once a second.
     TokenRate control_cells{256, 512};
-    // Bytes. While more waits for a model node's link, a path gets no credit for cells to that node.
+    // Bytes. While more waits for a model node's link, cloves for it wait here, by neighbour and path, and a path gets
+    // no credit for cells to that node. So a path may have its window here, and the cloves of its streams that were in
+    // assembly.
     std::size_t link_high_water = 256 << 10;
+    // Cells of such cloves, of all paths: 45 MB. Beyond it, the longest path of the neighbour that brought most ends.
+    std::size_t maximum_waiting_cells = 32768;
 };
 
 struct ProxyCounters {
@@ -42,6 +46,7 @@ struct ProxyCounters {
     std::uint64_t streams_idle = 0;
     std::uint64_t streams_refused = 0;  // not opened
     std::uint64_t paths_refused = 0;    // ended: too many cells without data
+    std::uint64_t paths_evicted = 0;    // ended, since they held most of what waits for model nodes
 };
 
 class Proxy final : public PathEndpoint {
@@ -68,6 +73,8 @@ public:
     std::size_t streams() const { return by_handle_.size(); }
     // Cells that wait for credit.
     std::size_t queued_cells() const { return queued_cells_; }
+    // Of cloves that wait for links to model nodes.
+    std::size_t waiting_cells() const { return to_models_.cells(); }
     const ProxyCounters& counters() const { return counters_; }
 
 private:
@@ -96,6 +103,17 @@ private:
         auto operator<=>(const StreamKey&) const = default;
     };
 
+    struct ToModel {
+        EndpointId path{};
+        NodeId model;
+        auto operator<=>(const ToModel&) const = default;
+    };
+    struct WaitingClove {
+        StreamId stream = 0;
+        Bytes clove;
+        std::uint32_t cells = 0;
+    };
+
     // Who is told of a stream's end: the user, with the reason; the model node, so that it stops.
     enum class Tell { user, model, both };
 
@@ -108,8 +126,14 @@ private:
     // Closes the stream that has most cells waiting for the path's credit.
     void close_longest(EndpointId id);
     void refuse_stream(EndpointId id, StreamId stream, CloseReason reason);
+    // Sends the clove, or keeps it until the model node's link has room. False when the path ended over it.
+    bool forward(EndpointId id, StreamId stream, const NodeId& model, Bytes clove);
+    // The stream's clove could not be sent.
+    void give_up(EndpointId id, StreamId stream, const Status& sent);
     // A forward cell was processed: grants credit, unless much waits for the model node's link.
     void give_credit(EndpointId id, Path& path, const NodeId& model);
+    // Grants the credit of so many cells that was held back.
+    void grant_held_back(EndpointId id, std::uint32_t cells);
     void grant(EndpointId id, Path& path);
     void send_queue(EndpointId id, Path& path);
     void close_stream(EndpointId id, Path& path, StreamId stream, CloseReason reason, Tell tell);
@@ -123,6 +147,7 @@ private:
     std::unordered_map<EndpointId, Path> paths_;
     std::unordered_map<ReplyHandle, StreamKey, IdHash> by_handle_;
     std::unordered_map<NodeId, std::set<EndpointId>, IdHash> waiting_for_link_;
+    LinkQueues<ToModel, WaitingClove> to_models_;
     std::size_t queued_cells_ = 0;
     Most<EndpointId> most_cells_;
     Most<EndpointId> most_streams_;

@@ -46,7 +46,7 @@ Relay::Path* Relay::find(const Side& side) {
     return slot ? &paths_[*slot] : nullptr;
 }
 
-Relay::Path* Relay::find(PathNumber number) {
+const Relay::Path* Relay::find(PathNumber number) const {
     const std::size_t slot = number & ((PathNumber{1} << slot_bits) - 1);
     return slot < paths_.size() && paths_[slot].number == number ? &paths_[slot] : nullptr;
 }
@@ -87,8 +87,9 @@ void Relay::on_setup(const NodeId& from, ByteView payload, const Now& now) {
 Status Relay::accept_setup(const Side& previous, ByteView packet, const Now& now) {
     // Bounds before public-key work.
     auto built = built_by_peer_.find(previous.peer);
-    if (paths() >= limits_.maximum_paths ||
-        (built != built_by_peer_.end() && built->second >= limits_.maximum_paths_per_peer))
+    const std::size_t own = built == built_by_peer_.end() ? 0 : built->second;
+    // No more than what is left for others: then N neighbours that take all they may leave an (N + 1)th of the table.
+    if (own >= std::min(limits_.maximum_paths_per_peer, limits_.maximum_paths - paths()))
         return fail(ErrorCode::exhausted, "no room for another path");
     if (auto admitted = admission_.admit(previous.peer, now); !admitted) return admitted;
     auto setup = peel_setup(packet, self_, onion_key_);
@@ -141,17 +142,19 @@ bool Relay::pass_on(const Path& path, Towards towards, ByteView body) {
     const PathNumber number = path.number;
     const QueueKey key{number, towards};
     const Side& to = towards == Towards::builder ? path.previous : path.next;
-    if (!queues_.waits(key) && sender_.queued_bytes(to.peer) <= limits_.link_high_water) {
+    // Where others wait, it waits too: a link whose mark is passed again and again would never come to their turn.
+    if (!queues_.waits_for(to.peer) && sender_.queued_bytes(to.peer) <= limits_.link_high_water) {
         if (sender_.send(to.peer, wire::FrameType::path_cell, {to.id.bytes(), body})) return true;
         remove(number, DestroyReason::full, Tell::both);
         return false;
     }
-    queues_.push(to.peer, key, body);
+    const NodeId& from = towards == Towards::proxy || path.last ? path.previous.peer : path.next.peer;
+    queues_.push(from, to.peer, key, to_bytes(body));
     if (queues_.cells(key) > limits_.maximum_queued_cells_per_path) {
         ++counters_.paths_evicted;
         remove(number, DestroyReason::full, Tell::both);
     }
-    // Not this path, which may hold little, but the one that holds most.
+    // Not this path, which may hold little, nor the longest of all, which one of many short ones would spare.
     while (queues_.cells() > limits_.maximum_queued_cells) {
         ++counters_.paths_evicted;
         remove(queues_.longest().path, DestroyReason::full, Tell::both);
@@ -242,6 +245,12 @@ bool Relay::send_backward(EndpointId endpoint, const CellHead& head, std::initia
     write_inner(body, head, parts);
     seal_cell(path.keys.backward, path.backward_count++, body);
     return pass_on(path, Towards::builder, body);
+}
+
+const NodeId& Relay::neighbour(EndpointId endpoint) const {
+    const Path* path = find(static_cast<PathNumber>(endpoint));
+    REQUIRES(path != nullptr);
+    return path->previous.peer;
 }
 
 void Relay::close_path(EndpointId path, DestroyReason reason) {

@@ -7,7 +7,8 @@
 //
 // Bounds: relayed and proxied paths and remembered set-ups, in all and from one neighbour, the rate of set-ups from one
 // neighbour, lifetime and idleness of a path. The flow windows of a path's ends bound the cells in flight. Cells for a
-// link with much to send wait here, by path, and go out in turn; where too many wait, the path with most of them ends.
+// link with much to send wait here, by neighbour and path, and go out in turn; where too many wait, the longest path of
+// the neighbour that brought most of them ends.
 // Not thread-safe.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -56,7 +58,7 @@ public:
 
 struct RelayLimits {
     std::size_t maximum_paths = 4096;           // under 1 MB; at most 2^20
-    std::size_t maximum_paths_per_peer = 1024;  // so that one neighbour leaves room for others
+    std::size_t maximum_paths_per_peer = 1024;  // and no more than are left for others
     Duration maximum_lifetime = 1h;             // bounds how long replay tags are remembered
     // Without a cell from the builder, who probes at least every 15 s, or grants credit for each 64 cells.
     Duration idle = 2min;
@@ -98,6 +100,8 @@ public:
     // When on_timer is due, at the latest; Time::max() when never.
     Time next_timer() const { return next_expiry_; }
 
+    // For the endpoint: the neighbour that brings the path's cells. REQUIRES: the path is there.
+    const NodeId& neighbour(EndpointId path) const;
     // For the endpoint: sends a cell towards the path's builder, or ends the path. False when the path is gone.
     bool send_backward(EndpointId path, const CellHead& head, std::initializer_list<ByteView> parts);
     void close_path(EndpointId path, DestroyReason reason);
@@ -142,7 +146,8 @@ private:
     static std::size_t hash(const Side& side) { return IdHash{}(side.peer) ^ (IdHash{}(side.id) << 1); }
     // Null when there is none. Valid until a path is made.
     Path* find(const Side& side);
-    Path* find(PathNumber number);
+    Path* find(PathNumber number) { return const_cast<Path*>(std::as_const(*this).find(number)); }
+    const Path* find(PathNumber number) const;
     Path& keep(Path path);
     Status accept_setup(const Side& previous, ByteView packet, const Now& now);
     void send_destroy(const Side& to, DestroyReason reason);
