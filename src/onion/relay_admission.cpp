@@ -1,5 +1,7 @@
 #include "onion/relay_admission.h"
 
+#include <algorithm>
+
 namespace planetserve::onion {
 
 Status RelayAdmission::admit(const NodeId& from, const Now& now) {
@@ -12,7 +14,9 @@ Status RelayAdmission::admit(const NodeId& from, const Now& now) {
         found = neighbours_.emplace(from, Neighbour{}).first;
     }
     Neighbour& neighbour = found->second;
-    if (neighbour.remembered >= limits_.maximum_remembered_per_peer)
+    // No more than what is left for others: then N neighbours that take all they may leave an (N + 1)th of the table.
+    const std::size_t left = limits_.maximum_remembered - remembered_;
+    if (neighbour.remembered >= std::min(limits_.maximum_remembered_per_peer, left))
         return fail(ErrorCode::exhausted, "as many set-ups as one neighbour may have remembered");
     if (!neighbour.setups.take(rate(), now.time))
         return fail(ErrorCode::exhausted, "more set-ups than one neighbour may send");

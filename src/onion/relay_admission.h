@@ -21,7 +21,7 @@ namespace planetserve::onion {
 
 struct AdmissionLimits {
     std::size_t maximum_remembered = 65536;          // about 4 MB
-    std::size_t maximum_remembered_per_peer = 4096;  // so that 16 neighbours share the table
+    std::size_t maximum_remembered_per_peer = 4096;  // and no more than are left for others
     double setups_per_second = 8;                    // from one neighbour, on average
     double burst = 256;                              // set-ups at once from one neighbour
 };

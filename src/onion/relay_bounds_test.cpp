@@ -167,7 +167,7 @@ TEST(RelayAdmission, AgreesWithOneThatKeepsEverything) {
             known->second = std::min(limits.burst, known->second + limits.setups_per_second * to_seconds(passed));
         }
         auto of_peer = std::count_if(kept.begin(), kept.end(), [&](const Kept& one) { return one.peer == peer; });
-        bool expected = kept.size() < limits.maximum_remembered &&
+        bool expected = static_cast<std::size_t>(of_peer) + kept.size() < limits.maximum_remembered &&
                         static_cast<std::size_t>(of_peer) < limits.maximum_remembered_per_peer && tokens[peer] >= 1;
         ASSERT_EQ(admission.admit(peer, {now, unix_now}).has_value(), expected) << "step " << step;
         ++(expected ? admitted_count : refused_count);
