@@ -113,6 +113,8 @@ HOSTILE = {
         "d20": {"type": "object", "properties": {"a": {"type": "null"}}}}}}}},
     "itself": {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"allOf": [{"$ref": "#/$defs/a"}], "$defs": {
         "a": {"$ref": "#/$defs/a"}}}}}]},
+    "itself again": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {
+        "allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"$ref": "#/$defs/a"}}}}}},
     "decoy": {"tools": [{"type": "function", "function": {}, "parameters": nested_types(25)}]},
     "default": {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {
         "type": "object", "properties": {"default": nested_types(25)}}}}},
