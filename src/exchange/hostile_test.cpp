@@ -177,10 +177,10 @@ TEST_F(HostileTest, WhatIsKeptOfRepliesIsCountedExactly) {
     call.sink.on_head({200, {}});
     call.sink.on_body(Bytes(5000));
     call.sink.on_end();
-    EXPECT_EQ(model_side_->kept_bytes(), 5000u);
+    EXPECT_EQ(model_side_->kept_bytes(), Run::keeping_cost + 5000u);
     run_for(1s);
     EXPECT_TRUE(user.ended);
-    EXPECT_EQ(model_side_->kept_bytes(), 0u) << "it was too long, and was trimmed";
+    EXPECT_EQ(model_side_->kept_bytes(), Run::keeping_cost) << "it was too long, and was trimmed";
 
     auto what = request();
     for (int i = 0; i < 3; ++i) {
@@ -192,14 +192,14 @@ TEST_F(HostileTest, WhatIsKeptOfRepliesIsCountedExactly) {
         failing.sink.on_error({ErrorCode::internal, "broken"});
         run_for(300ms);
     }
-    EXPECT_LE(model_side_->kept_bytes(), 700u);
+    EXPECT_LE(model_side_->kept_bytes(), 2 * Run::keeping_cost + 706u);
     ask(what);
     run_for(500ms);
     engine_.calls.at(0)->sink.on_head({200, {}});
     engine_.calls.at(0)->sink.on_body(Bytes(900));
     engine_.calls.at(0)->sink.on_end();
     run_for(5min);
-    EXPECT_EQ(model_side_->kept_bytes(), 900u) << "a retry that went well is kept";
+    EXPECT_EQ(model_side_->kept_bytes(), 2 * Run::keeping_cost + 900u) << "a retry that went well is kept";
     int started = engine_.started;
     auto& again = ask(what);
     run_for(1s);
@@ -208,6 +208,51 @@ TEST_F(HostileTest, WhatIsKeptOfRepliesIsCountedExactly) {
     run_for(11min);
     EXPECT_EQ(model_side_->kept_bytes(), 0u);
     EXPECT_EQ(model_side_->next_timer(), Time::max());
+}
+
+// On the code before, only their number was bounded: some megabytes for each of 1,024 exchanges.
+TEST_F(HostileTest, FinishedRepliesThatNobodyReadsFillNoMemory) {
+    limits_.maximum_kept_replies = 3 << 20;
+    make_model_side();
+    std::vector<User*> stuck;
+    for (int i = 0; i < 6; ++i) {
+        auto& user = ask(request());
+        user.reads = false;
+        stuck.push_back(&user);
+        run_for(500ms);
+        auto& call = *engine_.calls.back();
+        call.sink.on_head({200, {}});
+        call.sink.on_body(Bytes(2 * inference::reply_window));
+        call.sink.on_end();
+    }
+    auto& reader = ask(request());
+    run_for(500ms);
+    auto& call = *engine_.calls.back();
+    call.sink.on_head({200, {}});
+    call.sink.on_body(Bytes(2 * inference::reply_window));
+    call.sink.on_end();
+    run_for(5s);
+    EXPECT_LE(model_side_->kept_bytes(), limits_.maximum_kept_replies);
+    EXPECT_TRUE(reader.ended);
+    EXPECT_EQ(reader.body.size(), 2 * inference::reply_window);
+    ASSERT_TRUE(stuck.front()->error) << "the one that has been over for longest";
+    EXPECT_EQ(stuck.front()->error->code, ErrorCode::timed_out);
+}
+
+TEST_F(HostileTest, ShortRepliesAreBoundedByAllThatIsKeptOfThem) {
+    limits_.maximum_kept_replies = 100 * Run::keeping_cost;
+    make_model_side();
+    for (int i = 0; i < 150; ++i) {
+        ask(request());
+        run_for(100ms);
+        auto& call = *engine_.calls.back();
+        call.sink.on_head({200, {{"content-type", "text/plain"}}});
+        call.sink.on_body(Bytes(1));
+        call.sink.on_end();
+    }
+    run_for(2s);
+    EXPECT_GT(model_side_->kept_bytes(), 50 * Run::keeping_cost) << "counted with its head and tables";
+    EXPECT_LE(model_side_->kept_bytes(), limits_.maximum_kept_replies);
 }
 
 TEST_F(HostileTest, AUserThatStopsReadingLosesTheEngineAndHoldsNobodyUp) {

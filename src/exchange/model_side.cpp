@@ -295,7 +295,8 @@ void ModelSide::on_timer(Time now) {
         close(id, Ending::finished, now);
     }
     forwards_.forget_placed(now);
-    runs_.drop_old(now);
+    for (const ExchangeId& reader : runs_.drop_old(now))
+        if (Session* session = sessions_.find(reader)) give_up_reader(*session, now);
     sessions_.forget_closed(now);
     opens_.forget_full(now);
     if (sessions_.idle() && runs_.empty() && opens_.empty()) next_sweep_ = Time{};
@@ -336,6 +337,11 @@ bool ModelSide::reader_stalled(Session& session, Time now) const {
 }
 
 void ModelSide::give_up_reader(Session& session, Time now) {
+    // All is under way to it, and the run is not needed for that.
+    if (session.over()) {
+        if (session.run) runs_.leave(*std::exchange(session.run, std::nullopt), session.id, Ending::finished);
+        return;
+    }
     ++counters_.stalled;
     // There is no room for an error either.
     if (session.reply->full()) return close(session.id, Ending::cancelled, now);

@@ -39,11 +39,16 @@ public:
     bool over() const { return ended_ || error_; }
     // True while the whole reply from its beginning is kept, so that another reader may join.
     bool replayable() const { return trimmed_ == 0; }
-    std::size_t kept_bytes() const { return kept_.size(); }
+    // What it costs besides its body, head and error: this object, and its owner's tables.
+    static constexpr std::size_t keeping_cost = 1024;
+    // All that is kept of it.
+    std::size_t kept_bytes() const;
 
     // All readers are done with the body up to here: the engine may produce more, and what is beyond the maximum to be
     // kept is dropped.
     void consumed_by_all(std::uint64_t bytes);
+    // Drops what all readers are done with, so that no other may join. Requires: it is over.
+    void drop_consumed();
 
     void on_head(const inference::ReplyHead& head) override;
     void on_body(ByteView bytes) override;
@@ -51,6 +56,9 @@ public:
     void on_error(const Error& error) override;
 
 private:
+    // Drops the body up to there.
+    void trim(std::uint64_t bytes);
+
     Ask ask_;
     std::size_t maximum_kept_;
     RunEvents& events_;
@@ -59,6 +67,7 @@ private:
     Bytes kept_;
     std::uint64_t trimmed_ = 0;
     std::uint64_t told_engine_ = 0;
+    std::uint64_t consumed_ = 0;  // by all readers
     bool ended_ = false;
     std::optional<Error> error_;
 };

@@ -87,7 +87,7 @@ void RunCache::erase(Runs::iterator run) {
     runs_.erase(run);
 }
 
-void RunCache::drop_old(Time now) {
+std::vector<ExchangeId> RunCache::drop_old(Time now) {
     std::erase_if(failed_, [&](const RunId& id) {
         auto run = runs_.find(id);
         if (run == runs_.end() || !run->second.run->error()) return true;  // gone, or tried again since
@@ -95,12 +95,34 @@ void RunCache::drop_old(Time now) {
         erase(run);
         return true;
     });
+    drop_unread(now);
+    return kept_bytes_ > limits_.maximum_kept_replies ? surplus_readers() : std::vector<ExchangeId>{};
+}
+
+void RunCache::drop_unread(Time now) {
     for (auto oldest = over_.begin(); oldest != over_.end();) {
         bool old = now - oldest->first >= limits_.keep_replies || kept_bytes_ > limits_.maximum_kept_replies;
         if (!old) break;
         auto run = runs_.find((oldest++)->second);
         if (run->second.readers.empty()) erase(run);
     }
+}
+
+// Only runs with readers are left.
+std::vector<ExchangeId> RunCache::surplus_readers() {
+    for (const auto& [since, id] : over_) {
+        KeptRun& kept = runs_.at(id);
+        kept.run->drop_consumed();
+        count(kept);
+    }
+    std::vector<ExchangeId> surplus;
+    std::size_t left = kept_bytes_;
+    for (auto oldest = over_.begin(); oldest != over_.end() && left > limits_.maximum_kept_replies; ++oldest) {
+        const KeptRun& kept = runs_.at(oldest->second);
+        left -= kept.counted;
+        for (const auto& [reader, consumed] : kept.readers) surplus.push_back(reader);
+    }
+    return surplus;
 }
 
 std::size_t RunCache::active() const {

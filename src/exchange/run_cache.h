@@ -43,12 +43,14 @@ public:
 
     // The run has more to give, or is over. Returns who reads it.
     std::vector<ExchangeId> on_progress(const RunId& id, Time now);
-    // Drops failed runs, and replies that are too old or too many.
-    void drop_old(Time now);
+    // Drops failed runs, and replies that are too old or too many. Where replies that are over have readers and are too
+    // many, they lose what is read; returns readers that do not read, of those that have been over for longest: their
+    // owner has them leave.
+    std::vector<ExchangeId> drop_old(Time now);
 
     bool empty() const { return runs_.empty(); }
     std::size_t active() const;
-    // Of replies that are over.
+    // Of replies that are over, with all that belongs to them.
     std::size_t kept_bytes() const { return kept_bytes_; }
 
 private:
@@ -60,6 +62,8 @@ private:
     };
     using Runs = std::unordered_map<RunId, KeptRun, IdHash>;
 
+    void drop_unread(Time now);
+    std::vector<ExchangeId> surplus_readers();
     void tell_consumed(KeptRun& kept);
     void count(KeptRun& kept);
     void erase(Runs::iterator run);

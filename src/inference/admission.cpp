@@ -114,15 +114,37 @@ std::vector<Admission::Ticket> Admission::expired(Time now) {
     return gone;
 }
 
+// Plays what next() would do: free places first, then those of overdue requests, as long as one goes to a neighbour
+// with fewer running ones.
 std::vector<Admission::Ticket> Admission::overdue(Time now) const {
-    std::size_t fewest = limits_.capacity;
-    for (const auto& [via, neighbour] : neighbours_)
-        if (!neighbour.queue.empty()) fewest = std::min(fewest, neighbour.running);
+    std::map<NodeId, Share> shares;
+    for (const auto& [via, neighbour] : neighbours_) shares[via] = {neighbour.running, neighbour.queue.size()};
+    auto next = [&] {
+        auto fewest = shares.end();
+        for (auto share = shares.begin(); share != shares.end(); ++share)
+            if (share->second.waiting > 0 && (fewest == shares.end() || share->second.running < fewest->second.running))
+                fewest = share;
+        return fewest;
+    };
+    auto give = [](Share& share) {
+        --share.waiting;
+        ++share.running;
+    };
+    auto taker = next();
+    for (std::size_t free = limits_.capacity - running_.size(); free > 0 && taker != shares.end(); --free) {
+        give(taker->second);
+        taker = next();
+    }
     std::vector<Ticket> overdue;
-    for (const auto& [ticket, running] : running_)
-        if (overdue.size() < queued_ && now - running.since >= limits_.longest_run &&
-            neighbours_.at(running.via).running > fewest)
-            overdue.push_back(ticket);
+    for (const auto& [ticket, running] : running_) {
+        if (taker == shares.end()) break;
+        Share& holder = shares.at(running.via);
+        if (now - running.since < limits_.longest_run || holder.running <= taker->second.running) continue;
+        overdue.push_back(ticket);
+        --holder.running;
+        give(taker->second);
+        taker = next();
+    }
     return overdue;
 }
 

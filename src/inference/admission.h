@@ -49,7 +49,8 @@ public:
     std::optional<Ticket> next(Time now);
     // Takes the requests out of the queue that waited too long.
     std::vector<Ticket> expired(Time now);
-    // Running requests that held their place for too long while others wait, the oldest first; to be abandoned.
+    // Running requests that held their place for too long while neighbours with fewer running ones wait, the oldest
+    // first, and no more than these need; to be abandoned.
     std::vector<Ticket> overdue(Time now) const;
 
     // When a request that is refused now should be tried again: once the queue as it is should be served. 1 to 120 s.
@@ -75,6 +76,10 @@ private:
         std::uint64_t turn = 0;  // grows with each of its requests that starts
     };
     using Neighbours = std::map<NodeId, Neighbour>;
+    struct Share {
+        std::size_t running = 0;
+        std::size_t waiting = 0;
+    };
 
     void run(Neighbours::iterator neighbour, Ticket ticket, Time now);
     void stop(Ticket ticket);

@@ -74,6 +74,20 @@ TEST(Admission, ARequestRunsAsLongAsItLikesWhereNobodyWithFewerWaits) {
     EXPECT_EQ(admission.overdue(Time{10s}).front(), first.ticket);
 }
 
+// On the code before, as many ended as waited, whoever they were.
+TEST(Admission, OnlyAsManyRunsEndAsOthersNeed) {
+    Admission admission({.capacity = 4, .queue = 32, .longest_run = 10s});
+    std::vector<Admission::Ticket> running;
+    for (int i = 0; i < 4; ++i) running.push_back(admission.ask(neighbour(1), Time{}).ticket);
+    for (int i = 0; i < 5; ++i) admission.ask(neighbour(1), Time{});
+    admission.ask(neighbour(2), Time{});
+    EXPECT_EQ(admission.overdue(Time{10s}), std::vector{running[0]}) << "one waits of a neighbour with fewer";
+    for (int i = 0; i < 5; ++i) admission.ask(neighbour(2), Time{});
+    EXPECT_EQ(admission.overdue(Time{10s}), (std::vector{running[0], running[1]})) << "half of the places are its";
+    admission.finished(running[3], Time{10s});
+    EXPECT_EQ(admission.overdue(Time{10s}), std::vector{running[0]}) << "a free place goes first";
+}
+
 // A random run keeps the books: never over capacity or queue, each told once, in order.
 TEST(Admission, KeepsItsBoundsInARandomRun) {
     SeededRandom random(42);
