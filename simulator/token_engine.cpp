@@ -74,7 +74,7 @@ std::string TokenEngine::event(std::uint64_t number, const std::string& text, Ev
 
 void TokenEngine::step(std::uint64_t number) {
     auto found = running_.find(number);
-    if (found == running_.end()) return;
+    if (found == running_.end() || (still_after_ && found->second.produced >= *still_after_)) return;
     Running& running = found->second;
     inference::ReplySink* sink = running.sink;
     std::size_t place = running.produced++;

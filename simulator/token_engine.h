@@ -46,6 +46,8 @@ public:
     void refuse_with(unsigned status) { refusal_ = status; }
     // From now on it takes requests and never answers, or ends while it has them.
     void fall_silent() { silent_ = true; }
+    // From now on its answers stand still after so many pieces.
+    void stand_still_after(std::size_t pieces) { still_after_ = pieces; }
     void fail_with(const Error& error) { failure_ = error; }
     // Called as frames might now be sent; the simulator re-arms timers in it.
     std::function<void()> after_progress = [] {};
@@ -73,6 +75,7 @@ private:
     std::optional<unsigned> refusal_;
     std::optional<Error> failure_;
     bool silent_ = false;
+    std::optional<std::size_t> still_after_;
     std::map<std::uint64_t, Running> running_;
     std::uint64_t next_ = 1;
     std::size_t started_ = 0;

@@ -50,6 +50,7 @@ bool Forwards::send(Session& session, const NodeId& to) {
     // The lanes may have changed since the head was sent.
     for (std::size_t i = 0; i < session.lanes.size(); ++i) session.head->lanes[i] = session.lanes[i].lane;
     session.head->via = session.opener;
+    session.head->returns.reset();
     Bytes head = encode(*session.head);
     std::array<std::uint8_t, 4> size{};
     store_big_endian(MutableByteView(size), static_cast<std::uint32_t>(head.size()));
@@ -62,7 +63,7 @@ void Forwards::withdraw(Session& session) {
     ++counters_.forward_failed;
     placed_.erase(session.ask->run);
     session.phase = SessionPhase::complete;
-    forwarding_->on_outcome(session.head->model, forwards_.at(session.id).to, ForwardOutcome::refused);
+    forwarding_->on_outcome(session.head->model, forwards_.at(session.id).to, session.opener, ForwardOutcome::refused);
 }
 
 void Forwards::note_cancelled(const Session& session, Time now) {
@@ -71,13 +72,13 @@ void Forwards::note_cancelled(const Session& session, Time now) {
     const bool waited = session.phase == SessionPhase::forwarded &&
                         now >= forward.expires - limits_.forward_linger + limits_.forward_patience;
     if (waited) placed_.erase(session.ask->run);
-    forwarding_->on_outcome(session.head->model, forward.to,
+    forwarding_->on_outcome(session.head->model, forward.to, session.opener,
                             waited ? ForwardOutcome::undelivered : ForwardOutcome::cancelled);
 }
 
 void Forwards::note_quiet(const Session& session) {
     REQUIRES(session.phase == SessionPhase::forwarded);
-    forwarding_->on_outcome(session.head->model, forwards_.at(session.id).to, ForwardOutcome::quiet);
+    forwarding_->on_outcome(session.head->model, forwards_.at(session.id).to, session.opener, ForwardOutcome::quiet);
 }
 
 void Forwards::note_taken(Session& session, Time now) {

@@ -36,8 +36,9 @@ public:
                                         Time now) = 0;
     // Whether the node may forward requests for this model to us.
     virtual bool accepts_from(const NodeId& node, const std::string& model) = 0;
-    // What became of a request that place() sent to the node.
-    virtual void on_outcome(const std::string& /*model*/, const NodeId& /*node*/, ForwardOutcome /*outcome*/) {}
+    // What became of a request that came by way of a neighbour and that place() sent to the node.
+    virtual void on_outcome(const std::string& /*model*/, const NodeId& /*node*/, const NodeId& /*via*/,
+                            ForwardOutcome /*outcome*/) {}
 };
 
 // What a node answers to a request that is offered to it; one byte on the wire.

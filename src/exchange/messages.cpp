@@ -106,6 +106,7 @@ Bytes encode(const RequestHead& head) {
     message.set_owner(text_of(head.owner.bytes()));
     message.set_signature(text_of(head.signature.bytes()));
     if (head.via) message.set_via(text_of(head.via->bytes()));
+    if (head.returns) message.set_returns(text_of(head.returns->bytes()));
     return serialise(message);
 }
 
@@ -135,6 +136,7 @@ Result<RequestHead> parse_request_head(ByteView bytes) {
     head.owner = OwnerKey::from(as_bytes(message->owner())).value_or(OwnerKey{});
     head.signature = crypto::Signature::from(as_bytes(message->signature())).value_or(crypto::Signature{});
     head.via = NodeId::from(as_bytes(message->via()));
+    head.returns = IdempotencyId::from(as_bytes(message->returns()));
     for (const auto& from : message->lanes()) {
         auto lane = lane_of(from);
         if (!lane) return std::unexpected(lane.error());

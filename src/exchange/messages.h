@@ -36,6 +36,8 @@ struct RequestHead {
     OwnerKey owner{};
     crypto::Signature signature{};
     std::optional<NodeId> via = std::nullopt;  // set by a node that forwards the request: who opened it there
+    // The request that the node forwarded and the other one did not answer. Not passed on.
+    std::optional<IdempotencyId> returns = std::nullopt;
 };
 
 struct LaneChange {

@@ -19,6 +19,9 @@ TEST(Messages, HeadsRoundTrip) {
     EXPECT_EQ(parsed->body_size, 77u);
     EXPECT_EQ(parsed->lanes, head.lanes);
     EXPECT_EQ(parsed->k, 2);
+    EXPECT_FALSE(parsed->returns);
+    head.returns = IdempotencyId{{5}};
+    EXPECT_EQ(parse_request_head(encode(head))->returns, head.returns);
     EXPECT_TRUE(parsed->continues);
 
     inference::ReplyHead reply{503, {{"retry-after", "7"}, {"content-type", "application/json"}}};

@@ -103,7 +103,7 @@ NodeId Session::via() const {
 inference::Request Session::take_request() {
     REQUIRES(head);
     return {head->id,        head->method, head->path, head->content_type, head->model, std::exchange(body, {}),
-            head->continues, std::nullopt, via()};
+            head->continues, std::nullopt, via(),      head->returns};
 }
 
 void Session::drop_body() {

@@ -50,6 +50,7 @@ Status UserSide::start(Time now) {
     upload_.accept_deadline = timing_.accept_deadline + 1s * static_cast<int>(request_.body.size() >> 20);
     deadline_ = now + upload_.accept_deadline;
     upload_.unsent = ~std::size_t{0};
+    heard_at_ = now;
     send_request();
     note_upload(now);
     return {};
@@ -76,6 +77,7 @@ void UserSide::send_request() {
     for (const LaneState& state : lanes_) lanes.push_back(state.lane);
     RequestHead head{request_.id,          request_.method,  request_.path, request_.content_type, request_.model,
                      request_.body.size(), std::move(lanes), threshold_.k,  request_.continues};
+    head.returns = request_.returns;
     sign(head, request_.body, claims_.id(), owner_);
     Bytes record;
     append_item(record, ItemKind::request_head, encode(head));
@@ -121,6 +123,7 @@ void UserSide::on_clove(std::size_t lane, ByteView bytes, Time now) {
         return;
     }
     if (!progress->records.empty()) {
+        heard_at_ = now;
         deadline_ = std::max(deadline_, now + timing_.silence_deadline);
         upload_.check.reset();
         if (!claims_.proven()) on_proven(node);

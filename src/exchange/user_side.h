@@ -68,6 +68,8 @@ public:
     void on_timer(Time now);
     Time next_timer() const;
 
+    // When the model node said something last, were it only that it is at work; before that, the start.
+    Time heard_at() const { return heard_at_; }
     bool finished() const { return phase_ == Phase::finished; }
     // The node that serves: the target until another answers.
     const NodeId& serving_node() const { return claims_.serving(); }
@@ -135,6 +137,7 @@ private:
     std::size_t corrupt_paths_ = 0;
     Phase phase_ = Phase::sending;
     Time deadline_{};
+    Time heard_at_{};
     Upload upload_;
     std::optional<Time> lanes_deadline_;
     std::uint64_t consumed_ = 0;

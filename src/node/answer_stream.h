@@ -31,6 +31,8 @@ public:
         waiting_ += bytes;
         return waiting_ == 0 ? std::exchange(received_, 0) : 0;
     }
+    // The reader has left so much that the node may have to wait for it.
+    bool reader_is_behind() const { return waiting_ >= inference::reply_window / 2; }
     // The reader consumed so many bytes. Returns what the attempt may count as consumed.
     std::size_t note_consumed(std::size_t bytes) {
         waiting_ -= std::min(bytes, waiting_);

@@ -5,6 +5,7 @@
 // An interrupted answer that resumes begins anew with its first round.
 #pragma once
 
+#include <algorithm>
 #include <set>
 
 #include "node/user_request_options.h"
@@ -28,6 +29,11 @@ public:
     bool may_try_another() const { return in_round_ < options_.maximum_attempts && may_fail_engines(); }
     // Whether the next attempt is another one.
     bool tried() const { return attempts_ > 0; }
+
+    // A node was left since its answer did not begin in time. The next is given more of it: where all are busy, a
+    // request that leaves each queue soon is served by none.
+    void note_late() { ++late_; }
+    int patience() const { return 1 << std::min(late_, 4); }
 
     // An engine failed while it had the request, or gave an answer that says so: perhaps because of the request.
     void note_engine_failure() { ++engine_failures_; }
@@ -56,6 +62,7 @@ private:
     std::size_t resumptions_ = 0;
     std::size_t attempts_ = 0;  // in all rounds
     std::size_t engine_failures_ = 0;
+    int late_ = 0;
 };
 
 }  // namespace planetserve::node

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 
 #include "base/ids.h"
 #include "base/time.h"
@@ -15,10 +16,17 @@ struct ExperienceLimits {
     // What a node did counts half after so long: a failure is forgotten in some ten minutes, and a node that delivered
     // well for hours and then stops loses its standing at once.
     Duration half_life = 2min;
+    // Times and speeds that count at most, each half after a half-life: the newest counts a quarter at least.
+    double maximum_samples = 3;
+    // Where less than so much of a sample is left, nothing is known of the node's speed: after six to ten minutes. So a
+    // node that was slow once is drawn again.
+    double least_samples = 0.125;
+    // Requests that wait in one queue are late together, and say as much as one of them.
+    Duration late_interval = 15s;
     // Deliveries that count at most, so that a node cannot save them up for failures to come.
     double maximum_weight = 16;
-    // Of a list of at most some thousand model nodes; the longest unheard of is forgotten.
-    std::size_t maximum_nodes = 4096;
+    // Of a list of at most some thousand model nodes with their models; the longest unheard of is forgotten.
+    std::size_t maximum_servers = 4096;
     // What a failure costs the user: a deadline, and the same request once more.
     Duration failure_costs = 20s;
     // Of an answer whose speed is compared. Some hundred tokens as a stream of events.
@@ -29,10 +37,19 @@ struct ExperienceLimits {
 
 // How much a failure says of the node.
 namespace blame {
-inline constexpr double full = 1;       // it took a request and did not answer it, or could not be reached
-inline constexpr double partial = 0.5;  // it forwarded the request to one that did not, or its engine failed
-inline constexpr double busy = 0.25;    // it had no place
+inline constexpr double full = 1;  // it took a request and did not answer it, or could not be reached
+// It forwarded the request to one that did not, or its engine failed, or it was at work and its answer did not begin in
+// time.
+inline constexpr double partial = 0.5;
+inline constexpr double busy = 0.25;  // it had no place
 }  // namespace blame
+
+// A node as one that serves a model: each of its models has an engine of its own.
+struct Server {
+    NodeId node;
+    std::string model;
+    auto operator<=>(const Server&) const = default;
+};
 
 class Experience {
 public:
@@ -42,44 +59,52 @@ public:
     explicit Experience(ExperienceLimits limits = {}) : limits_(limits) {}
 
     struct Delivery {
-        Duration first_byte{};                     // from the question to the first byte of its answer
+        std::optional<Duration> first_byte{};      // from the question to the first byte of its answer, if it streams
         std::size_t request_bytes = 0;             // of the question
         std::optional<double> bytes_per_second{};  // from the first byte on; none of a short answer
     };
-    void delivered(const NodeId& node, const Delivery& delivery, Time now);
-    // Delivered, and nothing was measured.
-    void delivered(const NodeId& node, Time now) { count_delivery(node, now); }
-    void failed(const NodeId& node, double weight, Time now);
+    void delivered(const Server& server, const Delivery& delivery, Time now);
+    void failed(const Server& server, double weight, Time now);
+    // It is at work, as it says, and its answer did not begin in time. Counts once in a while.
+    void late(const Server& server, double weight, Time now);
 
-    // The share of requests that the node delivers: 1 of a node that nothing is known of.
-    double reliability(const NodeId& node, Time now) const;
-    bool fails_mostly(const NodeId& node, Time now) const { return reliability(node, now) < fails_below; }
-    // All nodes that do.
+    // The share of requests that the server delivers: 1 of one that nothing is known of.
+    double reliability(const Server& server, Time now) const;
+    bool fails_mostly(const Server& server, Time now) const { return reliability(server, now) < fails_below; }
+    // All nodes that do, with any model.
     std::set<NodeId> failing(Time now) const;
-    // What failures of the node cost a request, on average.
-    Duration expected_loss(const NodeId& node, Time now) const;
-    // For a usual question and answer; nothing before the first delivery.
-    std::optional<Duration> usual_time(const NodeId& node) const;
-    // To the first byte of an answer to so long a question; nothing before the first delivery.
-    std::optional<Duration> first_byte(const NodeId& node, std::size_t request_bytes) const;
+    // What failures of the server cost a request, on average.
+    Duration expected_loss(const Server& server, Time now) const;
+    // For a usual question and answer; nothing where no first byte was measured lately.
+    std::optional<Duration> usual_time(const Server& server, Time now) const;
+    // To the first byte of an answer to so long a question; nothing where none was measured lately.
+    std::optional<Duration> first_byte(const Server& server, std::size_t request_bytes, Time now) const;
     // Deliveries that still count.
-    double deliveries(const NodeId& node, Time now) const;
+    double deliveries(const Server& server, Time now) const;
 
 private:
+    // A mean in which samples fade.
+    struct Mean {
+        double value = 0, samples = 0;
+        Time at{};  // of the samples that are left
+    };
     struct Record {
         double good = 0, bad = 0;
-        Time at{};                         // of these two
-        std::optional<double> first_byte;  // in seconds, of a usual question
-        std::optional<double> rate;        // in bytes a second
+        Time at{};        // of these two
+        Mean first_byte;  // in seconds, of a usual question
+        Mean rate;        // in bytes a second
+        std::optional<Time> late_at;
     };
 
-    Record& touch(const NodeId& node, Time now);
-    Record& count_delivery(const NodeId& node, Time now);
-    double decay(const Record& record, Time now) const;
+    Record& touch(const Server& server, Time now);
+    // What is left of something after a time.
+    double left(Time since, Time now) const;
+    void add(Mean& mean, double sample, Time now) const;
+    std::optional<double> known(const Mean& mean, Time now) const;
     double longer(std::size_t request_bytes) const;
 
     ExperienceLimits limits_;
-    std::map<NodeId, Record> records_;
+    std::map<Server, Record> records_;
 };
 
 }  // namespace planetserve::node

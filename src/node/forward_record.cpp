@@ -2,11 +2,14 @@
 
 namespace planetserve::node {
 
-crypto::Digest ForwardRecord::digest_of(const inference::Request& request) {
-    return crypto::sha256({crypto::sha256(as_bytes(request.path)), request.body});
-}
+namespace {
 
-void ForwardRecord::on_forwarded(const crypto::Digest& request, const NodeId& to, Time now) {
+// A record is of one model's group.
+Server server(const NodeId& node) { return {node, {}}; }
+
+}  // namespace
+
+void ForwardRecord::on_forwarded(const IdempotencyId& request, const NodeId& to, Time now) {
     unknown_[to].push_back(now);
     while (!oldest_first_.empty() && (oldest_first_.size() >= limits_.maximum_remembered ||
                                       now - oldest_first_.front().first >= limits_.remembered_for)) {
@@ -19,25 +22,30 @@ void ForwardRecord::on_forwarded(const crypto::Digest& request, const NodeId& to
     oldest_first_.emplace_back(now, request);
 }
 
-void ForwardRecord::on_outcome(const NodeId& to, exchange::ForwardOutcome outcome, Time now) {
+void ForwardRecord::on_outcome(const NodeId& to, const NodeId& via, exchange::ForwardOutcome outcome, Time now) {
     if (auto unknown = unknown_.find(to); unknown != unknown_.end() && !unknown->second.empty())
         unknown->second.pop_front();
     switch (outcome) {
         case exchange::ForwardOutcome::cancelled:
             return;
         case exchange::ForwardOutcome::refused:
-            return experience_.failed(to, blame::partial, now);
+            return experience_.failed(server(to), blame::partial, now);
         case exchange::ForwardOutcome::undelivered:
-            return experience_.failed(to, blame::full, now);
+            return blame_by_word(to, via, now);
         case exchange::ForwardOutcome::quiet:
-            return experience_.delivered(to, now);
+            return experience_.delivered(server(to), {}, now);
     }
 }
 
-bool ForwardRecord::on_return(const crypto::Digest& request, Time now) {
+void ForwardRecord::blame_by_word(const NodeId& to, const NodeId& via, Time now) {
+    std::erase_if(words_, [&](const auto& item) { return item.second.full(limits_.words, now); });
+    if (words_[via].take(limits_.words, now)) experience_.failed(server(to), blame::full, now);
+}
+
+bool ForwardRecord::on_return(const IdempotencyId& request, const NodeId& via, Time now) {
     auto found = forwarded_.find(request);
     if (found == forwarded_.end() || now - found->second.at >= limits_.remembered_for) return false;
-    experience_.failed(found->second.to, blame::full, now);
+    blame_by_word(found->second.to, via, now);
     forwarded_.erase(found);
     return true;
 }
@@ -47,7 +55,7 @@ std::set<NodeId> ForwardRecord::shunned(Time now) {
     for (auto peer = unknown_.begin(); peer != unknown_.end();) {
         auto& [node, forwards] = *peer;
         while (!forwards.empty() && now - forwards.front() >= limits_.unknown_for) forwards.pop_front();
-        const double allowed = limits_.unknown * (1 + experience_.deliveries(node, now));
+        const double allowed = limits_.unknown * (1 + experience_.deliveries(server(node), now));
         if (static_cast<double>(forwards.size()) >= allowed) shunned.insert(node);
         peer = forwards.empty() ? unknown_.erase(peer) : std::next(peer);
     }

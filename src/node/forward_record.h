@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "crypto/hash.h"
+#include "base/token_bucket.h"
 #include "exchange/forwards.h"
 #include "node/experience.h"
 
@@ -23,24 +23,28 @@ struct ForwardRecordLimits {
     // some minutes.
     Duration remembered_for = 5min;
     std::size_t maximum_remembered = 4096;
+    // What users say against peers, by way of one neighbour: users are anonymous, and may lie. By way of four, as many
+    // as a user has paths, it is less than outweighs a peer that delivered sixteen requests lately.
+    TokenRate words{.per_second = 1.0 / 120, .burst = 2};
 };
 
 class ForwardRecord {
 public:
     explicit ForwardRecord(ForwardRecordLimits limits = {}) : limits_(limits) {}
 
-    // What names a request to come back with.
-    static crypto::Digest digest_of(const inference::Request& request);
-
-    void on_forwarded(const crypto::Digest& request, const NodeId& to, Time now);
-    void on_outcome(const NodeId& to, exchange::ForwardOutcome outcome, Time now);
-    // A user asks this node to run a request itself. If it was forwarded lately, the peer did not answer it. Returns
-    // whether it was.
-    bool on_return(const crypto::Digest& request, Time now);
+    void on_forwarded(const IdempotencyId& request, const NodeId& to, Time now);
+    // Of a request that came by way of a neighbour.
+    void on_outcome(const NodeId& to, const NodeId& via, exchange::ForwardOutcome outcome, Time now);
+    // A user asks this node to run itself what was this request before. If that was forwarded lately, the peer did not
+    // answer it. Returns whether it was. Only its user, this node and the peer know a request's id.
+    bool on_return(const IdempotencyId& request, const NodeId& via, Time now);
     // Peers that get nothing at present: they failed, or too much is unknown of them.
     std::set<NodeId> shunned(Time now);
 
 private:
+    // A user says so, by way of a neighbour.
+    void blame_by_word(const NodeId& to, const NodeId& via, Time now);
+
     struct Forwarded {
         NodeId to;
         Time at;
@@ -49,8 +53,9 @@ private:
     ForwardRecordLimits limits_;
     Experience experience_;
     std::map<NodeId, std::deque<Time>> unknown_;
-    std::map<crypto::Digest, Forwarded> forwarded_;
-    std::deque<std::pair<Time, crypto::Digest>> oldest_first_;
+    std::map<IdempotencyId, Forwarded> forwarded_;
+    std::deque<std::pair<Time, IdempotencyId>> oldest_first_;
+    std::map<NodeId, TokenBucket> words_;  // of each neighbour
 };
 
 }  // namespace planetserve::node

@@ -14,7 +14,7 @@ struct SendTo final : exchange::Forwarding {
         return to;
     }
     bool accepts_from(const NodeId&, const std::string&) override { return accepts; }
-    void on_outcome(const std::string&, const NodeId&, exchange::ForwardOutcome outcome) override {
+    void on_outcome(const std::string&, const NodeId&, const NodeId&, exchange::ForwardOutcome outcome) override {
         outcomes.push_back(outcome);
     }
 

@@ -55,6 +55,21 @@ TEST_F(LyingNodes, OneThatClaimsAMillionPlacesAndIsSilentCostsNoRequest) {
     EXPECT_LE(liar().engine.started(), 2u);
 }
 
+// On the code before, its heartbeats kept the request for ever.
+TEST_F(LyingNodes, OneThatBeginsItsAnswersAndSaysItIsAtWorkForEverCostsNoRequest) {
+    make(60, 4);
+    liar().engine.stand_still_after(3);
+    claim(1'000'000);
+    const std::string body = R"({"model":"m","stream":true,"messages":[{"role":"user","content":"hello"}]})";
+    for (int i = 0; i < 12; ++i) {
+        auto& reply = ask(body, "m", "/v1/chat/completions");
+        ASSERT_TRUE(finish(reply, 5min)) << "not over";
+        ASSERT_TRUE(reply.ended) << reply.error->message;
+    }
+    EXPECT_GT(liar().engine.started(), 0u);
+    EXPECT_LE(liar().engine.started(), 3u) << "it was tried, and then avoided";
+}
+
 TEST_F(LyingNodes, AConversationLeavesTheNodeThatFailsIt) {
     make(60, 4);
     auto body = [](const std::string& messages) { return R"({"model":"m","messages":[)" + messages + "]}"; };
@@ -120,6 +135,18 @@ TEST_F(HandedOver, ToANodeThatTakesAllAndNeverAnswersEveryRequestIsAnswered) {
             EXPECT_LT(clock_.now() - asked, 3s) << "what is handed to it is taken back at once";
         }
     }
+}
+
+// On the code before, the attempt ended where the node could no longer be asked, and the request waited for ever.
+TEST_F(HandedOver, ByANodeThatHasLeftTheListEveryRequestEnds) {
+    make_group();
+    liar().engine.fall_silent();
+    for (int i = 0; i < 3; ++i) expect_answered(ask(prompt + std::to_string(i)), prompt + std::to_string(i));
+    auto& reply = ask(prompt);
+    change_directory([](DirectoryView& view) { view.models.resize(1); });
+    ASSERT_TRUE(finish(reply, 15min)) << "it holds its place";
+    EXPECT_TRUE(reply.error);
+    EXPECT_EQ(user().node.requests().active(), 0u);
 }
 
 // On the code before, such a node answered.

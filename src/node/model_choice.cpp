@@ -46,17 +46,20 @@ std::uint32_t under_way(const NodeId& node, const Measured& measured) {
 }
 
 // Of a request at the node, in seconds: as measured, or as assumed where one of the two compared was not measured.
-double expected_time(const NodeId& node, std::optional<Duration> usual, const Measured& measured) {
-    const double share = 1 + under_way(node, measured) / claims.usual_capacity;
+double expected_time(const Server& server, std::optional<Duration> usual, const Measured& measured) {
+    const double share = 1 + under_way(server.node, measured) / claims.usual_capacity;
     return to_seconds(usual.value_or(Duration{1s})) * share +
-           to_seconds(measured.experience.expected_loss(node, measured.now));
+           to_seconds(measured.experience.expected_loss(server, measured.now));
 }
 
-bool is_better(const ModelNodeInfo& one, const ModelNodeInfo& other, const Measured& measured) {
-    auto one_usual = measured.experience.usual_time(one.id), other_usual = measured.experience.usual_time(other.id);
+bool is_better(const ModelNodeInfo& one, const ModelNodeInfo& other, const std::string& model,
+               const Measured& measured) {
+    const Server one_server{one.id, model}, other_server{other.id, model};
+    auto one_usual = measured.experience.usual_time(one_server, measured.now);
+    auto other_usual = measured.experience.usual_time(other_server, measured.now);
     if (!one_usual || !other_usual) one_usual = other_usual = std::nullopt;
-    const double first = expected_time(one.id, one_usual, measured);
-    const double second = expected_time(other.id, other_usual, measured);
+    const double first = expected_time(one_server, one_usual, measured);
+    const double second = expected_time(other_server, other_usual, measured);
     const double equal = std::max(claims.equal_within * std::min(first, second), to_seconds(claims.equal_below));
     if (std::abs(first - second) > equal) return first < second;
     return claimed_load(one) < claimed_load(other);
@@ -80,7 +83,7 @@ const ModelNodeInfo* choose_model_node(const DirectoryView& view, const std::str
     if (excluded.empty() && eligible.size() > 2) eligible.resize(2);
     const ModelNodeInfo* best = eligible.front();
     for (const ModelNodeInfo* node : eligible)
-        if (is_better(*node, *best, measured)) best = node;
+        if (is_better(*node, *best, model, measured)) best = node;
     return best;
 }
 

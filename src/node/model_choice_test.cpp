@@ -50,7 +50,7 @@ TEST_F(ModelChoice, OneThatClaimsAMillionPlacesDoesNotGetAll) {
                        {model_node(1, {"a"}, 1'000'000, 0), model_node(2, {"a"}, 4, 1), model_node(3, {"a"}, 4, 1),
                         model_node(4, {"a"}, 4, 1)}};
     EXPECT_LT(draw(view)[1], 1700) << "half of all pairs have it";
-    experience.failed(view.models[0].id, blame::full, now);
+    experience.failed({view.models[0].id, "a"}, blame::full, now);
     EXPECT_EQ(draw(view)[1], 0) << "and after a failure it is the worse of each";
     now += 30min;
     EXPECT_GT(draw(view)[1], 0) << "for a while";
@@ -58,16 +58,26 @@ TEST_F(ModelChoice, OneThatClaimsAMillionPlacesDoesNotGetAll) {
 
 TEST_F(ModelChoice, WhatWasMeasuredOutweighsClaims) {
     DirectoryView view{{}, {model_node(1, {"a"}, 64, 0), model_node(2, {"a"}, 4, 4)}};
-    experience.delivered(view.models[0].id, {.first_byte = 8s}, now);
-    experience.delivered(view.models[1].id, {.first_byte = 1s}, now);
+    experience.delivered({view.models[0].id, "a"}, {.first_byte = 8s}, now);
+    experience.delivered({view.models[1].id, "a"}, {.first_byte = 1s}, now);
     EXPECT_EQ(draw(view, 100)[2], 100);
+}
+
+TEST_F(ModelChoice, OneThatWasSlowOnceIsDrawnAgain) {
+    DirectoryView view{{}, {model_node(1, {"a"}, 4, 0), model_node(2, {"a"}, 4, 0)}};
+    experience.delivered({view.models[0].id, "a"}, {.first_byte = 60s}, now);
+    experience.delivered({view.models[1].id, "a"}, {.first_byte = 1s}, now);
+    EXPECT_EQ(draw(view, 100)[1], 0);
+    for (int minute = 0; minute < 7; ++minute)
+        experience.delivered({view.models[1].id, "a"}, {.first_byte = 1s}, now += 1min);
+    EXPECT_GT(draw(view, 100)[1], 20) << "though the other was always quick";
 }
 
 TEST_F(ModelChoice, AfterAFailureTakesTheOneThatIsKnownToDeliver) {
     DirectoryView view;
     for (std::uint8_t i = 1; i < 50; ++i) view.models.push_back(model_node(i, {"a"}, 4, 0));
-    for (const ModelNodeInfo& node : view.models) experience.failed(node.id, blame::full, now);
-    for (int i = 0; i < 8; ++i) experience.delivered(view.models[7].id, {.first_byte = 1s}, now);
+    for (const ModelNodeInfo& node : view.models) experience.failed({node.id, "a"}, blame::full, now);
+    for (int i = 0; i < 8; ++i) experience.delivered({view.models[7].id, "a"}, {.first_byte = 1s}, now);
     EXPECT_EQ(choose(view, "a", {view.models[0].id})->id, view.models[7].id);
 }
 

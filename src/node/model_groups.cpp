@@ -131,9 +131,9 @@ std::optional<NodeId> ModelGroups::place(const inference::Request& request, cons
     if (group == nullptr || !group->options.enabled) return std::nullopt;
     // A conversation stays while there is a place. The tree does not know of its last chunk, which is not whole.
     const routing::LoadReport& load = group->totals.load;
-    const crypto::Digest digest = ForwardRecord::digest_of(request);
     // A user that comes back is not sent away again.
-    const bool returned = request.continues && excluded.empty() && group->forwards.on_return(digest, now);
+    const bool returned = request.returns && excluded.empty() &&
+                          group->forwards.on_return(*request.returns, request.via.value_or(NodeId{}), now);
     if (returned || (request.continues && load.queued < load.capacity)) {
         if (excluded.empty()) ++group->totals.entered;
         return std::nullopt;
@@ -145,7 +145,7 @@ std::optional<NodeId> ModelGroups::place(const inference::Request& request, cons
     last_prompt_.emplace(request.id, std::move(*prompt));
     if (placement.node == self_) return std::nullopt;
     group->member.on_forwarded(placement, now);
-    group->forwards.on_forwarded(digest, placement.node, now);
+    group->forwards.on_forwarded(request.id, placement.node, now);
     ++group->totals.forwarded;
     return placement.node;
 }
@@ -155,8 +155,9 @@ bool ModelGroups::accepts_from(const NodeId& node, const std::string& model) {
     return group != nullptr && group->peers.contains(node);
 }
 
-void ModelGroups::on_outcome(const std::string& model, const NodeId& node, exchange::ForwardOutcome outcome) {
-    if (Group* group = find(model)) group->forwards.on_outcome(node, outcome, clock_.now());
+void ModelGroups::on_outcome(const std::string& model, const NodeId& node, const NodeId& via,
+                             exchange::ForwardOutcome outcome) {
+    if (Group* group = find(model)) group->forwards.on_outcome(node, via, outcome, clock_.now());
 }
 
 Result<std::unique_ptr<inference::Exchange>> ModelGroups::start(inference::Request request,

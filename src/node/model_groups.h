@@ -83,7 +83,8 @@ public:
 
     std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded, Time now) override;
     bool accepts_from(const NodeId& node, const std::string& model) override;
-    void on_outcome(const std::string& model, const NodeId& node, exchange::ForwardOutcome outcome) override;
+    void on_outcome(const std::string& model, const NodeId& node, const NodeId& via,
+                    exchange::ForwardOutcome outcome) override;
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override;
 
     std::vector<ModelGroupStatus> status() const;

@@ -48,24 +48,28 @@ void ModelNodes::note_given(const IdempotencyId& request, const NodeId& node) {
     given_.served({crypto::sha256(request.bytes())}, node);
 }
 
-void ModelNodes::note_answered(const std::vector<crypto::Digest>& conversation, const NodeId& node,
+void ModelNodes::note_answered(const std::vector<crypto::Digest>& conversation, const Server& server,
                                const Experience::Delivery& delivery, Time now) {
-    conversations_.served(conversation, node);
-    experience_.delivered(node, delivery, now);
+    conversations_.served(conversation, server.node);
+    experience_.delivered(server, delivery, now);
 }
 
-void ModelNodes::note_failed(const IdempotencyId& request, const std::vector<crypto::Digest>& conversation,
-                             const NodeId& node, double weight, Time now) {
-    experience_.failed(node, weight, now);
+void ModelNodes::note_fault(const inference::Request& request, const std::vector<crypto::Digest>& conversation,
+                            const NodeId& node, Fault fault, double weight, Time now) {
+    const Server server{node, request.model};
+    if (fault == Fault::late)
+        experience_.late(server, weight, now);
+    else
+        experience_.failed(server, weight, now);
     conversations_.forget(conversation, node);
-    given_.forget({crypto::sha256(request.bytes())}, node);
+    given_.forget({crypto::sha256(request.id.bytes())}, node);
 }
 
-std::optional<Duration> ModelNodes::quickest_first_byte(const inference::Request& request) const {
+std::optional<Duration> ModelNodes::quickest_first_byte(const inference::Request& request, Time now) const {
     std::optional<Duration> quickest;
     for (const ModelNodeInfo& node : directory_.models) {
         if (!serves(node, request.model)) continue;
-        auto took = experience_.first_byte(node.id, request.body.size());
+        auto took = experience_.first_byte({node.id, request.model}, request.body.size(), now);
         if (took && (!quickest || *took < *quickest)) quickest = took;
     }
     return quickest;

@@ -28,6 +28,10 @@ public:
     // The onion key of a node that may answer the request: a trusted one that serves its model, and the one that the
     // request names, if it names one.
     std::optional<crypto::AgreementPublicKey> key_of_server(const inference::Request& request, const NodeId& id) const;
+    // Whether the node is listed as one that may answer the request.
+    bool may_answer(const inference::Request& request, const NodeId& id) const {
+        return key_of_server(request, id).has_value();
+    }
     // The node that took this very request before, else the one that served its conversation.
     std::optional<NodeId> preferred(const IdempotencyId& request,
                                     const std::vector<crypto::Digest>& conversation) const;
@@ -35,15 +39,16 @@ public:
     // The node was given the request; a retry goes there too.
     void note_given(const IdempotencyId& request, const NodeId& node);
     // The node answered a conversation; its next request goes there too.
-    void note_answered(const std::vector<crypto::Digest>& conversation, const NodeId& node,
+    void note_answered(const std::vector<crypto::Digest>& conversation, const Server& server,
                        const Experience::Delivery& delivery, Time now);
-    // The node failed the request; the conversation is no longer its.
-    void note_failed(const IdempotencyId& request, const std::vector<crypto::Digest>& conversation, const NodeId& node,
-                     double weight, Time now);
+    // The node failed the request, or let its user wait; the conversation is no longer its.
+    enum class Fault { failed, late };
+    void note_fault(const inference::Request& request, const std::vector<crypto::Digest>& conversation,
+                    const NodeId& node, Fault fault, double weight, Time now);
     // Rather a failure than an answer is expected of the node.
-    bool fails_mostly(const NodeId& node, Time now) const { return experience_.fails_mostly(node, now); }
+    bool fails_mostly(const Server& server, Time now) const { return experience_.fails_mostly(server, now); }
     // The least time that a node which serves the model took for the first byte of an answer to so long a request.
-    std::optional<Duration> quickest_first_byte(const inference::Request& request) const;
+    std::optional<Duration> quickest_first_byte(const inference::Request& request, Time now) const;
     const Experience& experience() const { return experience_; }
 
     // One more, or one less, of this user's requests is at the node.

@@ -16,6 +16,11 @@ struct PatienceLimits {
     // number.
     Duration each_token = 100ms;
     std::uint64_t usual_tokens = 1000;
+    // Without a word from a node that is to say every 5 s that it is at work: it is silent rather than slow.
+    Duration silent = 11s;
+    // Between two pieces of an answer that has begun, whose reader waits. An engine that has others' long prompts to
+    // read first pauses for less.
+    Duration next_bytes = 3min;
     // As long as a model node waits for its engine, and a place in its queue.
     Duration longest = 12min;
 };

@@ -103,8 +103,9 @@ Status UserRequest::begin() {
 }
 
 const ModelNodeInfo* UserRequest::next_node() {
-    if (auto named = std::exchange(ask_next_, std::nullopt))
-        if (const ModelNodeInfo* node = context_.models.find(*named)) return node;
+    if (auto named = std::exchange(ask_next_, std::nullopt); named && context_.models.may_answer(request_, *named))
+        return context_.models.find(*named);
+    request_.returns.reset();
     return context_.models.choose(request_, conversation_, attempts_.excluded(), context_.now.time);
 }
 
@@ -174,10 +175,10 @@ void UserRequest::on_stream_closed(std::size_t lane, onion::CloseReason reason) 
 void UserRequest::on_accepted(const NodeId& serving) {
     if (!target_ || phase_ == Phase::over) return;
     const Time now = context_.now.time;
-    const Duration usual = context_.models.quickest_first_byte(request_).value_or(Duration{});
+    const Duration usual = context_.models.quickest_first_byte(request_, now).value_or(Duration{});
     const PatienceLimits& patience = context_.options.patience;
-    times_.taken(now + std::max(patience_for(request_, patience), usual * patience_times_usual),
-                 now + patience.longest);
+    const Duration patient = std::max(patience_for(request_, patience), usual * patience_times_usual);
+    times_.taken(now + std::min(patient * attempts_.patience(), patience.longest), now + patience.longest);
     if (serving == target_->id) return;
     // The node that was asked forwarded the request; from now on the streams lead to the one that has it.
     entry_ = target_->id;
@@ -185,7 +186,8 @@ void UserRequest::on_accepted(const NodeId& serving) {
     if (const ModelNodeInfo* node = context_.models.find(serving)) enter_target(*node);
     ++context_.counters.forwarded;
     // It failed this user before, so it is not waited for again.
-    if ((attempts_.excluded().contains(serving) || context_.models.fails_mostly(serving, now)) && try_entry_itself())
+    if ((attempts_.excluded().contains(serving) || context_.models.fails_mostly({serving, request_.model}, now)) &&
+        try_entry_itself())
         return;
     context_.models.note_given(request_.id, serving);
     lanes_.retarget(serving);
@@ -201,7 +203,9 @@ void UserRequest::on_head(const inference::ReplyHead& head) {
         if (try_another() || try_entry_itself()) return;
     }
     phase_ = Phase::answering;
-    times_.answered(context_.now.time);
+    const bool streams = inference::is_event_stream(head);
+    times_.answered(streams ? AttemptTimes::Answered::as_stream : AttemptTimes::Answered::whole, context_.now.time,
+                    next_bytes_due());
     status_ = head.status;
     if (answer_.begun()) {
         if (!answer_.events().on_head(head))
@@ -220,7 +224,7 @@ void UserRequest::on_head(const inference::ReplyHead& head) {
 void UserRequest::on_body(ByteView bytes) {
     if (phase_ == Phase::over) return;
     answer_.note_received(bytes.size());
-    times_.received(bytes.size());
+    times_.received(bytes.size(), next_bytes_due());
     Bytes fresh = answer_.events().take(bytes);
     if (answer_.events().deviated()) return resume_or_fail();
     pass(fresh);
@@ -242,8 +246,8 @@ void UserRequest::on_end() {
     Bytes last = answer_.events().end();
     if (answer_.events().deviated()) return resume_or_fail();
     if (status_ < first_server_error)
-        context_.models.note_answered(conversation_, side_->serving_node(), times_.delivery(context_.now.time),
-                                      context_.now.time);
+        context_.models.note_answered(conversation_, {side_->serving_node(), request_.model},
+                                      times_.delivery(context_.now.time), context_.now.time);
     finish(last);
 }
 
@@ -270,25 +274,40 @@ void UserRequest::on_error(const Error& error) {
     fail_with(error);
 }
 
-void UserRequest::note_failure(double weight) {
+void UserRequest::note_fault(ModelNodes::Fault fault, double weight) {
     // With too few paths it is not the node that failed.
     if (weight == 0 || !target_ || !side_ || side_->lanes_up() < context_.options.threshold.k) return;
     const Time now = context_.now.time;
-    context_.models.note_failed(request_.id, conversation_, side_->serving_node(), weight, now);
-    if (entry_) context_.models.note_failed(request_.id, conversation_, *entry_, weight * blame::partial, now);
+    context_.models.note_fault(request_, conversation_, side_->serving_node(), fault, weight, now);
+    if (entry_) context_.models.note_fault(request_, conversation_, *entry_, fault, weight * blame::partial, now);
 }
 
 void UserRequest::on_first_byte_overdue() {
     const Time now = context_.now.time;
     const NodeId serving = side_->serving_node();
     if (now >= times_.longest_due()) {
-        side_->cancel();
-        return on_error({ErrorCode::timed_out, "model node " + serving.brief() + " did not begin its answer in time"});
+        note_failure(blame::full);
+        attempts_.exclude(serving);
+        if (try_entry_itself() || try_another()) return;
+        return fail_with({ErrorCode::timed_out, "model node " + serving.brief() + " did not begin its answer in time"});
     }
     attempts_.exclude(serving);
-    note_failure(blame::full);
-    if (try_entry_itself() || try_another()) return;
-    times_.extend();
+    // It is left, and blamed for it, only where another may do better.
+    if (!entry_is_left() && !another_is_left()) return times_.extend();
+    if (now - side_->heard_at() >= context_.options.patience.silent)
+        note_failure(blame::full);
+    else
+        note_fault(ModelNodes::Fault::late, blame::partial);
+    attempts_.note_late();
+    if (!try_entry_itself()) try_another();
+}
+
+void UserRequest::on_next_bytes_overdue() {
+    // A reader that takes its time holds the node back.
+    if (answer_.reader_is_behind()) return times_.held_back(next_bytes_due());
+    side_->cancel();
+    on_error({ErrorCode::timed_out,
+              "model node " + side_->serving_node().brief() + " says that it is at work, and its answer stands still"});
 }
 
 void UserRequest::fail_with(const Error& error) {
@@ -323,25 +342,35 @@ bool UserRequest::resume() {
     return try_again_later(not_resumed);
 }
 
+bool UserRequest::another_is_left() const {
+    return attempts_.may_try_another() &&
+           context_.models.choose(request_, conversation_, attempts_.excluded(), context_.now.time) != nullptr;
+}
+
+bool UserRequest::entry_is_left() const {
+    return entry_ && !request_.node && attempts_.may_try_another() && context_.models.may_answer(request_, *entry_);
+}
+
 bool UserRequest::try_another() {
-    if (!attempts_.may_try_another()) return false;
-    if (context_.models.choose(request_, conversation_, attempts_.excluded(), context_.now.time) == nullptr)
-        return false;
-    return begin_again();
+    if (!another_is_left()) return false;
+    begin_again();
+    return true;
 }
 
 bool UserRequest::try_entry_itself() {
-    if (!entry_ || request_.node || !attempts_.may_try_another()) return false;
+    if (!entry_is_left()) return false;
     ask_next_ = std::exchange(entry_, std::nullopt);
     // Where it forwarded this request, it would forward it again.
+    request_.returns = request_.id;
     request_.id = context_.random.id<IdempotencyId>();
-    return begin_again();
+    begin_again();
+    return true;
 }
 
-bool UserRequest::begin_again() {
+void UserRequest::begin_again() {
     end_attempt();
     ++context_.counters.retried;
-    return begin().has_value();
+    if (auto begun = begin(); !begun && !try_again_later(begun.error())) fail_with(begun.error());
 }
 
 bool UserRequest::try_again_later(const Error& error) {
@@ -398,6 +427,7 @@ void UserRequest::on_timer() {
     }
     if (side_) side_->on_timer(now);
     if (phase_ == Phase::asking && side_ && now >= times_.first_byte_due()) on_first_byte_overdue();
+    if (phase_ == Phase::answering && side_ && now >= times_.next_bytes_due()) on_next_bytes_overdue();
     replace_lanes();
 }
 
@@ -405,6 +435,7 @@ Time UserRequest::next_timer() const {
     if (phase_ == Phase::over) return Time::max();
     Time next = std::min(side_ ? side_->next_timer() : Time::max(), lanes_.next_retry());
     if (phase_ == Phase::asking && side_) next = std::min(next, times_.first_byte_due());
+    if (phase_ == Phase::answering && side_) next = std::min(next, times_.next_bytes_due());
     bool waits = phase_ == Phase::waiting_for_paths || phase_ == Phase::pausing;
     return waits ? std::min(next, wait_until_) : next;
 }

@@ -61,17 +61,24 @@ private:
     void end_attempt();
     void enter_target(const ModelNodeInfo& node);
     void leave_target();
-    // The attempt failed: what that says of the node that has the request, and of the one that forwarded it.
-    void note_failure(double weight);
+    // The attempt failed, or is late: what that says of the node that has the request, and of the one that forwarded
+    // it.
+    void note_fault(ModelNodes::Fault fault, double weight);
+    void note_failure(double weight) { note_fault(ModelNodes::Fault::failed, weight); }
     // The node that has the request lets its user wait too long, whatever it says.
     void on_first_byte_overdue();
+    void on_next_bytes_overdue();
+    Time next_bytes_due() const { return context_.now.time + context_.options.patience.next_bytes; }
 
-    // Leaves the attempt; true when another was begun.
+    // Whether another node, or the one that forwarded the request, may be asked.
+    bool another_is_left() const;
+    bool entry_is_left() const;
+    // Leaves the attempt; true when it did, and what comes of the request was seen to.
     bool try_another();
     // The node that forwarded the request is asked to run it itself, where the other one refused and there is no third.
     bool try_entry_itself();
-    // Ends this attempt and begins another; false where no node can be asked.
-    bool begin_again();
+    // Ends this attempt and begins another. Where no node can be asked, the request pauses or fails.
+    void begin_again();
     // Where there is no other node: the same ones again after a pause. False when that was done often enough.
     bool try_again_later(const Error& error);
     // The answer was interrupted, or its continuation is another answer: asks for the rest. False where that cannot be.
