@@ -1,5 +1,5 @@
-// A stranger's request at a model node: what is refused has a status and a reason that is JSON, and an upstream gets one
-// JSON object with the model that was asked for and no member that is not known.
+// A stranger's request at a model node: what is refused has a status and a reason that is JSON, and an upstream gets
+// one JSON object with the model that was asked for and no member that is not known.
 
 #include "inference/request_check.h"
 
