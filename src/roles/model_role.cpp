@@ -27,6 +27,10 @@ constexpr std::uint64_t usual_kv_bytes = 32 << 10;
 
 constexpr std::uint64_t bytes_of_text_per_token = 4;
 
+// A model stays listed while its engine restarts, for so long: to be unlisted and listed again takes longer than most
+// restarts, and requests that end engines would empty the list of a model.
+constexpr Duration restart_grace = 10s;
+
 // Between two looks at the queues of requests.
 constexpr Duration router_period = 1s;
 
@@ -187,7 +191,9 @@ void ModelRole::engine_changed(const std::string& model, const adapters::EngineS
     spdlog::info("engine of {}: {}{}{}", model, adapters::to_string(status.state), status.reason.empty() ? "" : ": ",
                  status.reason);
     // The cache went with the process.
-    if (status.state == adapters::EngineState::starting) node_.groups().on_engine_restart(model);
+    using adapters::EngineState;
+    if (status.state == EngineState::starting || status.state == EngineState::restarting)
+        node_.groups().on_engine_restart(model);
     if (engine_changed_) engine_changed_();
     runtime_.rearm();
 }
@@ -209,6 +215,9 @@ void ModelRole::on_timer() {
     if (runtime_.clock().now() < router_timer_) return;
     router_timer_ = runtime_.clock().now() + router_period;
     router_.on_timer();
+    const auto listed =
+        static_cast<std::size_t>(std::ranges::count_if(served_, [this](const auto& one) { return is_listed(one); }));
+    if (std::exchange(listed_, listed) != listed && engine_changed_) engine_changed_();
 }
 
 Time ModelRole::next_timer() const { return std::min(node_.next_timer(), router_timer_); }
@@ -239,10 +248,16 @@ const adapters::EngineStatus& ModelRole::status_of(const Served& served) {
     return served.engine != nullptr ? served.engine->status() : served.upstream->status();
 }
 
+bool ModelRole::is_listed(const Served& served) const {
+    const auto& status = status_of(served);
+    return status.state == adapters::EngineState::ready ||
+           (status.state == adapters::EngineState::restarting && runtime_.clock().now() - status.since < restart_grace);
+}
+
 std::optional<committee::NodeDescriptor> ModelRole::descriptor() const {
     committee::NodeDescriptor descriptor;
     for (const Served& served : served_) {
-        if (status_of(served).state != adapters::EngineState::ready) continue;
+        if (!is_listed(served)) continue;
         descriptor.models.push_back(served.model);
         descriptor.capacity += served.slots;
     }

@@ -79,6 +79,7 @@ private:
     std::vector<CacheEventsStatus> cache_events() const;
     Result<inference::Service*> upstream(const config::ServedModelConfig& config, Served& served);
     static const adapters::EngineStatus& status_of(const Served& served);
+    bool is_listed(const Served& served) const;
     Result<inference::Service*> managed(const config::ServedModelConfig& config, Served& served);
     void engine_changed(const std::string& model, const adapters::EngineStatus& status);
 
@@ -93,6 +94,7 @@ private:
     inference::RequestGate gate_;  // in front of the router
     node::ModelNode node_;
     std::vector<Followed> followed_;  // after the node: their handlers call it
+    std::size_t listed_ = 0;          // models, at the last look
     Time router_timer_{};
     UnixTime started_;
     std::function<void()> engine_changed_;

@@ -147,6 +147,7 @@ def test_a_request_that_ends_engines_ends_two_and_others_are_answered(network, f
     # A client that does not give up: each node refuses what its engine ended with.
     for _ in range(12):
         assert "error" in stranger.ask(poison, model="fragile")
+        assert "fragile" in network.status()["models"], "what restarts at once stays listed"
         wait_for(lambda: answered(network), "an honest user to be answered", 20)
     assert max(ends().count(node) for node in set(ends())) <= most
     wait_for(all_serve, "the engines to be back", 10)

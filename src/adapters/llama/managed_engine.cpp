@@ -65,6 +65,8 @@ std::string_view to_string(EngineState state) {
             return "starting";
         case EngineState::ready:
             return "ready";
+        case EngineState::restarting:
+            return "restarting";
         case EngineState::failing:
             return "failing";
         case EngineState::stopped:
@@ -192,8 +194,13 @@ private:
         answer_probe_(answer);
     }
 
-    Fault fault_of_end() override { return calls_->at_work() ? Fault::request : Fault::program; }
+    Fault fault_of_end() override {
+        const bool by_request = calls_->at_work();
+        restarting_ = by_request && served_;
+        return by_request ? Fault::request : Fault::program;
+    }
     void clean_up() override {
+        served_ = false;
         probe_.reset();
         calls_->release(stopping_                                    ? EngineEnd::ordered
                         : supervisor_->last_cause() == EndCause::own ? EngineEnd::crashed
@@ -206,18 +213,20 @@ private:
         switch (state) {
             case State::starting:
             case State::catching_up:
-                return change(EngineState::starting,
+                return change(restarting_ ? EngineState::restarting : EngineState::starting,
                               supervisor_->launches() == 1
                                   ? "loading the model"
                                   : "loading the model again; the engine " + supervisor_->last_end());
             case State::serving:
+                served_ = true;
+                restarting_ = false;
                 return change(EngineState::ready, "");
             case State::unresponsive:
                 // The requests that it has are better off elsewhere.
                 change(EngineState::failing, "the engine does not answer health probes");
                 return calls_->release(EngineEnd::killed);
             case State::waiting:
-                return change(EngineState::failing,
+                return change(restarting_ ? EngineState::restarting : EngineState::failing,
                               "the engine " + supervisor_->last_end() + "; it will be started again");
             case State::stopping:
                 return change(EngineState::failing, "stopping");
@@ -229,7 +238,7 @@ private:
     // The handler may destroy the engine, so it is called from the io_context, with nothing of this on the stack.
     void change(EngineState state, std::string reason) {
         if (status_.state == state && status_.reason == reason) return;
-        status_ = {state, std::move(reason)};
+        status_ = {state, std::move(reason), state == status_.state ? status_.since : clock_.now()};
         if (!on_state_) return;
         asio::post(context_, [this, owner = lifetime_.watch(), status = status_] {
             if (owner.gone()) return;
@@ -244,6 +253,8 @@ private:
     StateHandler on_state_;
     fs::path own_folder_;
     bool stopping_ = false;
+    bool served_ = false;  // since its start
+    bool restarting_ = false;
     std::unique_ptr<HttpEngine> http_;
     std::unique_ptr<EngineCalls> calls_;
     std::unique_ptr<inference::Exchange> probe_;

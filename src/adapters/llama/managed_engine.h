@@ -34,12 +34,19 @@ struct ManagedEngineOptions {
     Duration longest_backoff = 30s;
 };
 
-enum class EngineState : std::uint8_t { starting, ready, failing, stopped };
+enum class EngineState : std::uint8_t {
+    starting,
+    ready,
+    restarting,  // it served, ended with a request, and starts again at once
+    failing,
+    stopped,
+};
 std::string_view to_string(EngineState state);
 
 struct EngineStatus {
     EngineState state = EngineState::stopped;
     std::string reason;  // in words, without paths; empty when ready
+    Time since{};        // the begin of the state, of a managed engine
 };
 
 // Everything, run() too, happens on the thread that runs the io_context, which outlives the engine.

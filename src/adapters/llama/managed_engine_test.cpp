@@ -245,7 +245,10 @@ TEST_F(RealEngineTest, TheOnlyRequestAtACrashIsRefused) {
     ASSERT_TRUE(run_until(context, [&] { return sink.pieces.size() > 2; }));
     ::kill(engine.pid(), SIGSEGV);
     ASSERT_TRUE(run_until(context, [&] { return sink.over(); }));
+    ASSERT_TRUE(run_until(context, [&] { return engine.status().state != EngineState::ready; }));
+    EXPECT_EQ(engine.status().state, EngineState::restarting) << "its node lists it meanwhile";
     ASSERT_TRUE(run_until(context, [&] { return engine.restarts() == 1; }));
+    EXPECT_EQ(engine.status().state, EngineState::restarting);
     ASSERT_TRUE(until_ready(engine));
     RecordingSink again;
     auto refused = engine.start(chat(900), again);
