@@ -73,11 +73,14 @@ def functions(text):
 
 def anonymous_names(text):
     """name -> declaration, of what stands in anonymous namespaces and could clash. clang-format keeps these at column 0."""
-    found, inside = {}, False
+    found, depth, within = {}, 0, 0  # within: the depth of what stands in the anonymous namespace; 0: outside of one
     for line in blanked(text).splitlines():
-        if line.rstrip() in ("namespace {", "}"):
-            inside = line.startswith("namespace")
-        if not inside or not re.match(r"[a-z]", line) or re.match(r"namespace|using namespace|static_assert", line):
+        begun, depth = depth, depth + line.count("{") - line.count("}")
+        if line.rstrip() == "namespace {":
+            within = depth
+        elif depth < within:
+            within = 0
+        if not within or begun != within or not re.match(r"[a-z]", line) or re.match(r"namespace|using namespace|static_assert", line):
             continue
         match = re.match(r"(?:struct|class|enum class|enum|union) (\w+)", line) or re.match(r"using (\w+) =", line)
         if not match and "(" not in line.partition("=")[0].partition("{")[0]:
@@ -163,6 +166,9 @@ def check_anonymous_names(root):
             for file in files[begin:begin + UNITY_BATCH]:
                 for name, declared in anonymous_names(file.read_text(encoding="utf-8")).items():
                     places[name].append((file.name, declared))
+            # A function and a variable or type of one name clash too, whatever the function takes.
+            for name in [name for name in places if "(" in name and name.partition("(")[0] in places]:
+                places[name.partition("(")[0]] += places[name]
             for name, uses in sorted(places.items()):
                 if len(uses) > 1 and not all(declared.startswith("using ") and declared == uses[0][1] for _, declared in uses):
                     yield f"{target}: {name} is declared in the anonymous namespaces of {' and '.join(file for file, _ in uses)}"

@@ -9,6 +9,10 @@ namespace planetserve::inference {
 
 namespace {
 
+// A neighbour's request passes those of others that are so many times longer than the work that its neighbour is ahead.
+// With 1, finish tags, it waits for a turn of all other neighbours, also of those that somebody floods.
+constexpr std::uint64_t lead_of_short = 4;
+
 constexpr std::chrono::seconds shortest_retry{1};
 constexpr std::chrono::seconds longest_retry{120};
 
@@ -16,42 +20,57 @@ constexpr std::chrono::seconds longest_retry{120};
 
 Admission::Admission(AdmissionLimits limits) : limits_(limits) { REQUIRES(limits_.capacity > 0); }
 
-Admission::Answer Admission::ask(const NodeId& via, Time now) {
-    auto neighbour = neighbours_.try_emplace(via).first;
+Admission::Answer Admission::ask(const NodeId& via, Time now, std::optional<std::uint64_t> tokens) {
+    const std::uint64_t counted =
+        std::clamp(tokens.value_or(limits_.usual_tokens), limits_.fewest_tokens, limits_.most_tokens);
+    auto [neighbour, fresh] = neighbours_.try_emplace(via);
+    if (fresh) neighbour->second.begun = level_;
     // Requests that wait come first, even when a place has just become free.
     if (queued_ == 0 && running_.size() < limits_.capacity) {
-        run(neighbour, ++last_, now);
+        run(neighbour, ++last_, counted, now);
         return {Decision::start, last_, {}};
     }
+    const Time rank = now + limits_.each_token * static_cast<std::int64_t>(counted);
     std::optional<Ticket> displaced;
     if (queued_ >= limits_.queue) {
-        displaced = displace_for(neighbour->second);
+        displaced = displace_for(neighbour->second, rank);
         if (!displaced) {
             forget_idle(neighbour);
             return {Decision::refuse, 0, {}};
         }
     }
+    auto& queue = neighbour->second.queue;
     // Who waited for nothing lately is no further ahead than those who are served now.
-    if (neighbour->second.queue.empty()) neighbour->second.turn = std::max(neighbour->second.turn, turn_);
-    neighbour->second.queue.push_back({++last_, now});
+    if (queue.empty()) neighbour->second.begun = std::max(neighbour->second.begun, level_);
+    queue.insert(std::ranges::upper_bound(queue, rank, {}, &Waiting::rank), {++last_, counted, now, rank});
     ++queued_;
     return {Decision::wait, last_, displaced};
 }
 
-std::optional<Admission::Ticket> Admission::displace_for(const Neighbour& neighbour) {
-    auto longest = std::ranges::max_element(neighbours_, {}, [](const auto& item) { return item.second.queue.size(); });
-    Neighbour& most = longest->second;
-    if (most.queue.size() <= neighbour.queue.size() + 1) return std::nullopt;
-    const Ticket newest = most.queue.back().ticket;
-    most.queue.pop_back();
+std::optional<Admission::Ticket> Admission::displace_for(const Neighbour& neighbour, Time rank) {
+    auto waiting = [](const auto& item) { return item.second.queue.size(); };
+    auto victim = std::ranges::max_element(neighbours_, {}, waiting);
+    if (waiting(*victim) <= neighbour.queue.size() + 1) {
+        victim = neighbours_.end();
+        for (auto one = neighbours_.begin(); one != neighbours_.end(); ++one) {
+            const auto& queue = one->second.queue;
+            if (queue.empty() || queue.size() < neighbour.queue.size() || queue.back().rank <= rank) continue;
+            rank = queue.back().rank;
+            victim = one;
+        }
+        if (victim == neighbours_.end()) return std::nullopt;
+    }
+    const Ticket last = victim->second.queue.back().ticket;
+    victim->second.queue.pop_back();
     --queued_;
-    return newest;
+    if (&victim->second != &neighbour) forget_idle(victim);
+    return last;
 }
 
-void Admission::run(Neighbours::iterator neighbour, Ticket ticket, Time now) {
+void Admission::run(Neighbours::iterator neighbour, Ticket ticket, std::uint64_t tokens, Time now) {
     running_.emplace(ticket, Running{neighbour->first, now});
-    turn_ = std::max(turn_, neighbour->second.turn);
-    neighbour->second.turn = turn_ + 1;
+    level_ = std::max(level_, neighbour->second.begun);
+    neighbour->second.begun += tokens;
     ++neighbour->second.running;
 }
 
@@ -88,26 +107,29 @@ void Admission::abandoned(Ticket ticket) {
 std::optional<Admission::Ticket> Admission::next(Time now) {
     if (queued_ == 0 || running_.size() >= limits_.capacity) return std::nullopt;
     auto best = neighbours_.end();
-    auto rank = [](const Neighbour& one) {
-        return std::tuple(one.running, one.turn, one.queue.front().since, one.queue.front().ticket);
+    auto tag = [](const Neighbour& one) {
+        const Waiting& first = one.queue.front();
+        return std::tuple(one.begun + lead_of_short * first.tokens, first.ticket);
     };
     for (auto neighbour = neighbours_.begin(); neighbour != neighbours_.end(); ++neighbour)
         if (!neighbour->second.queue.empty() &&
-            (best == neighbours_.end() || rank(neighbour->second) < rank(best->second)))
+            (best == neighbours_.end() || tag(neighbour->second) < tag(best->second)))
             best = neighbour;
-    const Ticket ticket = best->second.queue.front().ticket;
+    const Waiting first = best->second.queue.front();
     best->second.queue.pop_front();
     --queued_;
-    run(best, ticket, now);
-    return ticket;
+    run(best, first.ticket, first.tokens, now);
+    return first.ticket;
 }
 
 std::vector<Admission::Ticket> Admission::expired(Time now) {
     std::vector<Ticket> gone;
     for (auto neighbour = neighbours_.begin(); neighbour != neighbours_.end();) {
-        auto& queue = neighbour->second.queue;
-        for (; !queue.empty() && now - queue.front().since >= limits_.longest_wait; queue.pop_front(), --queued_)
-            gone.push_back(queue.front().ticket);
+        queued_ -= std::erase_if(neighbour->second.queue, [&](const Waiting& one) {
+            if (now - one.since < limits_.longest_wait) return false;
+            gone.push_back(one.ticket);
+            return true;
+        });
         forget_idle(neighbour++);
     }
     std::ranges::sort(gone);

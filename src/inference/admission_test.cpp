@@ -88,6 +88,78 @@ TEST(Admission, OnlyAsManyRunsEndAsOthersNeed) {
     EXPECT_EQ(admission.overdue(Time{10s}), std::vector{running[0]}) << "a free place goes first";
 }
 
+TEST(Admission, ShortRequestsGoFirstAndLongOnesAreNotForgotten) {
+    Admission admission({.capacity = 1, .queue = 32, .most_tokens = 1000, .each_token = 10ms});
+    auto running = admission.ask(neighbour(1), Time{}, 100);
+    const auto all = admission.ask(neighbour(1), Time{}, 1'000'000).ticket;
+    const auto early = admission.ask(neighbour(1), Time{9s}, 16).ticket;
+    const auto late = admission.ask(neighbour(1), Time{11s}, 16).ticket;
+    admission.finished(running.ticket, Time{11s});
+    std::vector<Admission::Ticket> order;
+    while (auto ticket = admission.next(Time{11s})) {
+        order.push_back(*ticket);
+        admission.finished(*ticket, Time{11s});
+    }
+    EXPECT_EQ(order, (std::vector{early, all, late}));
+}
+
+TEST(Admission, ALongRequestLeavesAFullQueueForAShortOneOfAnEqualShare) {
+    Admission admission({.capacity = 1, .queue = 2});
+    admission.ask(neighbour(1), Time{}, 400);
+    admission.ask(neighbour(1), Time{}, 300);
+    const auto longest = admission.ask(neighbour(2), Time{}, 400).ticket;
+    EXPECT_EQ(admission.ask(neighbour(2), Time{}, 400).decision, Admission::Decision::refuse);
+    auto answer = admission.ask(neighbour(2), Time{}, 20);
+    EXPECT_EQ(answer.decision, Admission::Decision::wait);
+    EXPECT_EQ(answer.displaced, longest);
+    EXPECT_EQ(admission.ask(neighbour(3), Time{2min}, 20).decision, Admission::Decision::refuse)
+        << "the one of 300 tokens has waited";
+}
+
+// Somebody who asks a hundred times a second through all neighbours that others use. On the code before, all requests
+// of others were refused.
+TEST(Admission, AFloodOfLongRequestsKeepsNoShortOneOut) {
+    constexpr int neighbours = 16;
+    SeededRandom random(7);
+    auto any_neighbour = [&] { return neighbour(static_cast<std::uint8_t>(random.below(neighbours))); };
+    Admission admission({});
+    struct Run {
+        Time until;
+        bool honest;
+    };
+    std::map<Admission::Ticket, Run> running;
+    std::map<Admission::Ticket, Time> waiting;  // honest ones
+    std::vector<Duration> waits;
+    int asked = 0, refused = 0;
+    auto begin = [&](Admission::Ticket ticket, Time now) {
+        auto honest = waiting.find(ticket);
+        running[ticket] = {now + (honest != waiting.end() ? 200ms : 20s), honest != waiting.end()};
+        if (honest == waiting.end()) return;
+        waits.push_back(now - honest->second);
+        waiting.erase(honest);
+    };
+    for (Time now{}; now < Time{10min}; now += 10ms) {
+        std::erase_if(running, [&](const auto& one) {
+            if (one.second.until > now) return false;
+            admission.finished(one.first, now);
+            return true;
+        });
+        for (auto ticket : admission.expired(now)) refused += static_cast<int>(waiting.erase(ticket));
+        const bool honest = now.time_since_epoch() % Duration{6s} == Duration{3s};
+        auto answer = admission.ask(any_neighbour(), now, honest ? 4 : 400);
+        if (answer.displaced) refused += static_cast<int>(waiting.erase(*answer.displaced));
+        asked += honest ? 1 : 0;
+        if (honest && answer.decision == Admission::Decision::refuse) ++refused;
+        if (honest && answer.decision != Admission::Decision::refuse) waiting[answer.ticket] = now;
+        if (answer.decision == Admission::Decision::start) begin(answer.ticket, now);
+        while (auto ticket = admission.next(now)) begin(*ticket, now);
+    }
+    ASSERT_EQ(asked, 100);
+    EXPECT_LE(refused, 2);
+    std::ranges::sort(waits);
+    EXPECT_LE(waits[waits.size() * 95 / 100], 20s) << "as long as a place takes to become free";
+}
+
 // A random run keeps the books: never over capacity or queue, each told once, in order.
 TEST(Admission, KeepsItsBoundsInARandomRun) {
     SeededRandom random(42);

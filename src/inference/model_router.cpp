@@ -194,7 +194,7 @@ Result<std::unique_ptr<Exchange>> ModelRouter::start(Request request, ReplySink&
                                               request.model.substr(0, maximum_quoted) + "\"; " +
                                               (names.empty() ? "it serves none" : "it serves: " + names));
     }
-    Admission::Answer answer = engine->admission.ask(request.via.value_or(NodeId{}), clock_.now());
+    Admission::Answer answer = engine->admission.ask(request.via.value_or(NodeId{}), clock_.now(), request.tokens);
     if (auto displaced = answer.displaced ? engine->find(*answer.displaced) : nullptr) displaced->refuse();
     auto call = std::make_shared<Call>(*this, *engine, std::move(request), sink);
     switch (answer.decision) {

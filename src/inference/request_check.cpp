@@ -24,6 +24,17 @@ using Kind = EngineTraits::Kind;
 constexpr std::array<std::string_view, 6> of_the_prompt{"messages", "prompt", "input",
                                                         "system",   "tools",  "instructions"};
 
+// Engines differ in which of these counts where several are given, so the largest does. Texts as numbers were refused.
+std::optional<std::uint64_t> tokens_of(const json::object& body, const RequestLimits& limits) {
+    std::optional<std::uint64_t> tokens;
+    for (const char* name : {"n_predict", "max_tokens", "max_completion_tokens", "max_output_tokens"})
+        if (auto most = count_of(body.if_contains(name))) tokens = std::max(tokens.value_or(0), *most);
+    std::uint64_t answers = 1;
+    for (const char* name : {"n", "n_cmpl", "best_of"})
+        if (auto choices = count_of(body.if_contains(name))) answers = std::clamp(*choices, answers, limits.choices);
+    return tokens ? std::optional(*tokens * answers) : std::nullopt;
+}
+
 std::string number(std::uint64_t value) { return std::to_string(value); }
 
 // One check of a body, with what it has counted so far.
@@ -181,16 +192,20 @@ std::optional<ModelCall> call_of(const Request& request) {
 
 }  // namespace
 
-std::optional<Refusal> check_request(const Request& request, const EngineTraits& engine, const RequestLimits& limits) {
+std::expected<Checked, Refusal> check_request(const Request& request, const EngineTraits& engine,
+                                              const RequestLimits& limits) {
+    auto refused = [](Refusal refusal) { return std::unexpected(std::move(refusal)); };
     auto call = call_of(request);
-    if (!call) return Refusal{404, "model nodes do not answer this method and path", "", "unknown_url"};
+    if (!call) return refused({404, "model nodes do not answer this method and path", "", "unknown_url"});
     if (engine.kind == Kind::llama_server && call == ModelCall::embeddings)
-        return Refusal{400, "this model makes no embeddings; ask one that is made for them", "model",
-                       "unsupported_model"};
+        return refused(
+            {400, "this model makes no embeddings; ask one that is made for them", "model", "unsupported_model"});
     auto body = parse_json(as_text(request.body), prompt_memory_limit);
-    if (!body) return Refusal{400, "the body cannot be read: " + body.error().message, "", "invalid_json"};
-    if (!body->is_object()) return Refusal{400, "the body must be a JSON object", "", "invalid_json"};
-    return BodyCheck(*call, body->get_object(), engine, limits).run(request.model);
+    if (!body) return refused({400, "the body cannot be read: " + body.error().message, "", "invalid_json"});
+    if (!body->is_object()) return refused({400, "the body must be a JSON object", "", "invalid_json"});
+    if (auto refusal = BodyCheck(*call, body->get_object(), engine, limits).run(request.model))
+        return refused(*std::move(refusal));
+    return Checked{.tokens = tokens_of(body->get_object(), limits)};
 }
 
 std::string error_body(const Refusal& refusal) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,8 +49,14 @@ struct Refusal {
     std::string code{};
 };
 
-// Empty: the request may go to the engine. Takes time and memory in proportion to the body.
-std::optional<Refusal> check_request(const Request& request, const EngineTraits& engine, const RequestLimits& limits);
+// Of a request that may go to the engine.
+struct Checked {
+    std::optional<std::uint64_t> tokens{};  // of all its answers together, at the most; empty: it sets no bound
+};
+
+// Takes time and memory in proportion to the body.
+std::expected<Checked, Refusal> check_request(const Request& request, const EngineTraits& engine,
+                                              const RequestLimits& limits);
 
 // {"error": {...}}
 std::string error_body(const Refusal& refusal);

@@ -21,7 +21,8 @@ std::optional<Refusal> check(const std::string& body, const EngineTraits& engine
     request.path = std::move(path);
     request.model = "m";
     request.body = to_bytes(body);
-    return check_request(request, engine, RequestLimits{});
+    auto checked = check_request(request, engine, RequestLimits{});
+    return checked ? std::nullopt : std::optional(checked.error());
 }
 
 std::string chat_with(const std::string& more) {
@@ -213,6 +214,21 @@ TEST(RequestCheck, AnErrorIsInOpenAIsForm) {
     EXPECT_EQ(error.at("message"), "wrong \"x\"");
     EXPECT_EQ(error.at("param"), "x");
     EXPECT_TRUE(error.at("code").is_null());
+}
+
+TEST(RequestCheck, TellsHowManyTokensAnAnswerMayHave) {
+    auto tokens = [](const std::string& members) {
+        Request request;
+        request.method = "POST";
+        request.path = "/v1/completions";
+        request.model = "m";
+        request.body = to_bytes(R"({"model":"m","prompt":"x")" + members + "}");
+        return check_request(request, {}, {}).value().tokens;
+    };
+    EXPECT_EQ(tokens(""), std::nullopt);
+    EXPECT_EQ(tokens(R"(,"max_tokens":10,"n":3)"), 30U);
+    EXPECT_EQ(tokens(R"(,"max_tokens":10,"n_predict":500)"), 500U) << "whichever the engine takes";
+    EXPECT_EQ(tokens(R"(,"n_predict":-1)"), std::nullopt);
 }
 
 }  // namespace

@@ -18,9 +18,10 @@ constexpr const char* paths[] = {"/v1/chat/completions", "/v1/completions", "/v1
 
 void check_engine(const inference::Request& request, inference::EngineTraits::Kind kind) {
     const inference::EngineTraits engine{.kind = kind, .context = 2048, .grammars = true, .media_hosts = {"a.b"}};
-    auto refusal = inference::check_request(request, engine, {});
-    if (refusal) {
-        check(refusal->status >= 400 && refusal->status < 500 && !refusal->message.empty(), "a refusal has a reason");
+    auto checked = inference::check_request(request, engine, {});
+    if (!checked) {
+        const inference::Refusal& refusal = checked.error();
+        check(refusal.status >= 400 && refusal.status < 500 && !refusal.message.empty(), "a refusal has a reason");
         return;
     }
     if (kind == inference::EngineTraits::Kind::llama_server) return;

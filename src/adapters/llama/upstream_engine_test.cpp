@@ -10,14 +10,14 @@ namespace {
 
 using namespace testing_support;
 
-constexpr const char* whole = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+constexpr const char* empty_answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
 struct UpstreamEngineTest : testing::Test {
     // Answers probes as long as it is up, and each real request by what answer() gives.
     void serve() {
         server = std::make_unique<TinyServer>(context, folder.path / "s", [this](int, const std::string& text) {
             if (!up) return std::vector<std::string>{};
-            if (text.find("GET /v1/models") != std::string::npos) return std::vector<std::string>{whole};
+            if (text.find("GET /v1/models") != std::string::npos) return std::vector<std::string>{empty_answer};
             const bool probe = text.find("\"max_tokens\":1,") != std::string::npos;
             if (probe) ++tokens;
             return probe ? probe_answer : answer;
@@ -49,7 +49,7 @@ struct UpstreamEngineTest : testing::Test {
     bool up = true;
     int tokens = 0;
     std::vector<std::string> answer{};
-    std::vector<std::string> probe_answer{whole};
+    std::vector<std::string> probe_answer{empty_answer};
     std::vector<EngineStatus> heard;
     std::vector<std::string> notes;
     std::unique_ptr<TinyServer> server;
