@@ -32,12 +32,12 @@ struct Request {
     std::optional<NodeId> node = std::nullopt;  // the only node that may answer; empty: any
     // At a model node: the neighbour that brought the request, or what stands for one. Places are shared among them.
     std::optional<NodeId> via = std::nullopt;
-    // At a model node: of all its answers together, at the most; empty: it sets no bound, or nobody looked.
-    std::optional<std::uint64_t> tokens = std::nullopt;
     // The user's request that the node forwarded before, and that the other node did not answer.
     std::optional<IdempotencyId> returns = std::nullopt;
     // At a model node: the digest of the body as the asker gave it, where the node wrote into the body.
     std::optional<crypto::Digest> asked = std::nullopt;
+    // At a model node: the tokens of all its answers together, at the most; empty: it sets no bound, or nobody looked.
+    std::optional<std::uint64_t> tokens = std::nullopt;
 };
 
 struct ReplyHead {

@@ -160,6 +160,16 @@ TEST_F(HandedOver, ToABannedNodeItIsAnsweredByAnother) {
     }
 }
 
+// On the code before, it failed: the one node that may answer was not asked again.
+TEST_F(HandedOver, ToABannedNodeItIsAnsweredByTheOnlyOtherItself) {
+    make(60, 2);
+    entry_.to = liar().id;
+    models_.back()->node.set_forwarding(entry_);
+    models_.front()->node.set_forwarding(takes_);
+    change_directory([](DirectoryView& view) { view.models.front().trusted = false; });
+    for (int i = 0; i < 4; ++i) expect_answered(ask(prompt + std::to_string(i)), prompt + std::to_string(i));
+}
+
 TEST_F(HandedOver, ToANodeOfAnotherModelItIsAnsweredByAnother) {
     make_group();
     change_directory([](DirectoryView& view) { view.models.front().models = {"other"}; });

@@ -267,6 +267,8 @@ void UserRequest::on_error(const Error& error) {
         if (worth_resuming(error) && resume()) return;
     } else if (worth_another_node(error)) {
         if (side_) attempts_.exclude(side_->serving_node());
+        // Perhaps it handed the request to one from which this user takes no answers, since their lists differ.
+        if (error.code == ErrorCode::malformed && target_ && !entry_ && !request_.returns) entry_ = target_->id;
         // The node that forwarded the request learns that it was not answered.
         if (try_entry_itself() || try_another() || try_again_later(error)) return;
     }

@@ -186,6 +186,7 @@ std::expected<ServiceCall, ApiError> service_call(const ClientRequest& request, 
     passed.model = std::move(call->model);
     passed.body = to_bytes(body);
     passed.node = node;
+    passed.continues = node.has_value();  // no other may answer, so it is not to be forwarded
     return ServiceCall{std::move(passed), call->stream ? ServiceCall::Form::stream : ServiceCall::Form::whole,
                        call->several ? ServiceCall::Answers::several : ServiceCall::Answers::one};
 }
