@@ -90,7 +90,7 @@ void begin_clove(Bytes& clove, const DispersedMessage& dispersed, std::uint8_t i
 void fill_first(std::span<Bytes> first, ByteView message, const DispersedMessage& dispersed, ByteView binding,
                 Random& random) {
     SharedKey shared = SharedKey::draw(dispersed.threshold.k, random);
-    for (std::uint8_t i = 0; i < first.size(); ++i) append(first[i], shared.share(i));
+    for (std::uint8_t i = 0; i < dispersed.threshold.k; ++i) append(first[i], shared.share(i));
     // The shares are authenticated with the message: whoever finds the tag right has k right shares, and can judge
     // others.
     seal_into({first, body_size(dispersed) - share_size}, message, shared, shared.message_key(dispersed, binding));

@@ -46,8 +46,7 @@ void Run::trim(std::uint64_t bytes) {
 std::size_t Run::kept_bytes() const {
     std::size_t bytes = keeping_cost + kept_.size() + (error_ ? error_->message.size() : 0);
     if (head_)
-        for (const auto& [name, value] : head_->headers)
-            bytes += sizeof name + name.size() + sizeof value + value.size();
+        for (const auto& [name, value] : head_->headers) bytes += 2 * sizeof(std::string) + name.size() + value.size();
     return bytes;
 }
 
