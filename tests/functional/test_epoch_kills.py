@@ -67,7 +67,7 @@ def test_killed_in_every_phase_it_comes_back_and_nothing_is_lost_or_counted_twic
     last_killed = epoch
     # The votes of the last such epoch are settled, and three times at least there were enough of them.
     wait_for(lambda: committee.verification("verifier-1").get("epoch", 0) > last_killed, "the last epoch to end", 120)
-    wait_for(lambda: any(one["scores"] >= 4 for one in committee.verification("verifier-1").get("standings", [])), "four scores", 300)
+    wait_for(lambda: any(one["scores"] >= 4 for one in committee.verification("verifier-1").get("standings", [])), "four scores", 700)
     wait_for_agreement(committee, 0, 60)
 
     check_hashes(committee)
