@@ -136,8 +136,8 @@ std::vector<Admission::Ticket> Admission::expired(Time now) {
     return gone;
 }
 
-// Plays what next() would do: free places first, then those of overdue requests, as long as one goes to a neighbour
-// with fewer running ones.
+// Gives away, in play, the free places and then those of overdue requests, each to the neighbour with fewest running
+// ones that has one waiting, for as long as it has fewer than who gives the place.
 std::vector<Admission::Ticket> Admission::overdue(Time now) const {
     std::map<NodeId, Share> shares;
     for (const auto& [via, neighbour] : neighbours_) shares[via] = {neighbour.running, neighbour.queue.size()};

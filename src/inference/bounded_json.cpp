@@ -1,5 +1,6 @@
 #include "inference/bounded_json.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <new>
@@ -63,6 +64,11 @@ const json::value* find(const json::value* value, std::string_view key) {
     return value != nullptr && value->is_object() ? value->get_object().if_contains(key) : nullptr;
 }
 
+const json::value* given(const json::object& object, std::string_view key) {
+    const json::value* value = object.if_contains(key);
+    return is_given(value) ? value : nullptr;
+}
+
 std::optional<std::string_view> text_of(const json::value* value) {
     if (value == nullptr || !value->is_string()) return std::nullopt;
     return std::string_view(value->get_string());
@@ -94,6 +100,10 @@ std::string lower_case(std::string_view name) {
     for (char& c : folded)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return folded;
+}
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+    return std::ranges::find(names, name) != names.end();
 }
 
 bool is_given(const json::value* value) { return value != nullptr && !value->is_null(); }

@@ -50,10 +50,7 @@ private:
                 variant_ = std::string(key);
         return find(value, key);
     }
-    const json::value* member(std::string_view name) const {
-        const json::value* value = body_.if_contains(name);
-        return is_given(value) ? value : nullptr;
-    }
+    const json::value* member(std::string_view name) const { return given(body_, name); }
 
     std::optional<Refusal> check_tools() {
         for (const char* name : {"tools", "functions"})
@@ -97,15 +94,14 @@ private:
         for (const json::value* format : {member("response_format"), at(member("text"), "format"),
                                           member("output_format"), at(member("output_config"), "format")}) {
             auto type = text_of(at(format, "type"));
-            if (type && std::ranges::find(formats, *type) == formats.end())
+            if (type && !is_one_of(*type, formats))
                 return Refusal{400, "of forms only \"text\", \"json_object\" and \"json_schema\" are known",
                                "response_format", "unsupported_value"};
         }
         const json::value* structured = member("structured_outputs");
         if (structured == nullptr || !structured->is_object()) return std::nullopt;
         for (const auto& inner : structured->get_object())
-            if (!inner.value().is_null() &&
-                std::ranges::find(structured_members, std::string_view(inner.key())) == structured_members.end())
+            if (!inner.value().is_null() && !is_one_of(inner.key(), structured_members))
                 return Refusal{400, "'" + std::string(inner.key().substr(0, 64)) + "' is not known",
                                "structured_outputs", "unsupported_parameter"};
         return std::nullopt;

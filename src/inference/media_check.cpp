@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <span>
 #include <string_view>
 
 #include "inference/bounded_json.h"
@@ -17,22 +18,17 @@ constexpr std::array<std::string_view, 13> media_types{
     "image_url",   "input_image", "image",      "input_audio", "audio_url", "audio",       "video_url",
     "input_video", "video",       "input_file", "file",        "document",  "image_embeds"};
 
-// Of a part: an URL as text, or an object with it. The first five make a part of media, whatever its type says.
+// Of a part: an URL as text, or an object with it.
 constexpr std::array<std::string_view, 10> url_members{"image_url", "audio_url", "video_url", "file_url", "file_data",
                                                        "url",       "uri",       "image",     "audio",    "video"};
-constexpr std::size_t telling_members = 5;
+// These make a part one of media, whatever its type says.
+constexpr std::span telling_members = std::span(url_members).first<5>();
 // Files that lie at the engine, and parts of what it kept of somebody.
 constexpr std::array<std::string_view, 2> file_members{"file_id", "path"};
 constexpr std::string_view kept_type = "item_reference";
 // Some engines read these as code.
 constexpr std::array<std::string_view, 4> tensor_members{"image_embeds", "audio_embeds", "video_embeds",
                                                          "prompt_embeds"};
-
-template <std::size_t N>
-bool is_one_of(std::string_view name, const std::array<std::string_view, N>& names, std::size_t first = N) {
-    const auto end = names.begin() + static_cast<std::ptrdiff_t>(first);
-    return std::find(names.begin(), end, name) != end;
-}
 
 bool may_fetch(std::string_view url, const std::vector<std::string>& hosts) {
     for (std::string_view scheme : {"https://", "http://"}) {
@@ -61,7 +57,7 @@ public:
         bool tool_use = false;
         for (const auto& [name, inner] : object) {
             const std::string folded = lower_case(name);
-            in_media |= is_one_of(folded, url_members, telling_members);
+            in_media |= is_one_of(folded, telling_members);
             auto type = folded == "type" ? text_of(&inner) : std::nullopt;
             if (!type) continue;
             tool_use |= *type == "tool_use";

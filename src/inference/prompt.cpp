@@ -40,7 +40,7 @@ PromptTraits traits_of(const json::value& body) {
     traits.repeatable = is_repeatable(body);
     for (const char* name : {"n_cmpl", "n"})
         if (auto choices = count_of(find(&body, name))) traits.choices = *choices;
-    for (const char* name : {"n_predict", "max_output_tokens", "max_tokens", "max_completion_tokens"})
+    for (std::string_view name : token_limits)
         if (auto most = count_of(find(&body, name))) traits.max_tokens = most;
     return traits;
 }

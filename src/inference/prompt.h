@@ -6,6 +6,7 @@
 // APIs have one form, since engines have one template for them. Pure.
 #pragma once
 
+#include <array>
 #include <boost/json/fwd.hpp>
 #include <cstdint>
 #include <optional>
@@ -36,6 +37,10 @@ inline constexpr std::size_t prompt_allowance = 4096;
 
 // Whether another engine of the same model gives the same answer to this body: temperature 0, top_k 1 or a seed.
 bool is_repeatable(const boost::json::value& body);
+
+// Members of a body that say how many tokens an answer may have. Of several the last one here counts.
+inline constexpr std::array<std::string_view, 4> token_limits{"n_predict", "max_output_tokens", "max_tokens",
+                                                              "max_completion_tokens"};
 
 // What else of a request matters to a node that forwards it.
 struct PromptTraits {

@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 6> of_the_prompt{"messages", "prompt", "i
 // Engines differ in which of these counts where several are given, so the largest does. Texts as numbers were refused.
 std::optional<std::uint64_t> tokens_of(const json::object& body, const RequestLimits& limits) {
     std::optional<std::uint64_t> tokens;
-    for (const char* name : {"n_predict", "max_tokens", "max_completion_tokens", "max_output_tokens"})
+    for (std::string_view name : token_limits)
         if (auto most = count_of(body.if_contains(name))) tokens = std::max(tokens.value_or(0), *most);
     std::uint64_t answers = 1;
     for (const char* name : {"n", "n_cmpl", "best_of"})
@@ -53,10 +53,7 @@ public:
     }
 
 private:
-    const json::value* member(std::string_view name) const {
-        const json::value* value = body_.if_contains(name);
-        return is_given(value) ? value : nullptr;
-    }
+    const json::value* member(std::string_view name) const { return given(body_, name); }
 
     std::optional<Refusal> check_model(const std::string& model) const {
         for (const auto& member : body_)
@@ -88,8 +85,7 @@ private:
                 wrong->param = name;
                 return wrong;
             }
-            if (std::ranges::find(of_the_prompt, std::string_view(name)) != of_the_prompt.end())
-                prompt_bytes_ += text_bytes_ - before;
+            if (is_one_of(name, of_the_prompt)) prompt_bytes_ += text_bytes_ - before;
         }
         const std::size_t most = limits_.context_bytes * engine_.context + limits_.spare_bytes;
         if (engine_.kind != Kind::llama_server || prompt_bytes_ <= most) return std::nullopt;
@@ -205,7 +201,9 @@ std::expected<Checked, Refusal> check_request(const Request& request, const Engi
     if (!body->is_object()) return refused({400, "the body must be a JSON object", "", "invalid_json"});
     if (auto refusal = BodyCheck(*call, body->get_object(), engine, limits).run(request.model))
         return refused(*std::move(refusal));
-    return Checked{.tokens = tokens_of(body->get_object(), limits)};
+    Checked checked{.tokens = tokens_of(body->get_object(), limits)};
+    if (engine.kind == Kind::other) checked.body = to_bytes(upstream_body(body->get_object(), request.model));
+    return checked;
 }
 
 std::string error_body(const Refusal& refusal) {

@@ -52,6 +52,7 @@ struct Refusal {
 // Of a request that may go to the engine.
 struct Checked {
     std::optional<std::uint64_t> tokens{};  // of all its answers together, at the most; empty: it sets no bound
+    std::optional<Bytes> body{};            // what the engine gets in place of the body, where that is another
 };
 
 // Takes time and memory in proportion to the body.

@@ -1,25 +1,8 @@
 #include "inference/request_gate.h"
 
-#include <boost/json.hpp>
-
-#include "base/requires.h"
-#include "inference/bounded_json.h"
 #include "inference/own_reply.h"
-#include "inference/prompt.h"
-#include "inference/request_members.h"
 
 namespace planetserve::inference {
-
-namespace {
-
-// The members that an upstream may have, and the model that was asked for. The body was read once, so it can be read.
-void write_for_upstream(Request& request) {
-    auto body = parse_json(as_text(request.body), prompt_memory_limit);
-    REQUIRES(body && body->is_object());
-    request.body = to_bytes(upstream_body(body->get_object(), request.model));
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Exchange>> RequestGate::start(Request request, ReplySink& sink) {
     auto traits = traits_.find(request.model);
@@ -34,7 +17,7 @@ Result<std::unique_ptr<Exchange>> RequestGate::start(Request request, ReplySink&
     // Whatever the user called it, it was read as JSON; and the query is for the user's own node.
     request.content_type = "application/json";
     request.path = request.path.substr(0, request.path.find('?'));
-    if (traits->second.kind == EngineTraits::Kind::other) write_for_upstream(request);
+    if (checked->body) request.body = std::move(*checked->body);
     return engines_.start(std::move(request), sink);
 }
 

@@ -1,6 +1,5 @@
 #include "inference/request_members.h"
 
-#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 
@@ -73,27 +72,22 @@ constexpr std::array<std::string_view, 11> of_the_filler{"chat_template",
 // A template argument's length, in bytes.
 constexpr std::size_t longest_argument = 256;
 
-template <std::size_t N>
-bool names(const std::array<std::string_view, N>& list, std::string_view name) {
-    return std::ranges::find(list, name) != list.end();
-}
-
 }  // namespace
 
 std::optional<std::string> operators_member(const json::object& body) {
     for (const auto& [name, value] : body)
-        if (!value.is_null() && (names(for_operators, name) || std::string_view(name).starts_with(speculation)))
+        if (!value.is_null() && (is_one_of(name, for_operators) || std::string_view(name).starts_with(speculation)))
             return std::string(name);
     return std::nullopt;
 }
 
-bool passes_to_upstream(std::string_view name) { return names(of_upstreams, name); }
+bool passes_to_upstream(std::string_view name) { return is_one_of(name, of_upstreams); }
 
 std::optional<std::string> wrong_template_arguments(const json::value& arguments) {
     if (!arguments.is_object()) return "must be an object";
     for (const auto& [name, value] : arguments.get_object()) {
         const std::string folded = lower_case(name);
-        if (names(of_the_filler, folded) || folded.starts_with("token") || folded.starts_with("return_"))
+        if (is_one_of(folded, of_the_filler) || folded.starts_with("token") || folded.starts_with("return_"))
             return "'" + std::string(name.substr(0, 64)) + "' is for the engine's operator; leave it out";
         if (value.is_structured() || text_of(&value).value_or("").size() > longest_argument)
             return "may hold switches, numbers and short texts";

@@ -18,7 +18,8 @@ std::optional<std::string> operators_member(const boost::json::object& body);
 // Whether an upstream gets the member. The others are dropped.
 bool passes_to_upstream(std::string_view name);
 
-// What chat templates take besides the messages: switches and short texts. What is wrong with them; empty when nothing.
+// Chat templates take arguments besides the messages: switches and short texts. Returns what is wrong with these
+// arguments; empty when nothing is.
 std::optional<std::string> wrong_template_arguments(const boost::json::value& arguments);
 
 // The body with the members that pass, of several of one name the last, and with the model given.

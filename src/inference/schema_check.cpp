@@ -161,9 +161,8 @@ private:
         }
         if (leading_back > 1 && !told_apart)
             return wrong_schema(
-                "several alternatives (anyOf, oneOf) of the schema refer back to it; each needs a first property that "
-                "is "
-                "required and has a name or a \"const\" of its own");
+                "several alternatives (anyOf, oneOf) of the schema refer back to it; each needs a first property "
+                "that is required and has a name or a \"const\" of its own");
         return back;
     }
 
@@ -197,7 +196,7 @@ private:
             if (!name) return wrong_schema("a list of types in a schema may hold names only");
             if (std::find(list->begin(), one, *one) != one)
                 return wrong_schema("a list of types in a schema names one twice");
-            copies += std::ranges::find(with_members, *name) != with_members.end() ? 1 : 0;
+            copies += is_one_of(*name, with_members) ? 1 : 0;
         }
         return std::max<std::size_t>(copies, 1);
     }
@@ -215,7 +214,7 @@ private:
         if (costs_.enumerated > limits_.enumerated) return over("values in \"enum\"", limits_.enumerated);
         if (costs_.literal_bytes > limits_.literal_bytes)
             return over("bytes in names of properties, \"enum\" and \"const\"", limits_.literal_bytes);
-        if (auto times = number_of(&value); times && std::ranges::find(of_repetition, name) != of_repetition.end()) {
+        if (auto times = number_of(&value); times && is_one_of(name, of_repetition)) {
             costs_.repeated +=
                 static_cast<std::size_t>(std::clamp(*times, 0.0, static_cast<double>(limits_.repeated) + 1));
             if (costs_.repeated > limits_.repeated)

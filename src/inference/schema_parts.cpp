@@ -19,11 +19,6 @@ constexpr std::array<std::string_view, 6> of_data{"enum", "const", "default", "e
 constexpr std::array<std::string_view, 6> of_names{
     "properties", "$defs", "definitions", "patternProperties", "dependentSchemas", "dependencies"};
 
-template <std::size_t N>
-bool belongs_to(std::string_view name, const std::array<std::string_view, N>& names) {
-    return std::ranges::find(names, name) != names.end();
-}
-
 // Of a client's text in an error, in characters.
 constexpr std::size_t longest_quoted = 64;
 // More alternatives are not compared.
@@ -133,8 +128,8 @@ bool differ(const Opening& a, const Opening& b) {
 }  // namespace
 
 SchemaMember schema_member(std::string_view name) {
-    if (belongs_to(name, of_data)) return SchemaMember::data;
-    if (belongs_to(name, of_names)) return SchemaMember::names;
+    if (is_one_of(name, of_data)) return SchemaMember::data;
+    if (is_one_of(name, of_names)) return SchemaMember::names;
     if (name == "anyOf" || name == "oneOf") return SchemaMember::alternatives;
     return name == "allOf" ? SchemaMember::together : SchemaMember::part;
 }
