@@ -16,6 +16,9 @@
 
 namespace planetserve::adapters {
 
+// Whether an engine answers with this status: of what it cannot do (501) it says so.
+constexpr bool is_answer(unsigned status) { return status < 500 || status == 501; }
+
 // Errors that sinks get: internal (the engine ended, or fell silent, while it had the request), unavailable (it cannot
 // be reached), timed_out, malformed, exhausted; and from start() invalid_argument for a request that is refused.
 class EngineCalls final : public inference::Service {

@@ -1,6 +1,5 @@
 #include "adapters/llama/managed_engine.h"
 
-#include <boost/asio/post.hpp>
 #include <stdexcept>
 
 #include "adapters/llama/engine_calls.h"
@@ -8,7 +7,6 @@
 #include "adapters/llama/llama_server.h"
 #include "adapters/process/program_files.h"
 #include "adapters/process/supervisor.h"
-#include "base/lifetime.h"
 #include "inference/small_call.h"
 
 namespace planetserve::adapters {
@@ -26,8 +24,6 @@ constexpr std::size_t spare_connections = 64;
 constexpr std::uint32_t http_threads_per_slot = 2;
 constexpr std::uint32_t spare_http_threads = 4;
 constexpr unsigned ok = 200;
-constexpr unsigned server_error = 500;
-constexpr unsigned not_implemented = 501;
 // Between two tokens that an idle engine is asked for, where nothing is in doubt: each may displace what its cache
 // holds.
 constexpr Duration token_every = 10min;
@@ -59,28 +55,12 @@ void check(const ManagedEngineOptions& options) {
 
 }  // namespace
 
-std::string_view to_string(EngineState state) {
-    switch (state) {
-        case EngineState::starting:
-            return "starting";
-        case EngineState::ready:
-            return "ready";
-        case EngineState::restarting:
-            return "restarting";
-        case EngineState::failing:
-            return "failing";
-        case EngineState::stopped:
-            return "stopped";
-    }
-    return "unknown";
-}
-
 class ManagedEngine::Program final : private SupervisedProgram, private inference::ReplySink {
 public:
     Program(asio::io_context& context, ManagedEngineOptions options, StateHandler on_state)
         : context_(context),
           options_(std::move(options)),
-          on_state_(std::move(on_state)),
+          status_(context, clock_, std::move(on_state)),
           supervisor_(std::make_unique<Supervisor>(context, clock_, limits_of(options_),
                                                    static_cast<SupervisedProgram&>(*this))) {
         check(options_);
@@ -115,17 +95,18 @@ public:
         // Before its end breaks their connections: they go on elsewhere, and nobody blames them.
         calls_->release(EngineEnd::ordered);
         supervisor_->stop();
-        if (supervisor_->state() == Supervision::State::stopped) change(EngineState::stopped, "stopped");
+        if (supervisor_->state() == Supervision::State::stopped) status_.change(EngineState::stopped, "stopped");
     }
 
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) {
-        if (status_.state != EngineState::ready)
+        if (status_.state() != EngineState::ready)
             return fail(ErrorCode::unavailable, "the engine of " + options_.alias + " is " +
-                                                    std::string(to_string(status_.state)) + ": " + status_.reason);
+                                                    std::string(to_string(status_.state())) + ": " +
+                                                    status_.status().reason);
         return calls_->start(std::move(request), sink);
     }
 
-    const EngineStatus& status() const { return status_; }
+    const EngineStatus& status() const { return status_.status(); }
     pid_t pid() const { return supervisor_->pid(); }
     const fs::path& socket() const { return options_.socket; }
     std::uint64_t restarts() const { return supervisor_->launches() > 0 ? supervisor_->launches() - 1 : 0; }
@@ -155,7 +136,7 @@ private:
 
     void probe(AnswerProbe answer) override {
         answer_probe_ = std::move(answer);
-        const bool served = status_.state == EngineState::ready || supervisor_->state() == State::unresponsive;
+        const bool served = status_.state() == EngineState::ready || supervisor_->state() == State::unresponsive;
         if (served && clock_.now() - calls_->progressed_at() < fresh_progress) {
             probe_.reset();
             token_at_ = calls_->progressed_at();
@@ -176,9 +157,7 @@ private:
     }
 
     void on_head(const inference::ReplyHead& head) override {
-        // Of a request that it cannot do it says so.
-        const bool answers = asks_token_ && (head.status < server_error || head.status == not_implemented);
-        if (head.status == ok || answers) health_ = ProbeAnswer::serving;
+        if (head.status == ok || (asks_token_ && is_answer(head.status))) health_ = ProbeAnswer::serving;
     }
     void on_body(ByteView bytes) override {
         if (probe_) probe_->consumed(bytes.size());
@@ -213,44 +192,32 @@ private:
         switch (state) {
             case State::starting:
             case State::catching_up:
-                return change(restarting_ ? EngineState::restarting : EngineState::starting,
-                              supervisor_->launches() == 1
-                                  ? "loading the model"
-                                  : "loading the model again; the engine " + supervisor_->last_end());
+                return status_.change(restarting_ ? EngineState::restarting : EngineState::starting,
+                                      supervisor_->launches() == 1
+                                          ? "loading the model"
+                                          : "loading the model again; the engine " + supervisor_->last_end());
             case State::serving:
                 served_ = true;
                 restarting_ = false;
-                return change(EngineState::ready, "");
+                return status_.change(EngineState::ready, "");
             case State::unresponsive:
                 // The requests that it has are better off elsewhere.
-                change(EngineState::failing, "the engine does not answer health probes");
+                status_.change(EngineState::failing, "the engine does not answer health probes");
                 return calls_->release(EngineEnd::killed);
             case State::waiting:
-                return change(restarting_ ? EngineState::restarting : EngineState::failing,
-                              "the engine " + supervisor_->last_end() + "; it will be started again");
+                return status_.change(restarting_ ? EngineState::restarting : EngineState::failing,
+                                      "the engine " + supervisor_->last_end() + "; it will be started again");
             case State::stopping:
-                return change(EngineState::failing, "stopping");
+                return status_.change(EngineState::failing, "stopping");
             case State::stopped:
-                return change(EngineState::stopped, "stopped");
+                return status_.change(EngineState::stopped, "stopped");
         }
-    }
-
-    // The handler may destroy the engine, so it is called from the io_context, with nothing of this on the stack.
-    void change(EngineState state, std::string reason) {
-        if (status_.state == state && status_.reason == reason) return;
-        status_ = {state, std::move(reason), state == status_.state ? status_.since : clock_.now()};
-        if (!on_state_) return;
-        asio::post(context_, [this, owner = lifetime_.watch(), status = status_] {
-            if (owner.gone()) return;
-            auto handler = on_state_;
-            handler(status);
-        });
     }
 
     asio::io_context& context_;
     SystemClock clock_;
     ManagedEngineOptions options_;
-    StateHandler on_state_;
+    EngineStatusTeller status_;
     fs::path own_folder_;
     bool stopping_ = false;
     bool served_ = false;  // since its start
@@ -262,9 +229,7 @@ private:
     ProbeAnswer health_ = ProbeAnswer::failed;
     bool asks_token_ = false;
     Time token_at_{};  // when it last gave one to a probe
-    EngineStatus status_{EngineState::stopped, "not started"};
     std::unique_ptr<Supervisor> supervisor_;
-    Lifetime lifetime_;
 };
 
 ManagedEngine::ManagedEngine(asio::io_context& context, ManagedEngineOptions options, StateHandler on_state)

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/llama/engine_status.h"
 #include "base/time.h"
 #include "inference/service.h"
 
@@ -34,25 +35,10 @@ struct ManagedEngineOptions {
     Duration longest_backoff = 30s;
 };
 
-enum class EngineState : std::uint8_t {
-    starting,
-    ready,
-    restarting,  // it served, ended with a request, and starts again at once
-    failing,
-    stopped,
-};
-std::string_view to_string(EngineState state);
-
-struct EngineStatus {
-    EngineState state = EngineState::stopped;
-    std::string reason;  // in words, without paths; empty when ready
-    Time since{};        // the begin of the state, of a managed engine
-};
-
 // Everything, run() too, happens on the thread that runs the io_context, which outlives the engine.
 class ManagedEngine final : public inference::Service {
 public:
-    using StateHandler = std::function<void(const EngineStatus&)>;
+    using StateHandler = EngineStatusTeller::Handler;
 
     // Throws std::invalid_argument when the options cannot work.
     ManagedEngine(boost::asio::io_context& context, ManagedEngineOptions options, StateHandler on_state = {});

@@ -1,7 +1,6 @@
 #include "adapters/llama/upstream_engine.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 
 #include "inference/small_call.h"
@@ -12,9 +11,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-// What it cannot do (501) it says, and so it answers.
-bool is_server_error(unsigned status) { return status >= 500 && status != 501; }
-
 Duration doubled(Duration first, unsigned times, Duration longest) {
     for (unsigned i = 0; i < times && first < longest; ++i) first *= 2;
     return std::min(first, longest);
@@ -24,11 +20,10 @@ Duration doubled(Duration first, unsigned times, Duration longest) {
 
 UpstreamEngine::UpstreamEngine(asio::io_context& context, const Clock& clock, HttpEngineOptions options,
                                std::string model, StateHandler on_state, EngineCalls::Note note, UpstreamLimits limits)
-    : context_(context),
-      clock_(clock),
+    : clock_(clock),
       limits_(limits),
       model_(std::move(model)),
-      on_state_(std::move(on_state)),
+      status_(context, clock, std::move(on_state)),
       note_(std::move(note)),
       http_(context, std::move(options)),
       calls_(http_, model_, clock, note_),
@@ -37,8 +32,8 @@ UpstreamEngine::UpstreamEngine(asio::io_context& context, const Clock& clock, Ht
 UpstreamEngine::~UpstreamEngine() = default;
 
 void UpstreamEngine::run() {
-    if (status_.state != EngineState::stopped) return;
-    change(EngineState::starting, "asking it for a token");
+    if (status_.state() != EngineState::stopped) return;
+    status_.change(EngineState::starting, "asking it for a token");
     probe();
 }
 
@@ -46,13 +41,14 @@ void UpstreamEngine::stop() {
     timer_.cancel();
     call_.reset();
     calls_.release(EngineEnd::ordered);
-    change(EngineState::stopped, "stopped");
+    status_.change(EngineState::stopped, "stopped");
 }
 
 Result<std::unique_ptr<inference::Exchange>> UpstreamEngine::start(inference::Request request,
                                                                    inference::ReplySink& sink) {
-    if (status_.state != EngineState::ready)
-        return fail(ErrorCode::unavailable, "the engine of " + model_ + " is " + std::string(to_string(status_.state)));
+    if (status_.state() != EngineState::ready)
+        return fail(ErrorCode::unavailable,
+                    "the engine of " + model_ + " is " + std::string(to_string(status_.state())));
     return calls_.start(std::move(request), sink);
 }
 
@@ -62,7 +58,7 @@ void UpstreamEngine::in(Duration time, void (UpstreamEngine::*then)()) {
     timer_.async_wait([this, owner = lifetime_.watch(), then](boost::system::error_code error) {
         // It may have expired and been set again before this ran.
         if (error || owner.gone() || timer_.expiry() > asio::steady_timer::clock_type::now()) return;
-        if (status_.state != EngineState::stopped) (this->*then)();
+        if (status_.state() != EngineState::stopped) (this->*then)();
     });
 }
 
@@ -76,7 +72,7 @@ void UpstreamEngine::probe() {
     }
     if (calls_.take_unanswered()) token_at_ = {};
     const bool token_due = token_at_ == Time{} || now - token_at_ >= limits_.token_every;
-    if (status_.state != EngineState::ready || (calls_.idle() && token_due))
+    if (status_.state() != EngineState::ready || (calls_.idle() && token_due))
         return begin(Probe::token, doubled(limits_.token_deadline, failures_, limits_.longest_token_deadline));
     begin(Probe::answer, limits_.answer_deadline);
 }
@@ -105,14 +101,14 @@ void UpstreamEngine::on_body(ByteView bytes) {
 
 void UpstreamEngine::on_end() {
     const bool refused = probe_status_ == 401 || probe_status_ == 403;
-    if (refused || is_server_error(probe_status_))
+    if (refused || !is_answer(probe_status_))
         return failed(refused ? "it refuses the key" : "it answered " + std::to_string(probe_status_));
     call_.reset();
     failures_ = 0;
     // Another path or form than it knows is an answer too: it may serve embeddings only.
     if (probe_ == Probe::token) {
         token_at_ = clock_.now();
-        change(EngineState::ready, "");
+        status_.change(EngineState::ready, "");
     }
     in(limits_.pause, &UpstreamEngine::probe);
 }
@@ -127,25 +123,13 @@ void UpstreamEngine::late() {
 void UpstreamEngine::failed(const std::string& why) {
     call_.reset();
     ++failures_;
-    if (status_.state == EngineState::ready && probe_ == Probe::answer && failures_ < limits_.failures)
+    if (status_.state() == EngineState::ready && probe_ == Probe::answer && failures_ < limits_.failures)
         return in(limits_.pause / 2, &UpstreamEngine::probe);
-    if (note_ && status_.state != EngineState::failing) note_(why);
+    if (note_ && status_.state() != EngineState::failing) note_(why);
     token_at_ = {};
-    change(EngineState::failing, "the engine does not answer probes");
+    status_.change(EngineState::failing, "the engine does not answer probes");
     in(doubled(limits_.pause, failures_, limits_.longest_pause), &UpstreamEngine::probe);
     calls_.release(EngineEnd::killed);
-}
-
-// The handler may destroy the engine, so it is called from the io_context, with nothing of this on the stack.
-void UpstreamEngine::change(EngineState state, std::string reason) {
-    if (status_.state == state && status_.reason == reason) return;
-    status_ = {state, std::move(reason)};
-    if (!on_state_) return;
-    asio::post(context_, [this, owner = lifetime_.watch(), status = status_] {
-        if (owner.gone()) return;
-        auto handler = on_state_;
-        handler(status);
-    });
 }
 
 }  // namespace planetserve::adapters

@@ -6,13 +6,12 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "adapters/llama/engine_calls.h"
+#include "adapters/llama/engine_status.h"
 #include "adapters/llama/http_engine.h"
-#include "adapters/llama/managed_engine.h"
 #include "base/lifetime.h"
 
 namespace planetserve::adapters {
@@ -33,7 +32,7 @@ struct UpstreamLimits {
 
 class UpstreamEngine final : public inference::Service, private inference::ReplySink {
 public:
-    using StateHandler = std::function<void(const EngineStatus&)>;
+    using StateHandler = EngineStatusTeller::Handler;
 
     // The context and the clock outlive it. The handler hears of every change of state, from the io_context; the note
     // is for the operator (EngineCalls::Note).
@@ -48,7 +47,7 @@ public:
     // Fails with unavailable while the engine does not answer.
     Result<std::unique_ptr<inference::Exchange>> start(inference::Request request, inference::ReplySink& sink) override;
 
-    const EngineStatus& status() const { return status_; }
+    const EngineStatus& status() const { return status_.status(); }
 
 private:
     enum class Probe : std::uint8_t { answer, token };
@@ -62,13 +61,11 @@ private:
     void on_end() override;
     void on_error(const Error& error) override { failed(error.message); }
     void failed(const std::string& why);
-    void change(EngineState state, std::string reason);
 
-    boost::asio::io_context& context_;
     const Clock& clock_;
     UpstreamLimits limits_;
     std::string model_;
-    StateHandler on_state_;
+    EngineStatusTeller status_;
     EngineCalls::Note note_;
     HttpEngine http_;
     EngineCalls calls_;
@@ -76,7 +73,6 @@ private:
     Probe probe_ = Probe::token;
     unsigned probe_status_ = 0;
     boost::asio::steady_timer timer_;
-    EngineStatus status_{EngineState::stopped, "not started"};
     unsigned failures_ = 0;  // in a row
     Time asked_at_{};        // the probe's begin
     Time token_at_{};        // when the engine last gave one
