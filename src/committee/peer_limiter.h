@@ -1,10 +1,7 @@
 // Limits the calls of each peer: a token bucket a peer, in a table of bounded size. Pure. Not thread-safe.
 #pragma once
 
-#include <unordered_map>
-
-#include "base/ids.h"
-#include "base/token_bucket.h"
+#include "base/token_buckets.h"
 
 namespace planetserve::committee {
 
@@ -15,7 +12,7 @@ struct PeerLimits {
 
 class PeerLimiter {
 public:
-    explicit PeerLimiter(PeerLimits limits) : limits_(limits) {}
+    explicit PeerLimiter(PeerLimits limits) : most_peers_(limits.peers), buckets_(limits.calls) {}
 
     // Takes one of the peer's tokens. False if it has none left, or if the table is full of peers with used tokens.
     // The time is the monotonic one: a clock that is set back must not keep peers out until it is where it was.
@@ -25,8 +22,8 @@ public:
 private:
     void sweep(Time now);
 
-    PeerLimits limits_;
-    std::unordered_map<NodeId, TokenBucket, IdHash> buckets_;
+    std::size_t most_peers_;
+    TokenBuckets buckets_;
     Time next_sweep_{};
 };
 

@@ -9,9 +9,9 @@
 #pragma once
 
 #include "base/random.h"
+#include "base/token_buckets.h"
 #include "exchange/forwards.h"
 #include "exchange/model_side_limits.h"
-#include "exchange/open_rate.h"
 #include "exchange/reply_pump.h"
 #include "exchange/run_cache.h"
 #include "exchange/session_table.h"
@@ -82,7 +82,7 @@ private:
     SessionTable sessions_;
     RunCache runs_;
     Forwards forwards_;
-    OpenRate opens_;
+    TokenBuckets opens_;  // of each neighbour: an exchange costs a key agreement before anything can be checked
     ReplyPump pump_;
     Time next_sweep_{};  // zero while nothing waits for the time to pass
 };

@@ -38,8 +38,8 @@ void ForwardRecord::on_outcome(const NodeId& to, const NodeId& via, exchange::Fo
 }
 
 void ForwardRecord::blame_by_word(const NodeId& to, const NodeId& via, Time now) {
-    std::erase_if(words_, [&](const auto& item) { return item.second.full(limits_.words, now); });
-    if (words_[via].take(limits_.words, now)) experience_.failed(server(to), blame::full, now);
+    words_.forget_full(now);
+    if (words_.take(via, now)) experience_.failed(server(to), blame::full, now);
 }
 
 bool ForwardRecord::on_return(const IdempotencyId& request, const NodeId& via, Time now) {

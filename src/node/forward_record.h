@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "base/token_bucket.h"
+#include "base/token_buckets.h"
 #include "exchange/forwards.h"
 #include "node/experience.h"
 
@@ -30,7 +30,7 @@ struct ForwardRecordLimits {
 
 class ForwardRecord {
 public:
-    explicit ForwardRecord(ForwardRecordLimits limits = {}) : limits_(limits) {}
+    explicit ForwardRecord(ForwardRecordLimits limits = {}) : limits_(limits), words_(limits.words) {}
 
     void on_forwarded(const IdempotencyId& request, const NodeId& to, Time now);
     // Of a request that came by way of a neighbour.
@@ -55,7 +55,7 @@ private:
     std::map<NodeId, std::deque<Time>> unknown_;
     std::map<IdempotencyId, Forwarded> forwarded_;
     std::deque<std::pair<Time, IdempotencyId>> oldest_first_;
-    std::map<NodeId, TokenBucket> words_;  // of each neighbour
+    TokenBuckets words_;  // of each neighbour
 };
 
 }  // namespace planetserve::node
