@@ -82,11 +82,11 @@ public:
                 drop(key);
                 continue;
             }
-            next_turn(turns->second);
             const std::size_t left = found->second.cells - size;
             found->second.frames.pop_front();
+            next_turn(turns, left > 0);
             if (left == 0)
-                drop(key);
+                forget(found);
             else
                 change(found, left);
         }
@@ -114,6 +114,7 @@ private:
         std::deque<Key> keys;  // the next one first
     };
     using Turns = std::deque<Turn>;  // of one link, the next one first
+    using TurnsOfLinks = std::unordered_map<NodeId, Turns, IdHash>;
 
     void add_turn(const Queue& queue, const Key& key) {
         Turns& turns = turns_[queue.to];
@@ -128,13 +129,15 @@ private:
         if (turn->keys.empty()) turns->second.erase(turn);
         if (turns->second.empty()) turns_.erase(turns);
     }
-    // The neighbour whose turn it was is the last now, and of its keys the one whose turn it was.
-    static void next_turn(Turns& turns) {
+    // The neighbour whose turn it was is the last now, and of its keys the one whose turn it was, if more of it waits.
+    void next_turn(typename TurnsOfLinks::iterator link, bool more_waits) {
+        Turns& turns = link->second;
         Turn turn = std::move(turns.front());
         turns.pop_front();
-        turn.keys.push_back(turn.keys.front());
+        if (more_waits) turn.keys.push_back(turn.keys.front());
         turn.keys.pop_front();
-        turns.push_back(std::move(turn));
+        if (!turn.keys.empty()) turns.push_back(std::move(turn));
+        if (turns.empty()) turns_.erase(link);
     }
     void change(typename Queues::iterator found, std::size_t cells) {
         Queue& queue = found->second;
@@ -154,7 +157,7 @@ private:
     }
 
     Queues queues_;  // none is empty
-    std::unordered_map<NodeId, Turns, IdHash> turns_;
+    TurnsOfLinks turns_;
     std::unordered_map<NodeId, Share, IdHash> shares_;  // of the neighbours that brought what waits
     Most<NodeId> most_;
     std::size_t cells_ = 0;
