@@ -16,6 +16,8 @@ TEST_QUICK=0
 FUNCTIONAL_FILES=() # of tests/functional; empty: all
 # In a run of all these come last, with no other beside: an engine has to answer within phases of seconds.
 FUNCTIONAL_LAST=(test_epoch_kills.py)
+# Most tests wait. The tests of a file share a network.
+TWO_AT_ONCE=(--numprocesses 2 --dist loadfile)
 CORES=$(nproc)
 
 test_verb() {
@@ -387,14 +389,14 @@ test_functional() {
     ensure_venv "$folder/requirements.txt" || { count_fail 1 "functional: Python packages could not be installed"; return 0; }
     begin_beside
     if ((${#FUNCTIONAL_FILES[@]} == 0)); then
-        run_pytest "$folder" pytest "${FUNCTIONAL_LAST[@]/#/--ignore=$folder/}"
-        FUNCTIONAL_FILES=("${FUNCTIONAL_LAST[@]}")
-        run_pytest "$folder" pytest-last
-        run_node_tests "$folder/node"
-        return
+        run_pytest pytest "${TWO_AT_ONCE[@]}" "$folder" "${FUNCTIONAL_LAST[@]/#/--ignore=$folder/}"
+        run_pytest pytest-last "${FUNCTIONAL_LAST[@]/#/$folder/}"
+    elif ((${#FUNCTIONAL_FILES[@]} == 1)); then
+        run_pytest pytest "$folder/${FUNCTIONAL_FILES[0]}"
+    else
+        run_pytest pytest "${TWO_AT_ONCE[@]}" "${FUNCTIONAL_FILES[@]/#/$folder/}"
     fi
-    run_pytest "$folder" pytest
-    if ((TEST_QUICK)); then run_node_tests "$folder/node"; fi
+    if ((${#FUNCTIONAL_FILES[@]} == 0 || TEST_QUICK)); then run_node_tests "$folder/node"; fi
 }
 
 # test_soak: the functional test of that name, for longer than a run of everything has it.
@@ -406,19 +408,15 @@ test_soak() {
 
 ensure_program_or_say() { configure_preset release release && build_targets release planetserve planetserve_lab hostile_verifier planetserve_eval; }
 
-# run_pytest FOLDER NAME [ARGUMENT...]: NAME of the log and the report.
+# run_pytest NAME ARGUMENT...: NAME of the log and the report.
 run_pytest() {
-    local folder=$1 log="$LOGS/$2.log" report="$LOGS/$2.xml" arguments=() files=("$1") passed failed
-    shift 2
-    if ((${#FUNCTIONAL_FILES[@]} > 0)); then files=("${FUNCTIONAL_FILES[@]/#/$folder/}"); fi
+    local log="$LOGS/$1.log" report="$LOGS/$1.xml" arguments=() passed failed
+    shift
     read -ra arguments <<<"${PYTEST_ARGS:-}"
-    # Two files at a time: most tests wait. The tests of a file share a network.
-    if ((${#FUNCTIONAL_FILES[@]} != 1)); then arguments=(--numprocesses 2 --dist loadfile "${arguments[@]}"); fi
-    arguments+=("$@")
     rm -f "$report"
     run_step "  running (functional)" "$log" "pytest_progress $log" \
         timeout -k 10 3300 "$VENV/bin/python" -m pytest -v --color=no --junit-xml="$report" -o cache_dir="$ROOT/build/pytest-cache" \
-        --durations=0 "${files[@]}" "${arguments[@]}" || true
+        --durations=0 "$@" "${arguments[@]}" || true
     if ! read -r passed failed < <(python3 "$ROOT/scripts/count_junit.py" "$report"); then
         count_fail 1 "functional: pytest did not finish; see $log"
         return 0

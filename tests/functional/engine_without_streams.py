@@ -7,14 +7,14 @@ REAL_ENGINE names, behind itself.
 
 import ctypes
 import http.client
-import http.server
 import json
 import os
 import signal
 import socket
-import socketserver
 import subprocess
 import sys
+
+import engine_socket
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -28,18 +28,8 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, status, body, kind="application/json"):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def handle_any(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+class Handler(engine_socket.Handler):
+    def handle_any(self, body):
         if self.path.endswith("/completions"):
             if json.loads(body).get("stream"):
                 return self.answer(500, b'{"error": {"message": "not for you", "type": "server_error", "code": 500}}')
@@ -53,21 +43,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    do_GET = do_POST = handle_any
-
-    def log_message(self, *_):
-        pass
-
-    def address_string(self):
-        return "unix"
-
-
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-
 
 arguments = sys.argv[1:]
-own_socket = arguments[arguments.index("--host") + 1]
+own_socket = engine_socket.socket_of(arguments)
 REAL_SOCKET = own_socket.removesuffix(".sock") + "-real.sock"
 arguments[arguments.index("--host") + 1] = REAL_SOCKET
 for path in (own_socket, REAL_SOCKET):
@@ -76,4 +54,4 @@ for path in (own_socket, REAL_SOCKET):
 prctl = ctypes.CDLL(None).prctl
 real = subprocess.Popen([os.environ["REAL_ENGINE"], *arguments], preexec_fn=lambda: prctl(1, signal.SIGKILL))
 signal.signal(signal.SIGTERM, lambda *_: (real.kill(), os._exit(0)))
-Server(own_socket, Handler).serve_forever()
+engine_socket.serve(own_socket, Handler)

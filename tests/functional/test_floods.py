@@ -14,6 +14,7 @@ from network import MODEL, Network, question, wait_for, web
 
 # Bytes a second: 20 Mbit/s, what a home line sends.
 HOME_LINE = 20_000_000 // 8
+REQUESTS = 40
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -35,30 +36,30 @@ def link_ports(network):
     return [int(address.rsplit(":", 1)[1]) for address in addresses]
 
 
-def ask_often(network, requests):
+def ask_often(network):
     """Seconds until each answer; asserts that 99 of a hundred came."""
     took, failed = [], []
-    for number in range(requests):
+    for number in range(REQUESTS):
         begun = time.monotonic()
         reply = web.post(network.api + "/v1/chat/completions", json=question(f"Count from {number}.", max_tokens=4), timeout=180)
         if reply.status_code == 200:
             took.append(time.monotonic() - begun)
         else:
             failed.append(f"{reply.status_code} {reply.text}")
-    assert len(failed) <= requests // 100, failed
+    assert len(failed) <= REQUESTS // 100, failed
     return took
 
 
-def beside(network, flood, requests=40):
+def beside(network, flood):
     """Honest requests without and with that flood. Prints how long they took."""
     def p95(values):
         return statistics.quantiles(values, n=20)[-1]
-    idle = ask_often(network, requests)
+    idle = ask_often(network)
     over, sent = threading.Event(), []
     thread = threading.Thread(target=lambda: sent.append(flood(over)))
     begun = time.monotonic()
     thread.start()
-    flooded = ask_often(network, requests)
+    flooded = ask_often(network)
     seconds = time.monotonic() - begun
     over.set()
     thread.join()
