@@ -1,7 +1,7 @@
-// Between this folder's types and CometBFT's messages, and what encodings share. Only for the sources of this folder.
+// Conversions between this folder's types and CometBFT's messages, and helpers of the encoders. Private to this folder.
 //
-// In Go, messages inside others are always written, also when they are empty. Where bytes are hashed or signed the same
-// is done here, which is why sub-messages are made by mutable_...() without asking.
+// CometBFT's Go code always writes a message inside another one, even an empty one. Bytes that are hashed or signed
+// must be the same here, so this code always creates sub-messages with mutable_...().
 #pragma once
 
 #include "lightclient/commit.h"

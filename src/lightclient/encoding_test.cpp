@@ -1,4 +1,4 @@
-// The bytes that are hashed, signed and sent, against CometBFT's.
+// Compares the bytes that are hashed, signed and sent with CometBFT's.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -77,8 +77,8 @@ TEST(Encoding, VoteSignBytes) {
     }
 }
 
-// Encoded by CometBFT's Go code: a block of height 7 and round 2, of five validators, one of whom voted for no block
-// and one not at all.
+// CometBFT's Go code encoded this block of height 7 and round 2. Of its five validators, one voted for no block and one
+// did not vote.
 TEST(Encoding, ALightBlockAsGoWritesIt) {
     std::string text = read("light_block.hex");
     Bytes bytes = from_hex(text.substr(0, text.find('\n'))).value();
@@ -92,21 +92,20 @@ TEST(Encoding, ALightBlockAsGoWritesIt) {
     EXPECT_EQ(block->validators.total_power(), 71);
     EXPECT_TRUE(check_consistency(*block));
     EXPECT_TRUE(SignatureCount(*block).more_than({2, 3}, block->validators, Reason::invalid));
-    // A vote for no block is signed as one.
+    // The validator signed that it votes for no block.
     EXPECT_TRUE(crypto::verify_raw(block->validators.validators()[4].key, sign_bytes(block->commit, 4, "go-chain"),
                                    block->commit.signatures[4].signature));
-    // The first three of Go's list are the next validators.
     auto again = parse_light_block(encode(*block));
     ASSERT_TRUE(again);
     EXPECT_EQ(*again, *block);
-    // Beside what is left out (the proposer, priorities, the total), the bytes are Go's.
+    // Validators differ from Go's bytes: encode() leaves out the proposer, the priorities and the total.
     Bytes ours = encode(*block);
     std::size_t signed_header =
         3 + (static_cast<std::size_t>(bytes[1] & 0x7f) | static_cast<std::size_t>(bytes[2]) << 7);
     EXPECT_EQ(to_hex(ByteView(ours).first(signed_header)), to_hex(ByteView(bytes).first(signed_header)));
 }
 
-// A v0.38 node's answer: an app hash of 8 bytes, times to the nanosecond.
+// The answer of a v0.38 node: its app hash has 8 bytes, its times have nanoseconds.
 TEST(Encoding, AHeaderOfANodesRpc) {
     auto json = boost::json::parse(read("commit_at_height_10.json")).at("result").at("signed_header");
     Header header = header_from_json(json.at("header"));

@@ -1,8 +1,8 @@
 // A block's header in CometBFT v0.38, and its hash.
 //
-// The hash is the RFC 6962 root over the 14 fields in their order, each encoded by itself: version, time and last block
-// id as protobuf messages; the others as google.protobuf's StringValue, Int64Value and BytesValue, and an empty leaf
-// where they are empty (CometBFT, types/block.go, Header.Hash).
+// The hash is the RFC 6962 root over the 14 fields in their order. Each field is encoded by itself: version, time and
+// last block id as protobuf messages, the others as google.protobuf's StringValue, Int64Value or BytesValue. An empty
+// field of the second kind is an empty leaf (CometBFT, types/block.go, Header.Hash).
 #pragma once
 
 #include <string>
@@ -14,13 +14,13 @@
 
 namespace planetserve::lightclient {
 
-// A validator's name in blocks: the first 20 bytes of the SHA-256 of its public key.
+// How blocks name a validator: the first 20 bytes of the SHA-256 of its public key.
 using Address = FixedBytes<struct AddressTag, 20>;
 
-// Which block votes are for. Both hashes have 32 bytes, or none where there is no block.
+// Identifies a block in votes. Both hashes have 32 bytes, or none if there is no block.
 struct BlockId {
     Bytes hash;
-    std::uint32_t parts = 0;  // in which the block travels
+    std::uint32_t parts = 0;  // how many parts the block is sent in
     Bytes parts_hash;
 
     bool operator==(const BlockId&) const = default;
@@ -29,17 +29,18 @@ struct BlockId {
 struct Header {
     std::uint64_t block_version = 11;
     std::uint64_t app_version = 0;
-    std::string chain_id;  // at most 50 bytes
+    std::string chain_id;  // 1 to 50 bytes
     std::int64_t height = 0;
     Timestamp time;
     BlockId last_block_id;  // empty at the first height
-    // Hashes have 32 bytes or none, except for the application's.
+    // A hash has 32 bytes or none, except for app_hash.
     Bytes last_commit_hash;
     Bytes data_hash;
-    Bytes validators_hash;       // of this height's validators
-    Bytes next_validators_hash;  // of the next height's
+    Bytes validators_hash;       // the validators of this height
+    Bytes next_validators_hash;  // the validators of the next height
     Bytes consensus_hash;
-    Bytes app_hash;  // of the state before this block's transactions: what block height - 1 led to; at most 64 bytes
+    // The state before this block's transactions, so after block height - 1. At most 64 bytes.
+    Bytes app_hash;
     Bytes last_results_hash;
     Bytes evidence_hash;
     Address proposer;
@@ -51,10 +52,11 @@ inline constexpr std::uint64_t block_version = 11;
 inline constexpr std::size_t maximum_chain_id_size = 50;
 inline constexpr std::size_t maximum_app_hash_size = 64;
 
-// Every limit above, a height above 0, both validators' hashes present. An error names the field.
+// Checks the limits above, block_version, a height above 0, and that both hashes of validators are present. The error
+// says what is wrong.
 Status check(const Header& header);
 
-// REQUIRES: check(header).
+// CometBFT's hash of a header that check() accepts.
 crypto::Digest hash(const Header& header);
 
 }  // namespace planetserve::lightclient

@@ -1,9 +1,10 @@
-// A light block: all that a client needs of a block to check it. On the wire it is CometBFT's message LightBlock
-// (proto/tendermint/types/types.proto), so that CometBFT's own tools can write and read it.
+// A light block: the parts of a block that a client needs to verify it. On the wire it is CometBFT's message LightBlock
+// (proto/tendermint/types/types.proto), so CometBFT's own tools can write and read it.
 //
-// Parsing refuses more than maximum_light_block_size before it allocates anything (what protobuf makes of the worst
-// such message is some 10 MB, for a moment), and more than ValidatorSet::maximum_size validators or votes. Fields that
-// a client has no use for (proposer priorities, the set's proposer) are neither kept nor written.
+// The parser refuses more than maximum_light_block_size before it allocates anything; protobuf takes some 10 MB for the
+// worst message of that size, for a moment. It also refuses more than ValidatorSet::maximum_size validators or votes.
+// It ignores fields that a client does not need (proposer priorities, the set's proposer, the total power), and
+// encode() leaves them out.
 #pragma once
 
 #include "lightclient/commit.h"
@@ -14,17 +15,17 @@ namespace planetserve::lightclient {
 
 struct LightBlock {
     Header header;
-    Commit commit;            // of this header
-    ValidatorSet validators;  // of this height
+    Commit commit;            // the votes for this header
+    ValidatorSet validators;  // the validators of this height
     bool operator==(const LightBlock&) const = default;
 };
 
-// That of 1,000 validators with all they may hold, and room to spare.
+// The largest block that the limits allow, with 1,000 validators, takes at most nine tenths of this.
 inline constexpr std::size_t maximum_light_block_size = 256 << 10;
 
 Bytes encode(const LightBlock& block);
-// Says nothing about signatures, nor whether the parts belong together (verify.h does). Everything is within its
-// limits, and check(header) holds.
+// The result is within all limits, and check(header) holds. This checks no signature, nor whether the parts belong
+// together; verify.h does.
 Result<LightBlock> parse_light_block(ByteView bytes);
 
 }  // namespace planetserve::lightclient

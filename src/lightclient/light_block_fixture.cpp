@@ -65,7 +65,7 @@ using boost::json::value;
 
 std::string text(const value& from) { return std::string(from.as_string()); }
 
-// Integers stand as strings where Go writes 64 bits.
+// Go writes 64-bit integers as strings.
 std::int64_t integer(const value& from) {
     return from.is_string() ? std::stoll(text(from)) : from.to_number<std::int64_t>();
 }

@@ -1,4 +1,4 @@
-// Light blocks for tests: made and signed here, or read from CometBFT's JSON.
+// Light blocks for tests: generated and signed, or read from CometBFT's JSON.
 #pragma once
 
 #include <boost/json.hpp>
@@ -7,9 +7,9 @@
 
 namespace planetserve::lightclient {
 
-// --- made here ---
+// --- generated ---
 
-// Validators with their secrets, as a chain's committee.
+// The validators of a chain, with their secret keys.
 struct Committee {
     std::vector<crypto::Identity> identities;
     std::vector<std::int64_t> powers;
@@ -23,14 +23,14 @@ struct BlockMaker {
     std::string chain_id = "test-chain";
     Timestamp genesis_time{1'700'000'000, 5};
 
-    // A block of a height, a second a height after the genesis, signed by those validators whose index in the set is
-    // below signers (all by default). The text makes it another block of the same height.
+    // Makes a block whose time is `height` seconds after the genesis. The first `signers` validators of the set sign it
+    // (all by default). Another text gives another block of the same height.
     LightBlock make(std::int64_t height, const Committee& now, const Committee& next, std::string_view text = {},
                     std::size_t signers = SIZE_MAX) const;
     Timestamp time(std::int64_t height) const { return {genesis_time.seconds + height, genesis_time.nanos}; }
 };
 
-// Signs a block anew after its header was changed.
+// Signs a block again after a test changed its header.
 void sign_all(LightBlock& block, const Committee& committee, std::size_t signers = SIZE_MAX);
 
 // --- from JSON, as in tendermint-rs's model-based tests and in answers of CometBFT's RPC ---
@@ -38,7 +38,7 @@ void sign_all(LightBlock& block, const Committee& committee, std::size_t signers
 Timestamp timestamp_from_json(const boost::json::value& value);
 Header header_from_json(const boost::json::value& value);
 Commit commit_from_json(const boost::json::value& value);
-// An error for a set that is not allowed, as an empty one.
+// Fails where ValidatorSet::make does, for example for an empty set.
 Result<ValidatorSet> validators_from_json(const boost::json::value& value);
 
 }  // namespace planetserve::lightclient

@@ -1,4 +1,4 @@
-// The wire form from hostile hands.
+// The parser under hostile input.
 #include <gtest/gtest.h>
 
 #include "lightclient/light_block_fixture.h"
@@ -9,7 +9,7 @@ namespace {
 
 class LightBlockTest : public testing::Test {
 protected:
-    // What parsing says of the block's message after a change.
+    // The parser's answer to the block's message after a change.
     std::string after(const std::function<void(tendermint::types::LightBlock&)>& change) {
         tendermint::types::LightBlock message;
         EXPECT_TRUE(message.ParseFromArray(bytes_.data(), static_cast<int>(bytes_.size())));

@@ -64,7 +64,7 @@ Checked LightClient::check_first(const LightBlock& block, Timestamp now) const {
     return count.more_than({2, 3}, block.validators, Reason::invalid);
 }
 
-// Another block of the height in hand is a fork when it would have been believed in the place of the one in hand.
+// Another block of the same height is a fork if the client would have accepted it instead of the block in hand.
 Checked LightClient::check_same_height(const LightBlock& block) {
     const LightBlock& known = latest_ ? *latest_ : *before_restart_;
     if (auto checked = check_consistency(block); !checked) return checked;

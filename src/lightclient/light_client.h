@@ -2,34 +2,33 @@
 //
 //     LightClient client("planetserve-1", *ValidatorSet::make(genesis_validators), {});
 //     auto checked = client.update(block, Timestamp::from(clock.unix_now()));
-//     if (checked) use(client.latest()->header.app_hash);      // of the state after the block before it
+//     if (checked) use(client.latest()->header.app_hash);      // the state after the previous block
 //
-// The first block may be of any height: more than 2/3 of the genesis power must have signed it beside its own
-// validators, the first height's validators must be those of the genesis, and it must be within the trusting period. So
-// one begins with the newest block there is. From then on each block is verified by the one in hand (verify.h), and
-// only greater heights are taken. The caller asks full nodes for blocks; what they answer is not believed, only
-// checked. When a block is refused as
+// The first block may have any height. It must be within the trusting period, and more than 2/3 of the power of the
+// genesis and more than 2/3 of the power of its own validators must have signed it. Block 1 must have the validators of
+// the genesis. So a caller begins with the newest block. From then on the client verifies each block by the block in
+// hand (verify.h) and accepts only greater heights. The caller fetches blocks from full nodes, which it need not trust.
 //
-//   not_enough_trust  the validators changed too much since the block in hand: get halfway(height), update with it, and
-//   try
-//                     again; at most 63 halvings lead to an adjacent block, which is never refused so
-//   expired           the block in hand is older than the trusting period: restart(), and begin with the genesis again.
-//   Or it
-//                     is the first one that is too old
-//   stale             another node may be further; this one is behind or withholds blocks
-//   from_future       one of the clocks is wrong
-//   invalid           the node that gave it lies: ask another
-//   forked            more than a third of the power signed two blocks of one height. fork() is the evidence. All
-//   further
-//                     updates are refused: a person must find out whom to believe.
+// What to do about a refusal:
 //
-// A client knows no more than it is told. Whether latest() is recent enough is for the caller: see age().
+// - not_enough_trust: the validators changed too much since the block in hand. Fetch block halfway(height), update with
+//   it, and try again. At most 63 halvings lead to the next height. With a block in hand, that one is never refused so.
+//   Without one it is if too few of the genesis validators signed it; then no block helps.
+// - expired: the block in hand is older than the trusting period. Call restart(), then begin with the genesis again.
+//   Or: this would be the first block, and it is older than that.
+// - stale: this node is behind or withholds blocks. Ask another node.
+// - from_future: one of the clocks is wrong.
+// - invalid: the node that sent the block lies. Ask another node.
+// - forked: validators signed two blocks of one height; fork() is the evidence. The client refuses all further updates.
+//   A person must decide whom to believe.
 //
-// Trust in the genesis does not end by itself. Whoever gets the keys of more than 2/3 of its power, also of validators
-// that left long ago, can lead a client astray that begins with it. A client that keeps its block (keep, adopt) is safe
-// from that as long as it comes back within the trusting period.
+// A client knows only what nodes send it. The caller decides whether latest() is recent enough; see age().
 //
-// Pure. Not thread-safe. Holds two light blocks at most.
+// The genesis never expires. An attacker with the keys of more than 2/3 of its power, perhaps of validators that left
+// long ago, can mislead a client that begins with the genesis. A client that keeps its block (keep, adopt) is safe from
+// that if it returns within the trusting period.
+//
+// Pure. Not thread-safe. Holds one light block, another after restart(), and two more after a fork.
 #pragma once
 
 #include "lightclient/verify.h"
@@ -38,28 +37,31 @@ namespace planetserve::lightclient {
 
 class LightClient {
 public:
-    // REQUIRES: trust_level from 1/3 to 1, its denominator at most 8; a trusting period of at most 100 years, a clock
-    // drift of at most a day; a chain id of 1 to 50 bytes. Throws std::invalid_argument otherwise.
+    // Throws std::invalid_argument unless trust_level is from 1/3 to 1 with a denominator of at most 8, the trusting
+    // period is above 0 and at most 100 years, the clock drift is at most a day, and the chain id has 1 to 50 bytes.
     LightClient(std::string chain_id, ValidatorSet genesis, Options options);
 
-    // Takes a block, or says why not; nothing changes then, but for a fork. The block in hand once more is taken, and
-    // changes nothing.
+    // Accepts a block or says why not. A refusal changes nothing, except that a fork is recorded. The block in hand is
+    // accepted again and changes nothing.
     Checked update(const LightBlock& block, Timestamp now);
 
-    // The block in hand, which is trusted.
+    // The block in hand: the newest trusted block.
     const std::optional<LightBlock>& latest() const { return latest_; }
-    // Two validly signed blocks of one height, the first trusted before.
+    // Two validly signed blocks of one height; the client trusted the first.
     const std::optional<std::pair<LightBlock, LightBlock>>& fork() const { return fork_; }
-    // How long ago the block in hand was made, by its own time; nothing without one. Less than zero by a drift at most.
+    // The age of the block in hand, by its own time; empty without a block. Negative, by at most the clock drift, if
+    // its time is ahead of `now`.
     std::optional<std::chrono::milliseconds> age(Timestamp now) const;
-    // The height to verify first where a block of a height was refused for want of trust. REQUIRES: height is above
-    // that of the block in hand.
+    // The height to verify first when a block was refused as not_enough_trust. REQUIRES: height is above that of the
+    // block in hand.
     std::int64_t halfway(std::int64_t height) const;
 
-    // Forgets the block in hand, except that none below it will be taken, nor another in its place.
+    // Forgets the block in hand, so that the next one is verified by the genesis. The client still refuses lower
+    // heights, and another block of the same height.
     void restart();
-    // What to keep on disk; empty without a block. The file is trusted like the program itself: adopt() checks only
-    // that it was not damaged, is of this chain, and is signed by its validators. REQUIRES: no block in hand.
+    // The bytes to keep on disk; empty without a block in hand. The client trusts this file like its own program:
+    // adopt() checks only that the block is undamaged, of this chain, and signed by its own validators.
+    // REQUIRES: no block in hand (adopt).
     Bytes keep() const;
     Checked adopt(ByteView kept);
 

@@ -10,7 +10,7 @@ namespace {
 class LightClientTest : public testing::Test {
 protected:
     LightClientTest() {
-        // At each height one of the seven validators makes way for a new one.
+        // At each height a new validator replaces one of the seven.
         committees_.push_back(Committee::make(random_, 7));
         for (std::size_t height = 1; height <= 40; ++height) {
             Committee next = committees_.back();
@@ -46,14 +46,14 @@ TEST_F(LightClientTest, BeginsWithTheGenesisAndFollows) {
     EXPECT_EQ(update(client, block(39)), "stale");
 }
 
-// Of seven, five sign for more than two thirds: two may have changed.
+// Five of seven are more than two thirds, so at most two may have changed.
 TEST_F(LightClientTest, BeginsAtAnyHeightThatTheGenesisSigned) {
     for (auto [height, expected] :
          {std::pair(1, "taken"), {2, "taken"}, {3, "taken"}, {4, "not enough trust"}, {20, "not enough trust"}}) {
         LightClient client = this->client();
         EXPECT_EQ(update(client, block(height)), expected) << height;
     }
-    // Others that call themselves the first validators.
+    // Strangers claim to be the first validators.
     LightClient client = this->client();
     Committee others = Committee::make(random_, 7);
     EXPECT_EQ(update(client, maker_.make(1, others, others)), "invalid");
@@ -104,7 +104,7 @@ TEST_F(LightClientTest, AnExpiredClientBeginsAnewButNeverGoesBack) {
     EXPECT_FALSE(client.latest());
     EXPECT_EQ(update(client, block(2)), "stale");
     EXPECT_EQ(update(client, block(3)), "expired") << "nobody begins with what is too old";
-    // A later block by the genesis' validators.
+    // The validators of the genesis sign another block 3, with a newer time.
     maker_.genesis_time = now_;
     EXPECT_EQ(update(client, maker_.make(3, committees_[0], committees_[0])), "forked");
     LightClient other = this->client();

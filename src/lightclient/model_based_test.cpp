@@ -1,6 +1,6 @@
-// The model-based tests of tendermint-rs: chains made by a model checker from a TLA+ specification of the light client,
-// with the verdict of every step (tests/vectors/lightclient/README.md). A few scenarios lie in this repository; all 41
-// are run where they are found.
+// The model-based tests of tendermint-rs. A model checker made chains from a TLA+ specification of the light client and
+// states the verdict of each step (tests/vectors/lightclient/README.md). This repository has four scenarios; all 41 run
+// where they are available.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -21,8 +21,8 @@ struct Tally {
     std::map<std::string, std::size_t> steps;  // by verdict
 };
 
-// One step: what this client says of a block. The scenarios name each block's next validators as well, which go with it
-// as what further blocks are verified against.
+// The verdict on the block of one step. The scenarios also give the block's next validators, by which the next step is
+// verified.
 std::string verdict(std::optional<TrustedBlock>& trusted, const boost::json::value& step, const Options& options) {
     const auto& json = step.at("block");
     auto validators = validators_from_json(json.at("validator_set"));
@@ -30,7 +30,7 @@ std::string verdict(std::optional<TrustedBlock>& trusted, const boost::json::val
     if (!validators) return "INVALID";
     LightBlock block{header_from_json(json.at("signed_header").at("header")),
                      commit_from_json(json.at("signed_header").at("commit")), *validators};
-    // What it is on the wire is the same block.
+    // Encoding and parsing give the same block.
     if (check(block.header)) {
         EXPECT_EQ(parse_light_block(encode(block)).value(), block);
     }
@@ -81,7 +81,7 @@ TEST(ModelBased, TheScenariosOfThisRepository) {
     EXPECT_GT(tally.steps["NOT_ENOUGH_TRUST"], 0u);
 }
 
-// All of them, from $PLANETSERVE_LIGHTCLIENT_VECTORS or shared/data/lightclient beside the checkout.
+// Reads all scenarios from $PLANETSERVE_LIGHTCLIENT_VECTORS or from shared/data/lightclient beside the checkout.
 TEST(ModelBased, AllScenarios) {
     const char* named = std::getenv("PLANETSERVE_LIGHTCLIENT_VECTORS");
     fs::path folder = named && *named ? fs::path(named) : source().parent_path() / "shared/data/lightclient";

@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::int64_t billion = 1'000'000'000;
 
-// Quotient downwards, so that the remainder is never negative.
+// Rounds down, so the remainder is never negative.
 std::int64_t floor_divide(std::int64_t value, std::int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
 
 }  // namespace
@@ -19,7 +19,7 @@ Timestamp Timestamp::from(UnixTime time) {
 UnixTime Timestamp::to_unix_time() const { return {seconds * 1000 + nanos / 1'000'000}; }
 
 Timestamp Timestamp::operator+(std::chrono::nanoseconds d) const {
-    // A duration holds at most 292 years of nanoseconds, so neither sum overflows.
+    // 64 bits hold 292 years of nanoseconds, so neither sum overflows.
     std::int64_t whole = floor_divide(d.count(), billion);
     std::int64_t part = nanos + (d.count() - whole * billion);
     Timestamp sum{seconds + whole + part / billion, static_cast<std::int32_t>(part % billion)};

@@ -1,7 +1,7 @@
-// The validators of a height: who may sign a block, and with what weight.
+// The validators of a height: the keys that may sign a block, each with its voting power.
 //
-// Their hash is the RFC 6962 root over SimpleValidator{public key, power} in CometBFT's order, power descending, then
-// address. Keys are Ed25519, the only kind this project's committees use.
+// The hash of a set is the RFC 6962 root over SimpleValidator{public key, power} in CometBFT's order: by power,
+// descending, then by address. Keys are Ed25519, the only kind that our committees use.
 #pragma once
 
 #include <optional>
@@ -25,11 +25,11 @@ Address address_of(const NodeId& key);
 class ValidatorSet {
 public:
     static constexpr std::size_t maximum_size = 1000;
-    // So that sums and products of powers stay within 64 bits; CometBFT's limit.
+    // CometBFT's limit. Sums of powers, and their products with a small fraction, fit into 64 bits.
     static constexpr std::int64_t maximum_power = INT64_MAX / 8;
 
-    // Puts them in CometBFT's order. Fails unless there are 1 to maximum_size, no two with one key, each with a power
-    // above 0, and at most maximum_power in all.
+    // Sorts the validators into CometBFT's order. Fails unless there are 1 to maximum_size of them with different
+    // addresses, each power is above 0, and the powers sum to at most maximum_power.
     static Result<ValidatorSet> make(std::vector<Validator> validators);
 
     std::size_t size() const { return validators_.size(); }
@@ -37,7 +37,7 @@ public:
     const Address& address(std::size_t index) const { return addresses_[index]; }
     std::int64_t total_power() const { return total_power_; }
     const crypto::Digest& hash() const { return hash_; }
-    // The index of the validator with an address.
+    // The index of the validator with this address.
     std::optional<std::size_t> find(const Address& address) const;
 
     bool operator==(const ValidatorSet& other) const { return validators_ == other.validators_; }
@@ -46,8 +46,8 @@ private:
     ValidatorSet() = default;
 
     std::vector<Validator> validators_;
-    std::vector<Address> addresses_;       // of the same indices
-    std::vector<std::size_t> by_address_;  // indices
+    std::vector<Address> addresses_;       // by index
+    std::vector<std::size_t> by_address_;  // indices, sorted by address
     std::int64_t total_power_ = 0;
     crypto::Digest hash_{};
 };

@@ -52,7 +52,7 @@ Checked check_consistency(const LightBlock& block) {
 }
 
 Checked SignatureCount::more_than(Fraction fraction, const ValidatorSet& set, Reason too_few) {
-    // Powers are at most 2^60 in all, so three bits are left for the fraction.
+    // The powers sum to less than 2^60, which leaves three bits for the numerator.
     std::int64_t needed = set.total_power() * fraction.numerator / fraction.denominator;
     std::int64_t signed_power = 0;
     bool own = &set == &block_.validators;

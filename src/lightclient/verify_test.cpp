@@ -39,7 +39,7 @@ TEST_F(VerifyTest, MoreThanTwoThirdsMustSign) {
     EXPECT_EQ(verdict(named, maker_.make(2, three, three, "", 3)), "verified");
 }
 
-// Four of ten keep their place: more than a third. Three of nine: not more.
+// Three of nine validators that stay are a third, which is too few; four are enough.
 TEST_F(VerifyTest, SkippingNeedsMoreThanTheTrustLevel) {
     Committee nine = Committee::make(random_, 9);
     LightBlock from = maker_.make(1, nine, nine);
@@ -56,7 +56,7 @@ TEST_F(VerifyTest, SkippingNeedsMoreThanTheTrustLevel) {
     EXPECT_EQ(verdict(from, maker_.make(10, more, more)), "verified");
     options_.trust_level = {1, 2};
     EXPECT_EQ(verdict(from, maker_.make(10, more, more)), "not enough trust");
-    // Adjacent blocks need no trust level, but the validators that were named.
+    // The next block needs no trust level; it must have the validators that the trusted block names.
     LightBlock named = maker_.make(1, nine, third);
     EXPECT_EQ(verdict(named, maker_.make(2, third, third)), "verified");
     EXPECT_EQ(verdict(named, maker_.make(2, more, more)), "invalid");
@@ -98,14 +98,14 @@ TEST_F(VerifyTest, NothingCanBeChanged) {
                   b.header.height = 3;
               }),
               "invalid");
-    // The same vote in three places is one validator's.
+    // One validator's vote in all places does not count for the others.
     EXPECT_EQ(changed([](LightBlock& b) {
                   for (auto& signature : b.commit.signatures) signature = b.commit.signatures[0];
               }),
               "invalid");
 }
 
-// Votes for no block do not count for one, however well they are signed.
+// Votes for no block do not count for the block, even if they are validly signed.
 TEST_F(VerifyTest, OnlyVotesForTheBlockCount) {
     LightBlock block = second_;
     for (std::size_t i : {2u, 3u}) {
@@ -117,7 +117,7 @@ TEST_F(VerifyTest, OnlyVotesForTheBlockCount) {
     EXPECT_EQ(verdict(first_, block), "invalid");
 }
 
-// Power, not heads.
+// What counts is power, not the number of validators.
 TEST_F(VerifyTest, PowerCounts) {
     Committee weighted = Committee::make(random_, 4);
     weighted.powers = {97, 1, 1, 1};
