@@ -9,8 +9,8 @@ namespace planetserve::crypto {
 
 namespace {
 
-// All of them: u = 0, 1, the two of order 8, p - 1, p and p + 1, little-endian (libsodium's list, by which its
-// agreement fails).
+// All keys of small order, little-endian: u = 0, 1, the two of order 8, p - 1, p and p + 1. libsodium's agreement fails
+// by the same list.
 constexpr std::array<std::array<std::uint8_t, 32>, 7> small_orders{{
     {},
     {1},

@@ -1,5 +1,5 @@
-// X25519 (RFC 7748). A node's onion key is its long-lived agreement key; path builders and users use a fresh one each
-// time.
+// X25519 (RFC 7748). A node's onion key is its long-lived agreement key. A user makes a fresh key for each hop of a
+// path and for each exchange.
 #pragma once
 
 #include <optional>
@@ -19,8 +19,8 @@ public:
 
     const AgreementPublicKey& public_key() const { return public_key_; }
     const Secret<32>& secret() const { return secret_; }
-    // The shared secret, not yet a key: derive keys from it together with both public keys. Empty for a peer key of
-    // small order, which would make the secret known to everyone.
+    // The shared secret. Do not use it as a key: derive keys from it and both public keys. Empty for a peer key of
+    // small order, with which everybody knows the secret.
     std::optional<Secret<32>> agree(const AgreementPublicKey& peer) const;
 
 private:
@@ -29,7 +29,7 @@ private:
     AgreementPublicKey public_key_;
 };
 
-// Whether an agreement with the key gives a secret that everyone knows. No honest node has such a key.
+// Whether everybody knows the secret of any agreement with this key. No honest node has such a key.
 bool has_small_order(const AgreementPublicKey& key);
 
 }  // namespace planetserve::crypto

@@ -1,4 +1,4 @@
-// Base64 (RFC 4648, section 4, with padding), in which CometBFT's JSON has keys, signatures and transactions.
+// Base64 (RFC 4648, section 4, with padding). CometBFT's JSON has keys, signatures and transactions in it.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 namespace planetserve::crypto {
 
 std::string to_base64(ByteView bytes);
-// Nothing for a text that to_base64 would not have written: each string of bytes has one text.
+// Empty for a text that to_base64 does not write, so each byte string has exactly one text.
 std::optional<Bytes> from_base64(std::string_view text);
 
 }  // namespace planetserve::crypto

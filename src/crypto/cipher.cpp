@@ -25,13 +25,13 @@ Context new_gcm_context() {
     return made;
 }
 
-// One context per thread and cipher, set up once: fetching a cipher costs more than using it on a cell.
+// One context a thread and cipher, set up once: OpenSSL takes longer to fetch a cipher than to encrypt a cell.
 EVP_CIPHER_CTX* gcm_context() {
     thread_local Context context = new_gcm_context();
     return context.get();
 }
 
-// Its own, so that the functions that seal and open at once may be called between two pieces.
+// A separate context, so that seal_in_place and open_in_place may run between two pieces.
 EVP_CIPHER_CTX* piecewise_context() {
     thread_local Context context = new_gcm_context();
     return context.get();

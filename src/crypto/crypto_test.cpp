@@ -48,7 +48,7 @@ TEST(X25519, Rfc7748Section61) {
     EXPECT_EQ(alice.agree(bob.public_key()), bob.agree(alice.public_key()));
     EXPECT_FALSE(alice.agree(AgreementPublicKey{}));
     EXPECT_FALSE(has_small_order(bob.public_key()));
-    // All keys with which no agreement succeeds are known as such, and no others.
+    // has_small_order() knows exactly the keys with which agree() fails.
     for (const char* hex : {"0000000000000000000000000000000000000000000000000000000000000000",
                             "0100000000000000000000000000000000000000000000000000000000000000",
                             "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",

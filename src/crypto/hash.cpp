@@ -11,8 +11,8 @@ namespace planetserve::crypto {
 
 namespace {
 
-// SHA-256 by OpenSSL, which uses the processor's SHA instructions (libsodium's does not). One context a thread, since
-// fetching the algorithm costs more than hashing a block; so one hash at a time.
+// SHA-256 by OpenSSL, which uses the processor's SHA instructions; libsodium does not. Each thread has one context,
+// because OpenSSL takes longer to fetch the algorithm than to hash a block. So a thread can compute one hash at a time.
 class Hash {
 public:
     Hash() : context_(thread_context()) { require(EVP_DigestInit_ex(context_, nullptr, nullptr) == 1); }

@@ -14,10 +14,10 @@ namespace planetserve::crypto {
 using Digest = std::array<std::uint8_t, 32>;
 
 Digest sha256(ByteView data);
-// The digest of the parts' concatenation; parts are not delimited.
+// The digest of the concatenated parts. Nothing separates the parts.
 Digest sha256(std::initializer_list<ByteView> parts);
 
-// A SHA-256 of data in pieces, for example of a large file.
+// SHA-256 of data in pieces, for example of a large file. Not thread-safe.
 class Sha256 {
 public:
     Sha256();
@@ -26,7 +26,7 @@ public:
     Sha256& operator=(const Sha256&) = delete;
 
     void update(ByteView data);
-    // The digest of all pieces since the last finish.
+    // The digest of all pieces since the previous finish.
     Digest finish();
 
 private:
@@ -35,7 +35,7 @@ private:
 };
 
 Digest hmac_sha256(ByteView key, ByteView data);
-// HMAC of the parts' concatenation; parts are not delimited.
+// The HMAC of the concatenated parts. Nothing separates the parts.
 Digest hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
 
 // Fills out with HKDF-SHA256(salt, key material, info). Throws std::logic_error if out has more than 255 * 32 bytes.

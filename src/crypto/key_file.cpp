@@ -11,7 +11,7 @@ namespace planetserve::crypto {
 
 namespace {
 
-// The file: two lines of "name hex", so that an operator can see what it is and back it up.
+// The file has two lines of "name hex", so that an operator can recognise it and back it up.
 constexpr std::string_view identity_line = "planetserve-identity-v1 ";
 constexpr std::string_view onion_line = "planetserve-onion-v1 ";
 constexpr std::size_t maximum_size = 1024;
@@ -81,7 +81,7 @@ Result<NodeKeys> load_or_create_keys(const std::filesystem::path& path, Random& 
     text.append(identity_line).append(to_hex(keys.identity.seed().bytes())).append("\n");
     text.append(onion_line).append(to_hex(keys.onion.secret().bytes())).append("\n");
 
-    // Written beside and renamed, so that a crash leaves no half a key.
+    // A rename publishes the whole file, so a crash leaves no half a key.
     const std::string temporary = file + ".new";
     int created = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (created < 0) return fail(ErrorCode::io, "cannot create " + temporary + ": " + reason());

@@ -1,4 +1,4 @@
-// Merkle trees after RFC 6962, section 2.1: SHA-256, 0x00 before leaves and 0x01 before inner nodes.
+// Merkle trees of RFC 6962, section 2.1: SHA-256, with 0x00 before leaves and 0x01 before inner nodes.
 #pragma once
 
 #include <span>
@@ -9,12 +9,11 @@
 namespace planetserve::crypto {
 
 Digest leaf_hash(ByteView leaf);
-// The root over leaf hashes; the digest of the empty string for none.
+// The root over leaf hashes. Without leaves it is the digest of the empty string.
 Digest merkle_root(std::span<const Digest> leaves);
-// The audit path of a leaf, from its sibling upwards.
-// Requires: index < leaves.size().
+// The audit path of a leaf, from its sibling up. REQUIRES: index < leaves.size().
 std::vector<Digest> merkle_proof(std::span<const Digest> leaves, std::size_t index);
-// Whether a leaf is at index of a tree of that many leaves with that root.
+// Whether a tree of `count` leaves with this root has this leaf hash at `index`.
 bool verify_proof(const Digest& root, std::size_t count, std::size_t index, const Digest& leaf,
                   std::span<const Digest> proof);
 

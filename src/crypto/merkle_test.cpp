@@ -5,7 +5,7 @@
 namespace planetserve::crypto {
 namespace {
 
-// The test leaves of RFC 6962's reference implementation, and its roots.
+// The leaves and roots in the tests of RFC 6962's reference implementation.
 const std::vector<std::string> leaves{
     "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"};
 const std::vector<std::string> roots{"6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",

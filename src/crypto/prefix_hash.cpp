@@ -20,10 +20,10 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the hash is defined over little-endian words");
 
-constexpr std::size_t stride = 32;          // bytes an AVX2 step takes
-constexpr std::size_t toeplitz_shift = 16;  // between the keys of the two passes, as in RFC 4418
+constexpr std::size_t stride = 32;          // bytes in a step of AVX2
+constexpr std::size_t toeplitz_shift = 16;  // bytes between the keys of the two passes, as in RFC 4418
 constexpr std::size_t cache_line = 64;
-constexpr std::size_t ahead = 2048;  // bytes asked for before they are looked at
+constexpr std::size_t ahead = 2048;  // how many bytes to prefetch
 constexpr std::uint64_t prime = (std::uint64_t{1} << 61) - 1;
 
 __extension__ using Wide = unsigned __int128;
@@ -33,7 +33,7 @@ struct Digest128 {
     std::uint64_t second = 0;
 };
 
-// NH (RFC 4418, 5.2.2) over whole strides: the sum of (m0 + k0) * (m1 + k1) over pairs of neighbouring 32-bit words.
+// NH (RFC 4418, 5.2.2) over whole strides: the sum of (m0 + k0) * (m1 + k1) over pairs of adjacent 32-bit words.
 Digest128 nh_portable(const std::uint8_t* data, const std::uint8_t* key, std::size_t size) {
     auto term = [](const std::uint8_t* m, const std::uint8_t* k) {
         std::array<std::uint32_t, 2> message;
@@ -86,13 +86,13 @@ Nh fastest_nh() {
     return nh_portable;
 }
 
-// REQUIRES: below 2^121.
+// Reduces modulo 2^61 - 1. REQUIRES: value is below 2^121.
 std::uint64_t reduce(Wide value) {
     std::uint64_t folded = (static_cast<std::uint64_t>(value) & prime) + static_cast<std::uint64_t>(value >> 61);
     return folded >= prime ? folded - prime : folded;
 }
 
-// AES-128 of independent blocks, in place.
+// AES-128 in ECB mode, in place. The blocks are independent.
 class BlockCipher {
 public:
     explicit BlockCipher(ByteView key) : context_(EVP_CIPHER_CTX_new()) {
@@ -145,7 +145,7 @@ PrefixHash::PrefixHash(ByteView key_material, std::string_view purpose, std::siz
     hkdf_sha256(as_bytes(purpose), key_material, "planetserve prefix hash", keys);
     state_ = std::make_unique<State>(ByteView(keys).first(16), maximum_blocks);
 
-    // The long keys are AES-128 of a counter under a key of their own.
+    // AES-128 of a counter, under a separate key, gives the long keys.
     BlockCipher expand(ByteView(keys).last(16));
     std::uint64_t counter = 0;
     auto fill = [&](void* to, std::size_t size) {
@@ -181,13 +181,13 @@ void PrefixHash::hash(ByteView data, std::span<const std::uint32_t> ends, std::s
     if (ends.empty()) return;
     if (out.size() != ends.size() || ends.back() > data.size()) throw std::logic_error("PrefixHash: sizes do not fit");
     state.sums.resize(ends.size());
-    // A product is below 2^93; 2^13 blocks of two products keep the sums far below 2^121.
+    // A product is below 2^93, so 2^13 blocks of two products keep the sums far below 2^121.
     Wide first = 0;
     Wide second = 0;
     std::size_t begin = 0;
     std::size_t block = 0;
-    // A string that has just come in is in none of the nearer caches, and the processor's own prefetching begins anew
-    // at each page.
+    // A string that has just arrived is in none of the nearer caches, and the processor's own prefetching restarts at
+    // each page.
     std::size_t asked = 0;
     auto ask_until = [&](std::size_t end) {
         for (end = std::min<std::size_t>(end, ends.back()); asked < end; asked += cache_line)

@@ -53,7 +53,7 @@ TEST_F(PrefixHashTest, DependsOnThePrefixAlone) {
         for (std::size_t level = 0; level < ends.size(); ++level)
             EXPECT_EQ(after[level] == before[level], at >= ends[level]) << at << " " << level;
     }
-    // What follows the last boundary does not count, nor do levels that are not asked for.
+    // Neither the bytes after the last boundary nor later boundaries change a hash.
     EXPECT_EQ(hashes(hash, ByteView(bytes).first(1532), {100, 1500, 1532}),
               std::vector<std::uint64_t>(before.begin(), before.begin() + 3));
 }

@@ -1,4 +1,4 @@
-// Key material that is wiped when it goes out of scope.
+// Key material; the destructor wipes it.
 #pragma once
 
 #include <array>

@@ -11,7 +11,7 @@ SystemRandom::SystemRandom() {
 }
 
 void SystemRandom::fill(MutableByteView out) {
-    if (!out.empty()) randombytes_buf(out.data(), out.size());  // libsodium wants no null pointer, even for no bytes
+    if (!out.empty()) randombytes_buf(out.data(), out.size());  // libsodium refuses a null pointer, even for 0 bytes
 }
 
 }  // namespace planetserve::crypto

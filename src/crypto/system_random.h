@@ -1,4 +1,5 @@
-// The operating system's cryptographic generator, through libsodium. Thread-safe.
+// The operating system's cryptographic generator, through libsodium. Thread-safe. The constructor throws
+// std::runtime_error if libsodium cannot start.
 #pragma once
 
 #include "base/random.h"

@@ -26,7 +26,7 @@ Sha512 sha512(std::initializer_list<ByteView> parts) {
     return hash;
 }
 
-// RFC 8032, 5.1.3: y is below 2^255 - 19, and x = 0 has no sign. libsodium's addition decodes the rest.
+// RFC 8032, 5.1.3: y is below 2^255 - 19, and x = 0 has no sign. libsodium's addition checks the rest.
 bool is_canonical(const Point& point) {
     Point y = point;
     y[31] &= 0x7f;
@@ -42,7 +42,7 @@ bool is_identity(const Point& point) {
     return point[0] == 1 && std::all_of(point.begin() + 1, point.end(), [](std::uint8_t b) { return b == 0; });
 }
 
-// The point times 8. Nothing for what is no point.
+// The point times 8. Empty if the bytes are no point.
 std::optional<Point> clear_cofactor(Point point) {
     if (!is_canonical(point)) return std::nullopt;
     for (int i = 0; i < 3; ++i) {
@@ -53,7 +53,7 @@ std::optional<Point> clear_cofactor(Point point) {
     return point;
 }
 
-// 5.4.1.1, salted with the public key. Of 256 tries one succeeds but with probability 2^-256.
+// RFC 9381, 5.4.1.1, salted with the public key. All 256 tries fail with a probability of about 2^-256.
 Point hash_to_curve(const NodeId& key, ByteView alpha) {
     const std::array<std::uint8_t, 2> front{suite, 0x01};
     for (unsigned counter = 0; counter < 256; ++counter) {
@@ -82,7 +82,7 @@ Scalar widen(const Challenge& c) {
     return scalar;
 }
 
-// s is below the group's order: reducing it changes nothing.
+// Whether s is below the group's order.
 bool is_reduced(const Scalar& s) {
     Sha512 wide{};
     std::ranges::copy(s, wide.begin());
@@ -117,7 +117,7 @@ void require(int result) {
 
 VrfProof vrf_prove(const Identity& identity, ByteView alpha) {
     Point h = hash_to_curve(identity.id(), alpha);
-    // RFC 8032, 5.1.5: the secret scalar is the first half of the hash, clamped; the second half makes nonces.
+    // RFC 8032, 5.1.5: the secret scalar is the clamped first half of the hash; nonces come from the second half.
     Secret<64> expanded(sha512({identity.seed().bytes()}));
     MutableByteView x = expanded.bytes().first(32);
     x[0] &= 0xf8;

@@ -78,8 +78,8 @@ TEST(Vrf, AnotherKeyInputOrProofDoesNotVerify) {
     }
 }
 
-// The points of order 1, 2, 4 and 8, and other spellings of some: as a key they would make one output fit every input,
-// as Gamma they would be a proof of nothing.
+// The points of order 1, 2, 4 and 8, and other encodings of some. As a key, such a point would have one output for all
+// inputs; as Gamma, it would prove nothing.
 TEST(Vrf, PointsOfSmallOrderAndOtherSpellingsAreRefused) {
     const std::string_view points[] = {
         "0100000000000000000000000000000000000000000000000000000000000000",
@@ -106,7 +106,7 @@ TEST(Vrf, PointsOfSmallOrderAndOtherSpellingsAreRefused) {
         std::ranges::copy(key.value, bent.value.begin());
         EXPECT_FALSE(vrf_verify(prover.id(), {}, bent)) << point;
     }
-    // Spellings that RFC 8032 does not permit stand for no output either.
+    // Encodings that RFC 8032 forbids have no output either.
     for (std::string_view point : std::span(points).subspan(8)) {
         VrfProof bent = proof;
         std::ranges::copy(NodeId::from_hex(point)->value, bent.value.begin());
@@ -114,7 +114,7 @@ TEST(Vrf, PointsOfSmallOrderAndOtherSpellingsAreRefused) {
     }
 }
 
-// Adding the group's order to s spells the same scalar.
+// s plus the group's order encodes the same scalar.
 TEST(Vrf, AScalarBeyondTheOrderIsRefused) {
     Bytes order = from_hex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010").value();
     Identity prover = identity(vectors[1].secret);
@@ -136,7 +136,7 @@ TEST(Vrf, OutputsLookRandom) {
         auto output = vrf_proof_to_hash(vrf_prove(prover, Bytes{i}));
         for (std::uint8_t byte : output->value) ones += static_cast<std::size_t>(std::popcount(byte));
     }
-    // 51,200 bits; seven standard deviations either side.
+    // Seven standard deviations of 51,200 fair bits.
     EXPECT_NEAR(static_cast<double>(ones), 25'600, 800);
 }
 
