@@ -21,7 +21,7 @@ void EventOrder::forget() {
     newest_.reset();
 }
 
-// A new life of the engine, as far as this side can tell.
+// Begins a new life: since the last batch the engine may have restarted.
 void EventOrder::begin(Time now) {
     connected_ = true;
     forget();
@@ -97,8 +97,8 @@ void EventOrder::on_replayed(std::uint64_t number, ByteView batch, Time now) {
     if (!replaying_) return;
     deadline_ = now + replay_pause;
     if (!next_) begin_with(number);
-    // A replay begins with the oldest batch that the engine keeps. A later batch that is missing was dropped on its
-    // way: it is asked for again.
+    // A replay begins with the oldest batch that the engine keeps. A gap after that batch means that a batch was
+    // dropped on the way: on_replay_end asks for it again.
     hole_ = hole_ || (number > *next_ && progressed_);
     if (hole_ || number < *next_) return;
     if (number > *next_) lose(number);
@@ -110,7 +110,7 @@ void EventOrder::on_replay_end(Time now) {
     if (!replaying_) return;
     if (hole_) return ask(*next_, now);
     replaying_ = false;
-    if (!next_) begin_with(0);  // nothing was published in this life
+    if (!next_) begin_with(0);  // the engine has published nothing in this life
     drain(now);
 }
 

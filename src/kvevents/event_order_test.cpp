@@ -10,7 +10,7 @@
 namespace planetserve::kvevents {
 namespace {
 
-// Records the calls: a batch as its text, "empty" and "unknown" for a start over, "ask N".
+// Records the calls: a batch as its text, start_over as "empty" or "unknown", ask_replay as "ask N".
 struct Record final : EventOrderOwner {
     bool deliver(ByteView batch) override {
         log.push_back(to_string(batch));
@@ -97,7 +97,7 @@ TEST_F(EventOrderTest, AGapThatStaysIsALoss) {
     publish(order, 3);
     for (int i = 0; i < EventOrder::replay_tries; ++i) order.on_replay_end(now);
     EXPECT_EQ(record.take(), (Log{"ask 1", "ask 1", "ask 1", "unknown", "3"}));
-    // The replay kept only part of it.
+    // The engine kept only a part of the missing batches.
     publish(order, 6);
     replay(order, 5);
     order.on_replay_end(now);
@@ -174,7 +174,7 @@ TEST_F(EventOrderTest, ANewLifeBeginsAnew) {
     publish(order, 0);
     publish(order, 1);
     record.take();
-    // Numbers that came before.
+    // This number came before.
     publish(order, 0);
     EXPECT_EQ(record.take(), (Log{"ask 0"}));
     replay(order, 0);
@@ -205,7 +205,7 @@ TEST_F(EventOrderTest, WhatWaitsIsBounded) {
     EXPECT_FALSE(order.replaying());
 }
 
-// Whatever is lost, repeated or late: after a start over, numbers come one by one.
+// Whatever is lost, repeated or late: after start_over, numbers come without a gap.
 TEST_F(EventOrderTest, NumbersNeverSkipUnsaid) {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
         SeededRandom random(seed);

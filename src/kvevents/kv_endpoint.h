@@ -7,8 +7,8 @@
 
 namespace planetserve::kvevents {
 
-// Fails unless the endpoint is tcp://HOST:PORT or ipc://PATH, an address that one can connect to; "*" is for those who
-// listen.
+// Accepts tcp://HOST:PORT and ipc://PATH of at most 256 bytes. Refuses "*", which is an address to listen on, not to
+// connect to. Does not check host, port or path.
 Status check_kv_endpoint(std::string_view endpoint);
 
 }  // namespace planetserve::kvevents

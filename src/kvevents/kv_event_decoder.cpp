@@ -15,19 +15,19 @@ using routing::BlockHash;
 
 constexpr std::size_t largest_hash = 64;  // bytes
 
-// In the order of the list form.
+// In the order of the lists.
 constexpr std::array<std::string_view, 10> stored_fields{
     "block_hashes", "parent_block_hash", "token_ids",  "block_size", "lora_id",
     "medium",       "lora_name",         "extra_keys", "group_idx",  "kv_cache_spec_kind"};
 constexpr std::array<std::string_view, 3> removed_fields{"block_hashes", "medium", "group_idx"};
-// The first so many fields must be there.
+// How many fields a list must have.
 constexpr std::size_t stored_required = 4;
 constexpr std::size_t removed_required = 1;
 
 // How an event is written.
 enum class Form : std::uint8_t { list, map };
 
-// Where vLLM sends a hash as an integer, that is the last 64 bits of the bytes, so both forms give the same value.
+// As an integer, vLLM sends the last 64 bits of the hash's bytes, so both forms give the same value.
 bool read_hash(MsgpackReader& in, BlockHash& hash) {
     if (in.next() == Kind::integer) {
         hash.value = *in.integer();
@@ -61,7 +61,7 @@ bool read_tokens(MsgpackReader& in, std::vector<std::uint32_t>& tokens) {
     return std::ranges::all_of(tokens, [&](std::uint32_t& token) { return read_number(in, token); });
 }
 
-// A number of 32 bits; nil leaves the value as it is.
+// Reads a number of 32 bits; nil leaves the value unchanged.
 bool read_small(MsgpackReader& in, std::uint32_t& value) {
     return in.next() == Kind::nil ? in.nil() : read_number(in, value);
 }
@@ -79,7 +79,7 @@ bool read_medium(MsgpackReader& in, routing::Medium& medium) {
     return true;
 }
 
-// Nil, or a list with one entry for each block. All nil means that only the tokens decide what the blocks hold.
+// Nil, or a list with one entry a block. If all are nil, the blocks depend on the tokens alone.
 bool read_extra_keys(MsgpackReader& in, bool& plain) {
     if (in.next() != Kind::list) {
         plain = plain && in.next() == Kind::nil;
@@ -102,7 +102,7 @@ bool read_kind(MsgpackReader& in, bool& whole_prefix) {
     return true;
 }
 
-// Returns false for a value that the field cannot have.
+// Returns false if the field cannot have this value.
 bool read_field(std::string_view name, MsgpackReader& in, routing::BlocksStored& event) {
     if (name == "block_hashes") return read_hashes(in, event.hashes);
     if (name == "parent_block_hash") {
@@ -131,7 +131,7 @@ bool read_field(std::string_view name, MsgpackReader& in, routing::BlocksRemoved
 
 bool read_field(std::string_view, MsgpackReader& in, routing::CacheCleared&) { return in.skip(); }
 
-// Reads the fields of an event: a list's values behind the name, or all pairs of a map.
+// Reads the fields of an event: the values after the name in a list, or all pairs of a map.
 template <typename Event>
 bool read_event(MsgpackReader& in, Form form, std::size_t count, std::span<const std::string_view> order,
                 std::size_t required, Event& event) {
@@ -150,7 +150,7 @@ bool read_event(MsgpackReader& in, Form form, std::size_t count, std::span<const
     return required == 0 || hashes == 1;
 }
 
-// The value of "type" in a map whose head was read. Takes a copy of the reader, so the caller's does not move.
+// The value of "type" in a map whose head was read. Takes a copy of the reader, so that the caller's stays in place.
 std::string_view type_of(MsgpackReader in, std::size_t pairs) {
     for (std::size_t i = 0; i < pairs; ++i) {
         auto key = in.text();

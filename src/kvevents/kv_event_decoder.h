@@ -1,10 +1,10 @@
-// What vLLM publishes of its KV cache, decoded: msgspec's MessagePack of a KVEventBatch
-// (vllm/distributed/kv_events.py).
+// Decodes what vLLM publishes about its KV cache: a KVEventBatch (vllm/distributed/kv_events.py) in msgspec's
+// MessagePack.
 //
 // A batch is [ts, events, data_parallel_rank], or a map with those names. An event is a list of its name and its fields
-// in order (until mid-2026), or a map with the name under "type" (since then). A list may be shorter or longer than
-// this version knows; a map may lack fields and have others. Hashes of blocks are integers or bytes. Events with other
-// names are skipped.
+// in order (until mid-2026), or a map with its name under "type" (since then). Required fields come first in a list;
+// the others may be missing, and unknown ones may follow. A map needs block_hashes and may have unknown fields. Hashes
+// of blocks are integers or bytes. The decoder skips events with unknown names.
 #pragma once
 
 #include <vector>
@@ -20,11 +20,11 @@ inline constexpr std::size_t kv_batch_event_limit = 65536;  // events
 
 struct KvEventBatch {
     std::vector<routing::CacheEvent> events;
-    std::size_t unknown = 0;  // events of other names
+    std::size_t unknown = 0;  // events with unknown names, which were skipped
 };
 
-// Errors: malformed: not such a batch, or an event with a known name that lacks a required field. exhausted: over a
-// limit. It allocates at most some ten times the payload.
+// Errors: malformed if this is no batch, or if an event with a known name lacks a required field; exhausted if it
+// exceeds a limit. Allocates at most some ten times the payload.
 Result<KvEventBatch> decode_kv_events(ByteView payload);
 
 }  // namespace planetserve::kvevents

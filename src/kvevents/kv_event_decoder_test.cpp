@@ -11,9 +11,9 @@ using routing::BlocksStored;
 using routing::CacheCleared;
 using routing::Medium;
 
-// What msgspec 0.22 writes of the structs that vLLM has in vllm/distributed/kv_events.py: of its first versions, with
-// signed hashes and fewer fields; of those before mid-2026, events as lists; of those since, events as maps and hashes
-// as bytes; and with the batch as a map, too.
+// msgspec 0.22 wrote these from the structs in vllm/distributed/kv_events.py. In turn: the first versions, with signed
+// hashes and fewer fields; versions until mid-2026, with events as lists; versions since then, with events as maps and
+// hashes as bytes; and the same with the batch as a map.
 constexpr std::string_view first_versions =
     "92cb3ff80000000000009296ab426c6f636b53746f72656492f9cfdab89baa7b5857c0c094ce0002505ccd0368ccc6cd236802c092ac"
     "426c6f636b52656d6f76656491f9";

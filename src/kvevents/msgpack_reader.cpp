@@ -22,13 +22,13 @@ std::uint64_t extend_sign(std::uint64_t value, std::size_t bytes) {
 MsgpackReader::Head MsgpackReader::head() const {
     if (failed_ || rest_.empty()) return {};
     const std::uint8_t first = rest_[0];
-    // Count or length in the first byte.
+    // The first byte has the integer, the count or the length.
     if (first < 0x80) return {Kind::integer, 1, first, 0};
     if (first < 0x90) return {Kind::map, 1, first & 0x0fu, 0};
     if (first < 0xa0) return {Kind::list, 1, first & 0x0fu, 0};
     if (first < 0xc0) return {Kind::text, 1, first & 0x1fu, first & 0x1fu};
     if (first >= 0xe0) return {Kind::integer, 1, extend_sign(first, 1), 0};
-    // Count or length in so many bytes behind the first.
+    // The next `bytes` bytes have it.
     auto behind = [&](Kind kind, std::size_t bytes, bool has_payload, std::size_t more = 0) -> Head {
         if (rest_.size() < 1 + bytes + more) return {};
         const std::uint64_t value = big_endian(rest_.subspan(1, bytes));
@@ -91,7 +91,7 @@ MsgpackReader::Head MsgpackReader::head() const {
 
 MsgpackReader::Kind MsgpackReader::next() const { return head().kind; }
 
-// The head of the next value, if it is of that kind; Kind::nothing takes any kind.
+// Consumes the head of the next value if it is of this kind; Kind::nothing accepts any kind.
 MsgpackReader::Head MsgpackReader::take(Kind kind) {
     Head found = head();
     bool good = found.kind != Kind::nothing && (kind == Kind::nothing || found.kind == kind) &&

@@ -20,7 +20,7 @@ public:
 
 std::uint64_t integer(std::string_view hex) { return Hex(hex).reader.integer().value(); }
 
-// By the tables of the specification.
+// From the tables of the specification.
 TEST(MsgpackReader, Integers) {
     EXPECT_EQ(integer("00"), 0u);
     EXPECT_EQ(integer("7f"), 127u);
@@ -57,7 +57,7 @@ TEST(MsgpackReader, TextsBytesListsAndMaps) {
 }
 
 TEST(MsgpackReader, SkipsWhateverIsThere) {
-    // A list of everything, extensions among it, and a number behind it.
+    // A list of all kinds of values, extensions too, and then a number.
     Hex all(
         "9bc0c2c3d40155c7020aaabbd601000000008101920203a0c40100cb0000000000000000"
         "a161"
