@@ -62,7 +62,8 @@ ArrayAgreement::ArrayAgreement(ChunkLengths initial, AgreementParameters paramet
     vote();
 }
 
-// For the current array, and for what was found; for the array's boundaries too, while little was seen.
+// Stands for the current array, and votes for what the sentry found. While it has seen little, votes for the current
+// array's boundaries too.
 void ArrayAgreement::vote() {
     own_ = {current_, found_};
     BoundaryVotes& votes = own_.votes;
@@ -72,8 +73,8 @@ void ArrayAgreement::vote() {
     std::ranges::sort(votes);
 }
 
-// The boundaries that more than half of the members vote for, each at the median of their votes, or where the current
-// array has it; and those of the current array unless more than half are known not to vote for them.
+// A boundary of the current array stays in its place unless more than half of the members are known not to vote for it.
+// A new one is elected by the votes of more than half, at the median of these votes.
 BoundaryVotes ArrayAgreement::elected(std::size_t members) const {
     std::vector<std::pair<std::uint32_t, HolderIndex>> all;
     constexpr HolderIndex self = ~HolderIndex{0};
@@ -112,7 +113,7 @@ std::optional<ChunkLengths> ArrayAgreement::wanted(std::size_t members) const {
     const BoundaryVotes present = boundaries_of(current_);
     const bool lacking = std::ranges::any_of(
         boundaries, [&](std::uint32_t boundary) { return !has(present, boundary, parameters_.tolerance); });
-    // One too many costs next to nothing.
+    // One boundary too many costs almost nothing.
     const auto kept = std::ranges::count_if(
         present, [&](std::uint32_t boundary) { return has(boundaries, boundary, parameters_.tolerance); });
     if (!lacking && (present.empty() || static_cast<std::size_t>(kept) * 2 > present.size())) return std::nullopt;
@@ -128,7 +129,7 @@ bool ArrayAgreement::similar(const ChunkLengths& array, const ChunkLengths& to) 
                               [&](std::uint32_t a, std::uint32_t b) { return within(a, b, parameters_.tolerance); });
 }
 
-// The best supported of the arrays that differ from this node's own wish by the tolerance at most.
+// Stands for the best supported of the arrays that differ from this node's own wish by at most the tolerance.
 void ArrayAgreement::on_period(BoundaryVotes found, bool seen_enough, std::size_t members) {
     ++periods_;
     found_ = std::move(found);

@@ -13,7 +13,7 @@ ChunkLengths array(std::uint32_t version, std::vector<std::uint32_t> lengths) {
 }
 
 struct ArrayAgreementTest : testing::Test {
-    // A sync period: each member hears what all said after the one before.
+    // A sync period: each member hears the stances that all had after the previous one.
     void period() {
         std::vector<ArrayStance> told;
         for (const ArrayAgreement& member : members) told.push_back(member.stance());
@@ -46,14 +46,14 @@ struct ArrayAgreementTest : testing::Test {
 
 TEST_F(ArrayAgreementTest, ABoundaryIsInTheArrayWhenMoreThanHalfFoundIt) {
     start(5);
-    // All found 1000, more or less; three of five found 5000; two found 7000.
+    // All found about 1000; three of five found 5000; two found 7000.
     votes = {{1000, 5000}, {1001, 7000}, {1002, 5003}, {1003, 5009, 7000}, {1004}};
     periods(4);
     expect_all(array(1, {1002, 32, 5003 - 1034, 32}));
 }
 
 TEST_F(ArrayAgreementTest, MembersOfDifferentSamplesAgreeAllTheSame) {
-    // Each found another two of three, so no two propose alike arrays.
+    // Each found a different two of the three boundaries.
     start(3);
     votes = {{500, 900}, {900, 2000}, {500, 2000}};
     periods(4);
@@ -67,7 +67,7 @@ TEST_F(ArrayAgreementTest, NeedsMoreThanHalf) {
     expect_all(initial);
     votes[2] = {1003};
     periods(4);
-    // The one without a vote follows.
+    // The member without a vote follows.
     expect_all(array(1, {1000, 32}));
 }
 
@@ -112,13 +112,13 @@ TEST_F(ArrayAgreementTest, ChangesAreFewAndKeepWhatIsThere) {
     votes.assign(3, {1000});
     periods(4);
     expect_all(array(1, {1000, 32}));
-    // Some bytes elsewhere: the same boundary. Another one: after the pause, and the old one stays where it was.
+    // 1009 is the same boundary, which keeps its place. 3000 is a new one, which comes after the pause.
     votes.assign(3, {1009, 3000});
     periods(10);
     expect_all(array(1, {1000, 32}));
     periods(20);
     expect_all(array(2, {1000, 32, 3000 - 1032, 32}));
-    // One that is no longer found stays until half are gone.
+    // A boundary that nobody finds any more stays until half of them are gone, or another one comes.
     votes.assign(3, {3000, 9000});
     periods(30);
     expect_all(array(3, {3000, 32, 9000 - 3032, 32}));

@@ -54,7 +54,7 @@ void BlockTable::store(const BlocksStored& event) {
         counters_.others += event.hashes.size();
         return;
     }
-    // An engine has one size of blocks for as long as it runs.
+    // An engine keeps one block size while it runs.
     if (!known_only && block_size_ == 0) block_size_ = size;
 
     Index parent = none;
@@ -80,7 +80,7 @@ void BlockTable::store(const BlocksStored& event) {
             ++counters_.others;
             continue;
         } else if (by_hash_.size() >= limits_.blocks) {
-            // Without it those that follow cannot be placed either.
+            // Without this block, the blocks after it cannot be placed either.
             ++counters_.overflow;
             return;
         } else {

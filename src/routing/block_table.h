@@ -1,12 +1,12 @@
-// The blocks of an engine's KV cache, from the engine's events (cache_events.h), and the levels of prompts that need
+// The blocks in an engine's KV cache, by the engine's events (cache_events.h), and the levels of prompts that need
 // them.
 //
-// The table finds a block by the engine's hash, and by the tokens of the whole prefix that it ends. So it can walk a
-// prompt with known tokens from its beginning, as far as the engine holds blocks. A level of a prompt is bound to the
-// last block that it needs; when that block or one before it goes, the level is lost.
+// The table finds a block by the engine's hash, and by the tokens of the whole prefix that the block ends. So it can
+// follow a prompt with known tokens from its beginning, as far as the engine holds blocks. A level of a prompt is bound
+// to the last block that it needs. When that block or one before it goes, the level is lost.
 //
-// Events are input: blocks and levels are bounded, and what does not fit is left out and counted.
-// Not thread-safe.
+// Events are untrusted input: limits bound blocks and levels. The table skips and counts what does not fit. Not
+// thread-safe.
 #pragma once
 
 #include <array>
@@ -20,45 +20,45 @@
 namespace planetserve::routing {
 
 struct BlockTableLimits {
-    std::size_t blocks = 1 << 20;  // 16 million tokens of vLLM's usual blocks
+    std::size_t blocks = 1 << 20;  // 16 million tokens, in vLLM's usual blocks of 16
     std::size_t levels = 1 << 20;
 };
 
 struct BlockTableCounters {
-    std::uint64_t stored = 0;    // blocks, each time the engine said so
-    std::uint64_t removed = 0;   // likewise
-    std::uint64_t orphans = 0;   // stored after a block that is not known: they cannot be placed
-    std::uint64_t others = 0;    // stored with an adapter, a picture or a salt, or in a group that is not followed
-    std::uint64_t overflow = 0;  // left out for want of room
+    std::uint64_t stored = 0;    // blocks in events, repeated ones too
+    std::uint64_t removed = 0;   // likewise, in the followed group
+    std::uint64_t orphans = 0;   // stored after an unknown block, so their prefix is unknown
+    std::uint64_t others = 0;    // skipped: adapter, picture, salt, other group, unfit sizes, copy of an unknown block
+    std::uint64_t overflow = 0;  // skipped because a limit was reached
 };
 
 class BlockTable {
 public:
-    // The secret makes the keys of prefixes unpredictable to users, who choose tokens.
+    // The secret makes keys of prefixes unpredictable to users, who choose tokens.
     explicit BlockTable(std::uint64_t secret, BlockTableLimits limits = {});
 
-    // Appends the levels that the engine cannot continue from any more to lost.
+    // Appends to `lost` the levels that the engine can no longer continue from.
     void apply(const CacheEvent& event, std::vector<PrefixKey>& lost);
-    // Forgets everything. complete: the cache is empty, so from now on the engine holds only what the table has.
+    // Forgets everything. complete: the cache is empty, so from now on the table has all that the engine holds.
     void clear(bool complete);
-    // False if the engine may hold blocks that it stored before the table began.
+    // False if the engine may hold blocks from before the table's first event.
     bool complete() const { return complete_; }
 
-    // How many of a prompt's tokens the engine holds, in whole blocks from the beginning.
+    // How many of the prompt's tokens the engine holds, in whole blocks from the beginning.
     std::size_t held_tokens(std::span<const std::uint32_t> tokens) const;
 
-    // A level of a prompt that needs its first so many tokens.
+    // A level of a prompt, and how many of the prompt's first tokens it needs.
     struct Level {
         PrefixKey key;
         std::size_t tokens = 0;
     };
-    // Binds the levels of a prompt to its blocks, as far as the engine holds them.
-    // Requires: tokens ascend over the levels.
+    // Binds the levels of a prompt to its blocks, as far as the engine holds them. REQUIRES: Level::tokens ascends over
+    // the levels.
     void bind(std::span<const std::uint32_t> tokens, std::span<const Level> levels);
     // Drops all levels; the blocks stay.
     void unbind_all();
 
-    // Of a block; 0 before the first one.
+    // Tokens of a block; 0 before the first block.
     std::size_t block_size() const { return block_size_; }
     std::size_t blocks() const { return held_; }
     std::size_t levels() const { return bound_.size() - free_levels_.size(); }
@@ -68,10 +68,10 @@ private:
     using Index = std::uint32_t;
     static constexpr Index none = PrefixTable::absent;
     struct Block {
-        PrefixKey hash;          // the engine's, as a key of by_hash_
-        PrefixKey prefix;        // of its tokens and all before them
-        bool by_prefix = false;  // it is the one that by_prefix_ names
-        // One prefix may be stored more than once, when two prompts computed it at the same time.
+        PrefixKey hash;          // the engine's hash, as a key of by_hash_
+        PrefixKey prefix;        // the key of its tokens and all before them
+        bool by_prefix = false;  // by_prefix_ refers to this block
+        // The engine may store a prefix twice, if two prompts computed it at the same time.
         std::array<std::uint16_t, media> copies{};
         Index parent = none;
         Index first_child = none;
@@ -91,12 +91,12 @@ private:
     void store(const BlocksStored& event);
     void remove(const BlocksRemoved& event, std::vector<PrefixKey>& lost);
     Index create(PrefixKey hash, PrefixKey prefix, Index parent);
-    // Levels of the block and of all that continue it.
+    // Drops the levels of the block and of all blocks that continue it.
     void lose_levels(Index top, std::vector<PrefixKey>& lost);
     void release_levels(Block& block);
-    // Takes out a block that is neither held nor continued, and those before it that are so then.
+    // Removes a block that is neither held nor continued, and then such blocks before it.
     void prune(Index index);
-    // Visits the held blocks of a prompt from its beginning.
+    // Visits the held blocks of a prompt, from its beginning.
     template <typename Visit>
     void walk(std::span<const std::uint32_t> tokens, Visit&& visit) const;
 
@@ -104,7 +104,7 @@ private:
     BlockTableLimits limits_;
     bool complete_ = false;
     std::size_t block_size_ = 0;
-    // The group that is followed, by the first event of one that holds whole prefixes.
+    // The group that the table follows: the group of the first stored event with whole_prefix.
     std::optional<std::uint32_t> group_;
     PrefixTable by_hash_;
     PrefixTable by_prefix_;

@@ -108,7 +108,7 @@ TEST_F(BlockTableTest, IsBounded) {
     EXPECT_EQ(table.levels(), 8u);
 }
 
-// The naive twin: every block as the tokens of its whole prefix.
+// The naive twin keeps every block as the tokens of its whole prefix.
 struct NaiveTable {
     std::map<std::uint64_t, std::pair<Tokens, int>> blocks;
     std::map<std::uint64_t, std::pair<Tokens, std::uint64_t>> levels;  // by key: the prefix it needs, in whole blocks
@@ -137,7 +137,7 @@ TEST(BlockTable, IsAsTheNaiveTwin) {
         BlockTable table(random.next());
         table.clear(true);
         NaiveTable naive;
-        // The engine's hash of a prefix; few tokens, so that prompts share beginnings.
+        // The engine's hash of a prefix.
         std::map<Tokens, std::uint64_t> names;
         auto name_of = [&](const Tokens& prefix) {
             return names.try_emplace(prefix, 1000 + names.size()).first->second;
@@ -150,7 +150,7 @@ TEST(BlockTable, IsAsTheNaiveTwin) {
             };
             Keys lost;
             if (random.below(2) == 0) {
-                // As an engine does: what the prompt lacks is stored, behind what is held.
+                // As an engine would, store the missing blocks after the held ones.
                 std::size_t held = 0;
                 while (held < prompt.size() && naive.holds(prefix(held + 2))) held += 2;
                 ASSERT_EQ(table.held_tokens(prompt), held);

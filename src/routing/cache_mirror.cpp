@@ -9,7 +9,7 @@ namespace planetserve::routing {
 
 namespace {
 
-// Removals are gathered from the leaf up; a run is told from the top down.
+// Removals are gathered from the leaf up; a run goes from the top down.
 void turn_removals(CacheMirror::Changes& changes, std::size_t begin) {
     for (std::size_t i = begin; i < changes.size(); ++i)
         if (changes[i].kind == PathChange::Kind::remove) std::ranges::reverse(changes[i].hashes);
@@ -86,7 +86,7 @@ void CacheMirror::remove_leaf(Index index, Changes& changes) {
 void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes,
                       PrefixKey root) {
     REQUIRES(sizes.size() == hashes.size());
-    // The path leaves the list while it is worked on, so that making room does not take it.
+    // The path leaves the list for now, so that its own levels are not evicted to make room.
     std::vector<Index> path;
     PrefixKey key = root;
     std::size_t level = 0;
@@ -99,7 +99,7 @@ void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::ui
         key = next;
     }
 
-    // A run that a former call left must not be joined to one of this call: it has been turned already.
+    // Separate from `changes`: remove_leaf must not extend a run of an earlier call, which is already reversed.
     Changes removals;
     PathChange insertion{PathChange::Kind::insert, key, {}};
     for (; level < hashes.size(); ++level) {
@@ -109,7 +109,7 @@ void CacheMirror::use(std::span<const ChunkHash> hashes, std::span<const std::ui
         path.push_back(create(key, path.empty() ? none : path.back(), root, hashes[level], sizes[level]));
         insertion.hashes.push_back(hashes[level]);
     }
-    // The root newest: so a leaf is always older than what it continues, and the oldest is a leaf.
+    // The root becomes the newest, so a leaf is always older than what it continues, and the oldest entry is a leaf.
     for (std::size_t i = path.size(); i > 0; --i) link_newest(path[i - 1]);
 
     turn_removals(removals, 0);

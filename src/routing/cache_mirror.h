@@ -1,8 +1,8 @@
-// A copy of what this model node's engine holds: the single source of its entries in everybody's tree.
+// A model of what this node's engine has in its cache: the only source of this node's entries in every member's tree.
 //
-// Engines keep prefixes in blocks and evict the least recently used, leaves first (vLLM's block manager, llama-server's
-// slots in effect). The mirror does the same within the same capacity. The engine's reports correct it (forget). It
-// says what changed, for the node's own tree and for its peers.
+// Engines keep prefixes in blocks and evict the least recently used, leaves first (vLLM's block manager, and in effect
+// llama-server's slots). The mirror does the same within the same capacity. The engine's reports correct it (forget).
+// Each call says what changed, for the node's own tree and for its peers.
 //
 // Not thread-safe.
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace planetserve::routing {
 
-// A run of tree nodes below a parent, each the child of the one before.
+// A run of tree nodes below a parent. Each is the child of the previous one.
 struct PathChange {
     enum class Kind : std::uint8_t { insert = 1, remove = 2 };
     Kind kind = Kind::insert;
@@ -30,30 +30,30 @@ struct PathChange {
 
 class CacheMirror {
 public:
-    // The changes of a call, in order. Carry out a removal from its end, where the deepest level is.
+    // The changes of a call, in order. Apply a removal from its end, where the deepest level is.
     using Changes = std::vector<PathChange>;
 
-    // Capacity in bytes of canonical serialisation, and in entries whatever their size.
+    // The capacity in bytes of canonical serialisation, and in entries of any size. The secret is PrefixTable's.
     CacheMirror(std::uint64_t secret, std::uint64_t capacity_bytes, std::size_t capacity_entries);
 
-    // The engine has processed a prompt: it holds its levels, as the newest. Level i's chunk has sizes[i] bytes. Evicts
-    // what does not fit any more; of a prompt beyond the whole capacity it holds the beginning.
-    // Requires: as many sizes as hashes.
+    // The engine has processed a prompt: its levels are now the newest. Level i's chunk has sizes[i] bytes. Evicts what
+    // no longer fits; of a prompt beyond the whole capacity, the mirror keeps the beginning. REQUIRES: as many sizes as
+    // hashes.
     void use(std::span<const ChunkHash> hashes, std::span<const std::uint32_t> sizes, Changes& changes,
              PrefixKey root = {});
-    // The engine holds only so many levels of a prompt: removes the deeper ones and what continues them.
+    // The engine holds only the first `levels` levels of a prompt. Removes the deeper ones and all that continue them.
     void forget(std::span<const ChunkHash> hashes, std::size_t levels, Changes& changes, PrefixKey root = {});
-    // The same for one level by its key and what continues it. Does nothing if it is not held.
+    // Removes one level, by its key, and all that continue it. Does nothing if the mirror does not have it.
     void forget(PrefixKey top, Changes& changes);
-    // The engine holds more than configured. A smaller capacity changes nothing.
+    // The engine holds more than configured. A smaller capacity than the present one changes nothing.
     void grow(std::uint64_t capacity_bytes) { capacity_bytes_ = std::max(capacity_bytes_, capacity_bytes); }
     // The engine restarted or emptied its cache.
     void clear();
 
-    // How many levels of a prompt are held.
+    // How many levels of a prompt the mirror has.
     std::size_t depth(std::span<const ChunkHash> hashes, PrefixKey root = {}) const;
 
-    // Emits everything held as insertions, parents before children, in runs as long as possible.
+    // Emits all entries as insertions, parents before children, in runs as long as possible.
     void snapshot(const std::function<void(PathChange&&)>& emit) const;
 
     std::size_t entries() const { return table_.size(); }
@@ -64,7 +64,7 @@ private:
     using Index = std::uint32_t;
     static constexpr Index none = PrefixTable::absent;
     struct Entry {
-        std::uint64_t key = 0;  // zero: not in use
+        std::uint64_t key = 0;  // zero: unused
         std::uint64_t root = 0;
         Index parent = none;
         ChunkHash hash = 0;
@@ -84,7 +84,7 @@ private:
         return table_.size() + more_entries <= capacity_entries_ && bytes_ + more_bytes <= capacity_bytes_;
     }
     Index create(PrefixKey key, Index parent, PrefixKey root, ChunkHash hash, std::uint32_t size);
-    // Takes out a leaf and appends it to the removals.
+    // Removes a leaf and appends it to the removals.
     void remove_leaf(Index index, Changes& changes);
     void link_newest(Index index);
     void unlink(Index index);

@@ -24,7 +24,7 @@ TEST(CacheMirror, GivesUpTheLeastRecentlyUsedLeavesFirst) {
     use(mirror, {7, 8}, changes);
     changes.clear();
     use(mirror, {1, 2, 4, 5}, changes);
-    // 3 is the older leaf below what is in use; 8 is older than 7.
+    // 3 is the oldest leaf, then 8. The new prompt uses 1 and 2.
     PrefixKey two = PrefixKey{}.child(1).child(2);
     EXPECT_EQ(changes, (Changes{{PathChange::Kind::remove, two, {3}},
                                 {PathChange::Kind::remove, PrefixKey{}.child(7), {8}},
@@ -80,7 +80,7 @@ TEST(CacheMirror, ForgetsABranch) {
     EXPECT_EQ(mirror.entries(), 2u);
 }
 
-// What the changes build is what the mirror holds, and the mirror holds what a plain LRU list of prefixes would.
+// The changes rebuild what the mirror holds, and the mirror holds what a plain LRU list of prefixes would.
 TEST(CacheMirror, ChangesRebuildItAndLruIsRight) {
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
         SeededRandom random(seed);

@@ -11,12 +11,12 @@ namespace {
 struct Scored {
     std::size_t position = 0;
     double score = 0;
-    // What one more request adds to the score: the grain below which differences mean little.
+    // What one more request adds to the score. Smaller differences mean little.
     double grain = 0;
 };
 using Pool = std::vector<Scored>;
 
-// Linear between ranks, as NumPy's percentile. REQUIRES: not empty.
+// Linear between ranks, like NumPy's percentile. REQUIRES: pool is not empty.
 double quantile(const Pool& pool, double share) {
     std::vector<double> scores;
     for (const Scored& scored : pool) scores.push_back(scored.score);
@@ -28,7 +28,7 @@ double quantile(const Pool& pool, double share) {
     return *lower + (upper - *lower) * (rank - std::floor(rank));
 }
 
-// REQUIRES: not empty.
+// REQUIRES: pool is not empty.
 std::size_t lowest(const Pool& pool, const Parameters& parameters, Random& random) {
     const Scored& best = *std::ranges::min_element(pool, {}, &Scored::score);
     if (!parameters.spread_ties) return best.position;

@@ -12,43 +12,44 @@
 
 namespace planetserve::routing {
 
-// Whether a node gets requests. The directory says it: by the node's reputation, where the network verifies.
+// Whether a node gets requests. The directory says so; if the network verifies, by the node's reputation.
 enum class Trust : std::uint8_t { trusted, not_trusted };
 
 struct Parameters {
-    // tau_c: a match of fewer chunks is no cache hit.
+    // tau_c: a match of fewer chunks is not a hit.
     std::uint32_t hit_depth = 1;
-    // A hit node whose F is above this quantile of all trusted nodes' F is overloaded.
+    // A hit node is overloaded if its F is above this quantile of all trusted nodes' F.
     double overload_quantile = 0.8;
 
-    // Additions; with all of them off, decide() is the paper's flow chart.
+    // Additions. With all of them off, decide() is the paper's flow chart.
 
-    // Counts a node's forwards by this entry node that its report does not show yet: reports come every 5 s, and
-    // without it an entry node sends everything of that time to the node that was idle last.
+    // Count this entry node's own forwards to a node that the node's report does not include yet. Until the next
+    // report, up to 5 s later, the entry node would otherwise send all requests to the node that was last reported
+    // idle.
     bool count_in_flight = true;
-    // Among the nodes whose F (or cost) is within tie_share of the best, and of one request more, draws one evenly,
-    // since other entry nodes see the same reports and would all choose the same one.
+    // Draw one of the nodes whose F (or cost) is near the best, all with equal chance. Other entry nodes see the same
+    // reports and would all choose the same node. Near: above the best by at most tie_share of the sum of the best and
+    // what one more request adds.
     bool spread_ties = true;
     double tie_share = 0.1;
-    // Chooses by expected_cost() among all trusted nodes, instead of by F among the hits. So a short match does not
-    // outweigh a queue, and one shared system prompt does not send everything to the node that has it.
+    // Choose by expected_cost() among all trusted nodes, not by F among the hits. So a short match does not outweigh a
+    // queue, and a shared system prompt does not send everything to the node that has it.
     bool expected_cost = true;
-    // With expected_cost: the prompt's computing counts once more for each request that runs there meanwhile, since
-    // engines compute prompts and answers by turns.
+    // With expected_cost: count the prompt's computing once more for each request that runs there, because engines
+    // alternate between prompts and answers.
     bool count_others = true;
-    // With expected_cost: what is computed displaces as much of what the node's cache holds; this share of it is taken
-    // to be computed again some day. Without it, hot prefixes spread until nobody's cache holds the others.
+    // With expected_cost: the share of what a prompt displaces from the node's cache that the node will have to compute
+    // again. A prompt displaces as much as it adds. Without this, hot prefixes spread until no cache has the others.
     double displacement = 0.5;
-    // With expected_cost: the weight of F, which stands for what answers cost each other beyond all that.
+    // With expected_cost: the weight of F, for what answers cost each other in addition.
     double load_weight = 0.1;
-    // Matches that reach no deeper than what most prompts share tell nothing: they do not make a hit.
+    // A match that is no deeper than the common system prompt is not a hit, because it says nothing.
     bool ignore_common_part = true;
-    // Without expected_cost: when all hit nodes are overloaded, the idle node that gets the request instead is at least
-    // one that holds part of the prompt, where there is one whose F is not above the median; so a hot prefix spreads
-    // over few nodes.
+    // Without expected_cost: when all hit nodes are overloaded, prefer a node that holds part of the prompt and whose F
+    // is at most the median. So a hot prefix spreads over few nodes.
     bool prefer_partial_holders = true;
 
-    // What is assumed of nodes that do not say, for expected_cost.
+    // For expected_cost: the rate of a node that does not report one.
     double default_prefill_tokens_per_second = 2000;
 
     // The flow chart alone.
@@ -68,41 +69,41 @@ struct Candidate {
     LoadReport load;
     std::uint32_t in_flight_requests = 0;
     std::uint64_t in_flight_tokens = 0;
-    // What it holds of the prompt, from the tree.
+    // How much of the prompt the node holds, by the tree.
     std::uint32_t depth = 0;
     std::uint64_t cached_tokens = 0;
 };
 
 struct Request {
     std::uint64_t prompt_tokens = 0;
-    // Levels of this prompt that belong to a common system prompt, as the sentry knows.
+    // Levels of this prompt that belong to a common system prompt, by the sentry.
     std::uint32_t common_depth = 0;
 };
 
 enum class Reason : std::uint8_t {
-    no_hit,           // no node holds enough of the prompt: lowest F of all
-    no_trusted_hit,   // those that do are not trusted: lowest F of all
-    overloaded_hits,  // those that do and are trusted are overloaded: lowest F of all
-    hit,              // lowest F among the trusted hit nodes that are not overloaded
-    least_cost,       // with expected_cost: there were trusted hits, but another node is quicker
+    no_hit,           // no node holds enough of the prompt: the lowest F (or cost) of all
+    no_trusted_hit,   // only untrusted nodes hold enough: the lowest F (or cost) of all
+    overloaded_hits,  // all trusted hit nodes are overloaded: the lowest F of all, or of the partial holders
+    hit,              // the lowest F of the trusted hit nodes not overloaded; or the lowest cost, of a hit node
+    least_cost,       // with expected_cost: there are trusted hit nodes, but another node costs less
 };
 
 struct Decision {
-    // The position in the candidates.
+    // An index of the candidates.
     std::size_t chosen = 0;
     Reason reason = Reason::no_hit;
 };
 
-// F with in-flight forwards counted where the parameters say so.
+// F, with forwards in flight if the parameters say so.
 double load_factor(const Candidate& candidate, const Parameters& parameters);
-// What a request costs at a node, in seconds:
+// The cost of a request at a node, in seconds:
 //
 //     uncached prompt tokens / prefill rate * (1 + requests that run there + displacement)
-//     + what it waits: the greater of the queued prompt tokens / prefill rate and, beyond C requests, L / C for each
+//     + the wait: the greater of queued prompt tokens / prefill rate, and L / C for each request beyond C
 //     + load_weight * F
 double expected_cost(const Candidate& candidate, const Request& request, const Parameters& parameters);
 
-// Nothing when no candidate is trusted. Takes time linear in the candidates (a quantile's selection included).
+// Empty if no candidate is trusted. Takes time linear in the number of candidates.
 std::optional<Decision> decide(std::span<const Candidate> candidates, const Request& request,
                                const Parameters& parameters, Random& random);
 

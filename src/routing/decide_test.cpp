@@ -76,7 +76,7 @@ TEST_F(DecideTest, UntrustedNodeGetsNothing) {
 }
 
 TEST_F(DecideTest, OverloadedIsAboveTheEightiethPercentile) {
-    // Five nodes: the percentile is 4 / 5 of the way, the fourth of them plus a fifth of the last step.
+    // Of five nodes, the 80th percentile is the fourth F plus a fifth of the last step.
     expect({node(1), node(2), node(3), node(4), node(5, 8)}, 0, Reason::overloaded_hits);
     expect({node(1), node(2), node(3), node(4, 1), node(5, 8)}, 3, Reason::hit);
     expect({node(2, 1), node(2), node(2)}, 0, Reason::hit);
@@ -104,7 +104,7 @@ TEST_F(DecideTest, TiesSpread) {
 
 TEST_F(DecideTest, CostWeighsCacheAgainstQueue) {
     parameters.expected_cost = true;
-    // 1,500 tokens at 1,000 a second; the holder saves 1,280 of them.
+    // 1,500 tokens at 1,000 a second; the holder has 1,280 of them cached.
     expect({node(0.1), node(1, 20)}, 1, Reason::hit);
     expect({node(0.1), node(1.5, 20)}, 0, Reason::least_cost);
     expect({node(0.1), node(1.5, 0)}, 0, Reason::no_hit);
@@ -119,7 +119,7 @@ TEST_F(DecideTest, CostWeighsCacheAgainstQueue) {
 
 TEST_F(DecideTest, ComputingCountsForThoseItHoldsUp) {
     parameters.expected_cost = true;
-    // The first is idle and computes 1,500 tokens; the other runs four of eight requests and computes 220.
+    // The first node is idle and must compute 1,500 tokens. The other runs four of eight requests and must compute 220.
     std::vector<Candidate> candidates{node(0), node(2, 20)};
     for (Candidate& candidate : candidates) candidate.load.capacity = 8;
     candidates[1].load.queued = 4;
@@ -152,7 +152,7 @@ TEST_F(DecideTest, OverflowGoesToPartialHolders) {
     expect(candidates, 0, Reason::overloaded_hits);
 }
 
-// Sixteen entry nodes with the same reports: with the additions no node gets more than a few times its share.
+// Sixteen entry nodes see the same reports. With the additions, no node gets more than a few times its share.
 TEST_F(DecideTest, EntryNodesDoNotHerd) {
     auto busiest = [&](const Parameters& chosen) {
         parameters = chosen;

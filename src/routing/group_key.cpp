@@ -14,7 +14,7 @@ bool GroupKeyAgreement::update() {
     auto own = supporters_.find(key_);
     const GroupKey* best = &key_;
     std::size_t most = 1 + (own == supporters_.end() ? 0 : own->second);
-    // In ascending order, so that the least of the best supported is taken.
+    // In ascending order, so the least of the best supported keys wins.
     for (const auto& [key, members] : supporters_) {
         if (key == key_ || members < most || (members == most && *best < key)) continue;
         best = &key;

@@ -1,8 +1,8 @@
 // The key under which a group hashes prompts, and how its members agree on one (docs/protocols/routing.md, "The key").
 //
-// Each member draws a key at its start and offers it to the others. Everyone takes the key that most members offer, its
-// own offer included; the least key wins a tie. So a newcomer takes the group's key, and one hostile member moves
-// nobody away from it. Pure; not thread-safe.
+// Each member draws a key when it starts and offers it to the others. Each member takes the key that most members
+// offer, and counts its own offer too; the least key wins a tie. So a newcomer takes the group's key, and one hostile
+// member cannot move others away from it. Pure; not thread-safe.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@
 namespace planetserve::routing {
 
 using GroupKey = FixedBytes<struct GroupKeyTag, 32>;
-// Names a key without telling it.
+// Names a key without revealing it.
 using GroupKeyName = FixedBytes<struct GroupKeyNameTag, 8>;
 GroupKeyName name_of(const GroupKey& key);
 
@@ -32,7 +32,7 @@ public:
         if (auto support = supporters_.find(found->second); --support->second == 0) supporters_.erase(support);
         offered_.erase(found);
     }
-    // True if the key changed.
+    // Takes the key that most members offer. Returns true if the key changed.
     bool update();
 
     const GroupKey& key() const { return key_; }

@@ -74,7 +74,7 @@ void HolderSets::clear() {
 std::size_t HolderSets::memory() const {
     std::size_t bytes = sets_.capacity() * sizeof(Set) + free_.capacity() * sizeof(Id);
     for (const Set& set : sets_) bytes += set.members.capacity() * sizeof(HolderIndex);
-    // A node and a bucket of the standard library's table.
+    // A node and a bucket pointer of the standard library's table.
     return bytes + by_members_.size() * 32 + by_members_.bucket_count() * sizeof(void*);
 }
 

@@ -1,5 +1,5 @@
-// Sets of model nodes; each distinct set is stored once. The holders of a prefix are mostly those of the prefix before
-// it, so a tree node needs only a number. A set of one takes no memory.
+// Sets of model nodes. Most prefixes have the same holders as the prefix before them, so each distinct set is stored
+// once and a tree node has only its number. A set of one member takes no memory. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@
 
 namespace planetserve::routing {
 
-// A model node's place in its group, as the owner of the tree numbers them.
+// A model node's number in its group. The owner of the tree assigns it.
 using HolderIndex = std::uint16_t;
 
-// Each returned id counts as a use of the set. End the use by passing the id to with() or without(), or by release().
+// Each returned id is one use of the set. with(), without() and release() end the use of the id that they are given.
 class HolderSets {
 public:
-    // Below 2^24, as long as no more than so many sets of several members are in use.
+    // Below 2^24, as long as at most most_shared sets of several members are in use.
     using Id = std::uint32_t;
-    // One less than there are ids: with() has the new set before it gives up the old one.
+    // One less than there are such ids, because with() needs the new set before it releases the old one.
     static constexpr std::size_t most_shared = (1 << 24) - (1 << 16) - 1;
 
     HolderSets() : by_members_(16, MembersHash{this}, MembersEqual{this}) {}
@@ -34,14 +34,14 @@ public:
         for (HolderIndex holder : members(set)) visit(holder);
     }
 
-    // The set with a holder more or less; ends the use of the given set.
-    // Requires: with: the holder is absent; without: it is present and not alone.
+    // The set plus or minus a holder. REQUIRES: for with(), the holder is absent; for without(), it is present and not
+    // the only member.
     Id with(Id set, HolderIndex holder);
     Id without(Id set, HolderIndex holder);
     void release(Id set);
     void clear();
 
-    // Sets of more than one member.
+    // The number of sets of more than one member.
     std::size_t shared() const { return by_members_.size(); }
     std::size_t memory() const;
 
@@ -66,7 +66,7 @@ private:
         static bool equal(std::span<const HolderIndex> a, std::span<const HolderIndex> b);
     };
 
-    // Requires: not single.
+    // REQUIRES: the set is not single.
     std::span<const HolderIndex> members(Id set) const { return sets_[set - first_shared].members; }
     Id intern();
 

@@ -56,7 +56,7 @@ void HrTree::compute_keys(std::span<const ChunkHash> hashes, PrefixKey root) {
 
 std::size_t HrTree::insert(std::span<const ChunkHash> hashes, HolderIndex holder, PrefixKey root) {
     compute_keys(hashes, root);
-    // Some places ahead of the one at work.
+    // How many levels ahead to prefetch.
     constexpr std::size_t ahead = 12;
     for (std::size_t level = 0; level < std::min(ahead, keys_.size()); ++level)
         table_.place_of(keys_[level]).prefetch();
@@ -86,7 +86,7 @@ void HrTree::remove_holder(HolderIndex holder) {
 
 template <typename IsBefore>
 HrTree::Level HrTree::last_level(Level first, std::size_t end, IsBefore&& is_before) const {
-    // Several levels at a time, evenly spaced: waiting for the cache lines of four takes little longer than for one.
+    // Several levels at a time, evenly spaced: a wait for four cache lines is little longer than a wait for one.
     constexpr std::size_t most = 4;
     while (end - first.index > 1) {
         const std::size_t begin = first.index;

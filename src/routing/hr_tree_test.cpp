@@ -68,7 +68,7 @@ TEST(HrTree, BudgetsBound) {
     EXPECT_EQ(tree.insert(Hashes{7}, 0), 1u);
 }
 
-// A prompt all of whose levels are held, in more than one batch of the search.
+// A prompt so long that the search needs more than one batch.
 TEST(HrTree, LongPrompts) {
     HrTree tree(1);
     Hashes prompt;
@@ -92,13 +92,14 @@ TEST(HrTree, MemoryAnEntry) {
     EXPECT_LT(tree.holder_list_memory(), 4096u);
 }
 
-// Random insertions and removals, beside the twin. Prompts come from few chunks, so that they share prefixes.
+// Random insertions and removals, compared with the naive twin. Prompts have few different chunks, so they share
+// prefixes.
 class WithTwin : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(WithTwin, AgreesWithExactPrompts) {
     SeededRandom random(GetParam());
     ChunkHash mask = GetParam() % 2 == 0 ? 0xffffffff : 0xff;
-    // Chunk contents and their 32-bit hashes; at 8 bits the twin is given the truncated hashes.
+    // The hashes of four chunks, of 32 or 8 bits. The twin takes the same hashes as chunks.
     Hashes alphabet;
     for (int i = 0; i < 4; ++i) alphabet.push_back(static_cast<ChunkHash>(random.next()) & mask);
     HrTree tree(random.next());
@@ -136,7 +137,7 @@ TEST_P(WithTwin, AgreesWithExactPrompts) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, WithTwin, testing::Range<std::uint64_t>(0, 12));
 
-// Holders 3 and 4 claim single levels anywhere; what the tree says about the others stays exact.
+// Holders 3 and 4 claim single levels anywhere. What the tree says about the others stays exact.
 TEST(HrTree, LiarsDamageOnlyWhatIsSaidOfThem) {
     SeededRandom random(11);
     for (int round = 0; round < 300; ++round) {
@@ -162,8 +163,8 @@ TEST(HrTree, LiarsDamageOnlyWhatIsSaidOfThem) {
     }
 }
 
-// The share of false matches is what the width says: level 1 has 100 prefixes, so one in 256 / 100 of foreign prompts
-// matches there at 8 bits, and hardly any at level 2.
+// Level 1 has 100 prefixes of 8 bits, so 100 of 256 foreign prompts match there by chance, and one in 256 of those at
+// level 2 too.
 TEST(HrTree, FalseMatchesAreAsRareAsTheWidthSays) {
     SeededRandom random(9);
     HrTree tree(random.next());

@@ -1,5 +1,5 @@
 // How busy each model node is, as the group sees it: the paper's load-balance factor F = L * Q / C
-// (docs/protocols/routing.md). Stands once a model node. Pure; not thread-safe.
+// (docs/protocols/routing.md). Pure; not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -12,29 +12,29 @@ namespace planetserve::routing {
 
 // A model node's report of its load.
 struct LoadReport {
-    // L: moving average of service latency, in microseconds.
+    // L: the moving average of service latency, in microseconds (LatencyAverage).
     std::uint32_t latency_us = 0;
     // Q: requests running and waiting.
     std::uint32_t queued = 0;
-    // C: requests it can run at the same time.
+    // C: requests that the node can run at the same time.
     std::uint32_t capacity = 1;
-    // Prompt tokens of all queued requests that wait to be computed; 0 if the engine does not say.
+    // Prompt tokens of queued requests that the engine has not computed yet; 0 if the engine does not say.
     std::uint32_t queued_tokens = 0;
-    // Prompt tokens that the engine computes in a second beside answers; 0 if not known.
+    // Prompt tokens that the engine computes in a second while it also generates answers; 0 if unknown.
     std::uint32_t prefill_tokens_per_second = 0;
 
     bool operator==(const LoadReport&) const = default;
 
     double factor() const { return factor(queued); }
-    // Until the waiting prompt tokens are computed; 0 if the engine says too little.
+    // Seconds until the waiting prompt tokens are computed; 0 if the engine says too little.
     double waiting_seconds() const {
         return prefill_tokens_per_second == 0 ? 0 : double{1} * queued_tokens / prefill_tokens_per_second;
     }
-    // As if Q were another one.
+    // F with another Q.
     double factor(double queue) const { return latency_us / 1e6 * queue / std::max(capacity, 1u); }
 };
 
-// L = 7/8 L + 1/8 of the newest latency; the first latency stands as it is.
+// L = 7/8 L + 1/8 of the newest latency. The first latency is taken as it is.
 class LatencyAverage {
 public:
     void add(Duration latency) {
@@ -49,17 +49,17 @@ private:
     bool has_sample_ = false;
 };
 
-// This node's own forwards that the target's report does not show yet. A report is taken to show the forwards before it
-// was made, less a margin for the way there. Forwards that no report shows expire.
+// This node's own forwards that the target's report does not include yet. A report includes the forwards before the
+// time at which it was made; the caller subtracts a margin for the network. Forwards that no report includes expire.
 class InFlight {
 public:
-    // Counts a forward. Remembers at most `limit`; drops the oldest.
+    // Counts a forward. Keeps at most `limit` and drops the oldest.
     void on_forward(Time now, std::uint32_t tokens) {
         if (forwards_.size() == limit) drop_oldest(1);
         forwards_.push_back({now, tokens});
         tokens_ += tokens;
     }
-    // A report arrived that was made at that time, by this node's clock.
+    // A report arrived that was made at this time, by this node's clock.
     void on_report(Time made) {
         auto shown = std::ranges::find_if(forwards_, [&](const Forward& forward) { return forward.at >= made; });
         drop_oldest(shown - forwards_.begin());
@@ -81,7 +81,7 @@ private:
         forwards_.erase(forwards_.begin(), forwards_.begin() + count);
     }
 
-    // Most peers have none under way, so it takes memory only where there are some.
+    // A vector, since most peers have none: it allocates only when there is a forward.
     std::vector<Forward> forwards_;
     std::uint64_t tokens_ = 0;
 };

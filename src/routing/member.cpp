@@ -8,15 +8,16 @@ namespace planetserve::routing {
 
 namespace {
 
-// Messages between members: an offered key (32 bytes), or a sync message after the name of its key.
+// Messages between members: an offer of a key (32 bytes), or the name of a key (8) and a sync message under it.
 enum class MessageKind : std::uint8_t { key_offer = 1, sync = 2 };
 
 constexpr Duration repair_check = 1s;
-// Former arrays under which prompts are looked up besides the current one.
+// How many former arrays look-ups try besides the current one.
 constexpr std::size_t former_arrays = 3;
-// Between two offers to one peer.
+// The least time between two offers to one peer.
 constexpr Duration offer_pause = 1s;
-// A report shows the forwards before it was made; this covers the way there and back.
+// A report includes the forwards before it was made. This covers the time of a forward and of the report on the
+// network.
 constexpr Duration report_delay = 100ms;
 
 }  // namespace
@@ -37,7 +38,7 @@ Member::Member(const NodeId& self, MemberOptions options, Incarnation incarnatio
     start_over(incarnation);
 }
 
-// Hashes under another key are worth nothing.
+// The key is new, so everything hashed under the former key is worthless.
 void Member::start_over(Incarnation incarnation) {
     incarnation_ = incarnation;
     mirror_.clear();
@@ -151,9 +152,9 @@ void Member::on_message(const NodeId& from, ByteView message, Time now) {
             auto name = GroupKeyName::from(reader.bytes(GroupKeyName::size));
             if (!name) break;
             known.reachable = true;
-            // The peer uses another key: one of the two nodes has to change.
+            // The peer uses another key, so one of the two nodes must change.
             if (*name != keys_.name()) return offer_key(from, known, now);
-            // The peer's offer of this key may have been lost.
+            // The peer's offer of this key may be lost, but the name says that the peer has it.
             keys_.on_offer(from, keys_.key());
             return on_sync(from, known, reader.rest(), now);
         }

@@ -1,4 +1,4 @@
-// How the events of an engine's cache change the mirror.
+// Corrects the mirror by the events of the engine's cache.
 
 #include <algorithm>
 
@@ -10,11 +10,11 @@ namespace {
 
 // A block of vLLM's usual size.
 constexpr std::size_t few_tokens = 16;
-// Tokens kept of a block that continues behind the last level.
+// How many tokens after the last level are kept, because a block may extend beyond it.
 constexpr std::size_t spare_tokens = 4096;
 
-// How many of the first tokens stand for each number of bytes. A prompt's canonical form and the text of the engine's
-// template differ, so places in one are taken as proportional to places in the other.
+// For each end, in bytes, how many of the first tokens stand for that many bytes. The canonical serialisation and the
+// text of the engine's template differ, so this takes places in one as proportional to places in the other.
 std::vector<std::uint32_t> tokens_for(std::span<const std::size_t> ends, std::size_t bytes, std::size_t tokens,
                                       std::span<const std::uint32_t> weights) {
     auto weight_of = [&](std::size_t token) -> std::uint64_t { return weights.empty() ? 1 : weights[token]; };
@@ -49,7 +49,7 @@ void Member::on_prompt_tokens(ByteView prompt, std::span<const std::uint32_t> to
     std::vector<std::size_t> ends(hashes.size());
     for (std::size_t level = 0; level < ends.size(); ++level) ends[level] = hasher_->covered(level + 1);
     one.needs = tokens_for(ends, prompt.size(), tokens.size(), weights);
-    // A prompt beyond the most levels has tokens that no level needs.
+    // A prompt with more chunks than an array has levels has tokens that no level needs.
     tokens = tokens.first(std::min<std::size_t>(tokens.size(), one.needs.back() + spare_tokens));
     one.tokens.assign(tokens.begin(), tokens.end());
     settling_.push_back(std::move(one));
@@ -62,9 +62,9 @@ void Member::settle_oldest() {
     const std::size_t size = blocks_.block_size();
     const std::size_t held = blocks_.held_tokens(one.tokens);
     counters_.unmatched += held == 0 ? 1 : 0;
-    // The blocks may be from before the events began: the mirror's entry stays a guess.
+    // The engine may hold the blocks from before the events began, so the mirror's guess stands.
     if (held == 0 && !blocks_.complete()) return;
-    // Engines keep whole blocks. The few tokens behind the last one begin a block that the answer fills.
+    // Engines keep whole blocks. The few tokens after the last one begin a block that the answer fills.
     const std::size_t whole = size == 0 ? 0 : one.tokens.size() / size * size;
     std::vector<BlockTable::Level> levels;
     PrefixKey key = one.root;
@@ -77,7 +77,7 @@ void Member::settle_oldest() {
     }
     blocks_.bind(one.tokens, levels);
     CacheMirror::Changes changes;
-    // The engine's events are right, also if they and the mirror began anew meanwhile.
+    // The engine's events are right, even if they and the mirror have restarted since.
     if (mirror_.depth(one.hashes, one.root) < levels.size())
         mirror_.use(std::span(one.hashes).first(levels.size()), std::span(one.sizes).first(levels.size()), changes,
                     one.root);
@@ -94,7 +94,7 @@ void Member::on_cache_event(const CacheEvent& event) {
     blocks_.apply(event, lost);
     if (std::holds_alternative<CacheCleared>(event)) return forget_cache();
     take_out(lost);
-    // The engine holds at least this much, whatever was configured.
+    // The engine holds at least this much, whatever the configuration says.
     const double tokens = static_cast<double>(blocks_.blocks() * blocks_.block_size());
     mirror_.grow(static_cast<std::uint64_t>(tokens * bytes_per_token_));
 }
@@ -109,7 +109,7 @@ void Member::take_out(std::span<const PrefixKey> lost) {
 
 void Member::on_cache_unknown(bool complete) {
     if (!options_.follow_cache) return;
-    // Recent prompts are compared with the events from now on: often the events begin with them.
+    // Keep recent prompts to compare them with the new events: often these begin with them.
     auto settling = std::move(settling_);
     forget_cache();
     settling_ = std::move(settling);

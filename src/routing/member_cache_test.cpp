@@ -1,4 +1,4 @@
-// A member whose engine tells what its cache holds.
+// A member whose engine reports what its cache holds.
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@ namespace {
 
 using Tokens = std::vector<std::uint32_t>;
 
-// A token stands for 4 bytes, a block has 16 tokens: a level is 4 blocks.
+// A token stands for 4 bytes and a block has 16 tokens, so a level is 4 blocks.
 constexpr std::size_t block_tokens = 16;
 constexpr std::size_t level_bytes = 256;
 
@@ -31,14 +31,14 @@ protected:
         random_.fill(prompt);
         return prompt;
     }
-    // As a tokenizer would: four bytes are a token, and equal prefixes have equal tokens.
+    // A simple tokenizer: four bytes are a token, so equal prefixes have equal tokens.
     static Tokens tokens_of(const Bytes& prompt) {
         Tokens tokens;
         for (std::size_t at = 0; at + 4 <= prompt.size(); at += 4)
             tokens.push_back(load_big_endian<std::uint32_t>(ByteView(prompt).subspan(at, 4)));
         return tokens;
     }
-    // The engine's name for the prefix that a block ends.
+    // The engine's hash of the block that ends the first `blocks` blocks.
     static BlockHash name_of(const Tokens& tokens, std::size_t blocks) {
         PrefixKey key;
         for (std::size_t i = 0; i < blocks * block_tokens; ++i) key = key.child(tokens[i]);
@@ -102,7 +102,7 @@ TEST_F(MemberCacheTest, RemovedBlocksTakeLevelsOut) {
     EXPECT_EQ(member_.counters().withdrawn, 7u);
 }
 
-// As when an engine's first prompt is answered before the subscription to its events has come to be.
+// An engine may answer its first prompt before the subscription to its events is up.
 TEST_F(MemberCacheTest, WhatWasServedBeforeTheEventsBeginIsKept) {
     Bytes prompt = prompt_of(4);
     serve(prompt);
@@ -183,7 +183,7 @@ TEST_F(MemberCacheTest, TheMirrorGrowsToWhatTheEngineHolds) {
         serve(prompts.back());
         settle();
     }
-    // 40 KiB, where 16 were configured.
+    // 40 KiB; the configuration says 16.
     for (const Bytes& prompt : prompts) EXPECT_EQ(held_levels(prompt), 8u);
 }
 
@@ -192,7 +192,7 @@ TEST_F(MemberCacheTest, WeightsSayWhereTokensEnd) {
     Bytes prompt = prompt_of(4);
     const Tokens tokens = tokens_of(prompt);
     store(prompt, 0, 8);
-    // The first half of the tokens are long: three quarters of the text.
+    // The first half of the tokens are three quarters of the text.
     Tokens weights(tokens.size(), 1);
     std::fill(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(weights.size() / 2), 3);
     member_.on_started(prompt);

@@ -1,4 +1,4 @@
-// Where prompts go, and what this node's engine does with them.
+// Decides where prompts go, and follows what this node's engine does with them.
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@ namespace planetserve::routing {
 
 namespace {
 
-// A node that has computed nothing yet does not know its rate; it gets the mean rate of the others.
+// A node that has computed nothing yet does not know its rate. It gets the mean rate of the others.
 void assume_rates(std::vector<Candidate>& candidates) {
     double sum = 0;
     std::size_t known = 0;
@@ -24,11 +24,11 @@ void assume_rates(std::vector<Candidate>& candidates) {
                 static_cast<std::uint32_t>(std::llround(sum / static_cast<double>(known)));
 }
 
-// A claim costs nothing, so none is believed that is far from what the group's others claim: no node is taken for so
-// much quicker or larger than they that all requests go to it.
+// A claim costs nothing. So a node is not believed to be more than this many times faster or larger than the middle of
+// the group's claims; otherwise a liar could draw all requests.
 constexpr std::uint32_t believed_factor = 4;
 
-// The middle claim; of two in the middle the more modest one.
+// The middle claim. Of two in the middle, the more modest one.
 enum class Modest : std::uint8_t { lower, upper };
 std::optional<std::uint32_t> middle(std::span<const Candidate> candidates, std::uint32_t LoadReport::* claim,
                                     Modest modest) {
@@ -52,7 +52,7 @@ void believe(std::vector<Candidate>& candidates) {
         LoadReport& load = candidate.load;
         if (capacity) load.capacity = most(load.capacity, *capacity);
         if (rate) load.prefill_tokens_per_second = most(load.prefill_tokens_per_second, *rate);
-        // A node that served nothing yet has no latency to tell.
+        // An idle node may have served nothing yet, and then has no latency to report.
         if (latency && load.queued > 0) load.latency_us = std::max(load.latency_us, *latency / believed_factor);
     }
 }
@@ -112,7 +112,7 @@ Placement Member::place(ByteView prompt, const std::set<NodeId>& excluded, Time 
     while (request.common_depth < hasher_->levels(prompt.size()) &&
            hasher_->covered(request.common_depth + 1) <= common)
         ++request.common_depth;
-    // No node is trusted, nor is this one: the request stays here.
+    // No candidate is trusted, so the request stays here.
     auto decision = decide(candidates, request, options_.decision, random_);
     if (!decision) return placement;
     placement.node = nodes[decision->chosen];
@@ -201,11 +201,11 @@ void Member::on_computed(std::uint64_t number) {
 
 void Member::on_finished(ByteView prompt, ByteView prompt_and_answer, const std::optional<Report>& report) {
     if (report && report->prompt_tokens > 0 && !prompt.empty()) {
-        // Templates add some tokens to each message, so a short prompt says little.
+        // Templates add some tokens to each message, so a short prompt says little about the ratio.
         double measured = static_cast<double>(prompt.size()) / static_cast<double>(report->prompt_tokens);
         if (report->prompt_tokens >= 64)
             bytes_per_token_ = bytes_per_token_ * 7 / 8 + std::clamp(measured, 1.0, 16.0) / 8;
-        // Wrong by more than a chunk: the engine also evicted what continued that prefix.
+        // If the guess was wrong by more than a chunk, the engine also evicted what continued that prefix.
         std::size_t cached_bytes = static_cast<std::size_t>(measured * static_cast<double>(report->cached_tokens));
         std::size_t expected_bytes = static_cast<std::size_t>(measured * static_cast<double>(report->expected_tokens));
         auto hashes = hasher_->hash(prompt);
@@ -222,7 +222,7 @@ void Member::on_finished(ByteView prompt, ByteView prompt_and_answer, const std:
 
 void Member::on_engine_restart() {
     forget_cache();
-    // It begins with an empty cache.
+    // The engine starts with an empty cache.
     blocks_.clear(true);
 }
 

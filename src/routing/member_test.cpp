@@ -7,7 +7,7 @@
 namespace planetserve::routing {
 namespace {
 
-// Members joined by a network that may lose messages, in virtual time.
+// Members on a network that may lose messages, in virtual time.
 class MemberTest : public testing::Test {
 protected:
     struct Node final : MemberOutput {
@@ -102,11 +102,11 @@ TEST_F(MemberTest, APromptGoesWhereItsPrefixIsWhicheverNodeItEntersBy) {
         EXPECT_EQ(placement.reason, Reason::hit);
         EXPECT_EQ(placement.cached_tokens, 8000 / 256 * 256 / 4);
     }
-    // Without it, to another.
+    // Another node gets the prompt if the holder is excluded.
     EXPECT_NE(nodes_.rbegin()->second->member.place(longer, {holder}, now_).node, holder);
 }
 
-// On the code before, it all went to the one that claims to be quickest.
+// A node that claims to be fastest must not draw the requests of others.
 TEST_F(MemberTest, APromptGoesWhereItsPrefixIsWhateverAnotherClaims) {
     for (int i = 0; i < 4; ++i) join();
     for (auto& [id, node] : nodes_)
@@ -124,7 +124,7 @@ TEST_F(MemberTest, APromptGoesWhereItsPrefixIsWhateverAnotherClaims) {
         if (id == liar) continue;
         EXPECT_EQ(node->member.place(text, {}, now_).node, holder);
     }
-    // Nor does one get anything that did not answer before.
+    // A shunned node gets nothing, even if it is the holder.
     Node& entry = *std::next(nodes_.begin())->second;
     EXPECT_NE(entry.member.place(text, {}, now_, {holder}).node, holder);
 }
@@ -138,7 +138,7 @@ TEST_F(MemberTest, ConvergesWithinTwoPeriodsAfterJoinLeaveRestartAndLoss) {
 
     NodeId leaver = nodes_.begin()->first;
     Node& newcomer = join();
-    run_for(1s);  // until then it hashes under a key of its own, and what it hashed is lost
+    run_for(1s);  // until then it hashes under its own key, and loses those hashes when it takes the group's
     newcomer.member.on_started(prompt(5'000));
     run_for(10s);
     expect_converged();
@@ -199,7 +199,7 @@ TEST_F(MemberTest, AReportOfLessThanExpectedCorrectsTheMirror) {
     node.member.on_computed(node.member.on_started(old).number);
     node.member.on_finished(old, old, Member::Report{10'000, 0, 0});
     EXPECT_EQ(node.member.own_prefixes(), 156u);
-    // The engine kept a fifth of it.
+    // The engine kept only a fifth of what the mirror expects.
     Bytes next(old.begin(), old.begin() + 20'000);
     append(next, prompt(2'000));
     std::uint64_t expected = node.member.on_started(next).expected_tokens;
@@ -223,7 +223,7 @@ TEST_F(MemberTest, WhatIsBeingComputedIsNotCachedYet) {
     EXPECT_EQ(a.expected_tokens, 0u);
     Member::Started b = node.member.on_started(second);
     EXPECT_EQ(b.expected_tokens, 0u);
-    // Others are told that it is held: it soon will be.
+    // The tree lists it as held, since it soon will be.
     EXPECT_EQ(node.member.cached_tokens(node.id, second), tokens(9000));
     node.member.on_computed(a.number);
     Member::Started c = node.member.on_started(third);
@@ -238,7 +238,7 @@ TEST_F(MemberTest, WhatIsBeingComputedIsNotCachedYet) {
     EXPECT_EQ(without.member.on_started(second).expected_tokens, tokens(8000));
 }
 
-// Ten tools' prompts, rare ones among them, come in anywhere, and go where they are held.
+// The prompts of ten tools, some of them rare, enter at any node and go where they are held.
 TEST_F(MemberTest, TheGroupComesToOneArrayAndKeepsWhatItKnew) {
     constexpr std::size_t tools = 10;
     options_.adapt_array = true;
@@ -276,7 +276,7 @@ TEST_F(MemberTest, TheGroupComesToOneArrayAndKeepsWhatItKnew) {
     }
     for (auto& [id, node] : nodes_) {
         EXPECT_EQ(node->member.array(), array);
-        // What was computed before the array changed is found still.
+        // Members still find prompts that were computed before the array changed.
         EXPECT_GT(node->member.place(held, {}, now_).best_cached_tokens + 64, held.size() / 4);
     }
 }
@@ -317,7 +317,7 @@ TEST_F(MemberTest, OneHostileMemberMovesNobodysKeyAndBadMessagesAreRefused) {
     for (const Bytes& bad : {Bytes{}, Bytes{0}, Bytes{1, 2, 3}, Bytes{2, 1}, Bytes(200, 9)})
         honest.member.on_message(hostile, bad, now_);
     EXPECT_EQ(honest.member.counters().refused, 5u);
-    honest.member.on_message(random_.id<NodeId>(), Bytes(33, 1), now_);  // no member
+    honest.member.on_message(random_.id<NodeId>(), Bytes(33, 1), now_);  // not a member
 }
 
 }  // namespace

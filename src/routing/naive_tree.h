@@ -1,4 +1,4 @@
-// The naive twin of HrTree for tests and fuzzers: each holder's prompts as they are, compared one by one.
+// The naive twin of HrTree for tests and fuzzers: keeps each holder's prompts whole and compares them one by one.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace planetserve::routing {
 
-// A chunk is whatever one compares: a true chunk's contents or number, or its truncated hash.
+// A chunk is anything comparable: a chunk's contents, its number, or its truncated hash.
 template <typename Chunk>
 class NaiveTree {
 public:
@@ -36,7 +36,7 @@ public:
         }
         return depths;
     }
-    // Prefixes of a holder that no longer prefix of its continues.
+    // The holder's prefixes that none of its longer prefixes continues.
     std::vector<Path> leaves(HolderIndex holder) const {
         std::vector<Path> found;
         auto held = held_.find(holder);

@@ -6,7 +6,7 @@ namespace planetserve::routing {
 
 namespace {
 
-// 4.6 entries a bucket at most.
+// Whether there are more than 4.6 entries a bucket.
 bool is_full(std::size_t entries, std::size_t buckets) { return entries * 5 > buckets * 23; }
 
 }  // namespace
@@ -24,7 +24,7 @@ void PrefixTable::Bucket::set(unsigned slot, std::uint64_t spread, Value value) 
     used = static_cast<std::uint16_t>(used | 1u << slot);
 }
 
-// REQUIRES: a free slot somewhere.
+// REQUIRES: a bucket has a free slot.
 void PrefixTable::Part::insert(std::uint64_t spread, Value value) {
     for (std::size_t bucket = home(spread);; bucket = after(bucket)) {
         Bucket& here = buckets[bucket];
@@ -34,7 +34,7 @@ void PrefixTable::Part::insert(std::uint64_t spread, Value value) {
     }
 }
 
-// The filter of a bucket, from the entries after it.
+// Computes the filter of a bucket from the entries in the buckets after it.
 std::uint16_t PrefixTable::Part::passed_of(std::size_t bucket) const {
     std::uint16_t passed = 0;
     std::size_t before = bucket;
@@ -48,7 +48,7 @@ std::uint16_t PrefixTable::Part::passed_of(std::size_t bucket) const {
     return passed;
 }
 
-// To an eighth more room than the entries need at the most.
+// Gives the part an eighth more buckets than its entries need.
 void PrefixTable::resize(Part& part) {
     const std::uint32_t needed = part.size * 5 / 23 + 1;
     Part grown{nullptr, needed + needed / 8, part.size};

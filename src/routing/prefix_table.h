@@ -1,10 +1,10 @@
-// A map from PrefixKey to 24 bits, compact and quick to search for many keys at a time.
+// A map from PrefixKey to 24 bits: compact, and fast for searches of many keys at a time. Not thread-safe.
 //
-// The table is cut into 256 parts that grow by an eighth at a time and by themselves. What a key's eight bits of the
-// part leave of it, 56 bits, stands with its value in a bucket of one cache line, six to a bucket. A key that finds its
-// bucket full goes to the next one; a filter of 16 bits in the bucket says which keys may have gone past it, so nearly
-// every search ends in the bucket where it begins, found or not. Buckets hold 4.1 to 4.6 entries on average, which
-// is 13.9 to 15.7 bytes an entry from some thousands on, and no insertion moves more than a 256th of the table.
+// The table has 256 parts, and each grows by itself, by an eighth at a time. Eight bits of a key choose the part. The
+// other 56 bits stand with the value in a bucket of one cache line, which has room for six entries. A key whose bucket
+// is full goes to the next one. A filter of 16 bits in each bucket says which keys may have gone past it, so nearly
+// every search ends in its first bucket, whether it finds the key or not. Buckets have 4.1 to 4.6 entries on average,
+// so an entry takes 13.9 to 15.7 bytes (from some thousands of entries on). An insertion moves at most one part.
 #pragma once
 
 #include <array>
@@ -25,27 +25,27 @@ class PrefixTable {
 public:
     using Value = std::uint32_t;
     static constexpr Value largest_value = (1 << 24) - 1;
-    // In place of a value: there is none.
+    // Returned instead of a value if the key is absent.
     static constexpr Value absent = 0xffffffff;
 
-    // The secret decides which bucket a key goes to: peers choose keys and could aim them at one bucket.
+    // The secret decides in which bucket a key belongs. Peers choose keys, and without it could aim them at one bucket.
     explicit PrefixTable(std::uint64_t secret) : secret_(secret | 1) {}
 
     Value find(PrefixKey key) const;
-    // REQUIRES: absent, and a value of at most largest_value.
+    // REQUIRES: the key is absent, and value <= largest_value.
     void insert(PrefixKey key, Value value);
-    // Another value for a key. REQUIRES: not absent, and as above.
+    // Changes the value of a key. REQUIRES: the key is present, and value <= largest_value.
     void assign(PrefixKey key, Value value);
-    // Nothing happens where absent.
+    // Does nothing if the key is absent.
     void erase(PrefixKey key);
-    // Replaces each value, in no order, by what change(value) gives, and removes the entry where that is `absent`; then
-    // gives back memory that is no longer needed.
+    // Replaces each value by change(value), in no particular order, and removes the entry if that is `absent`. Then
+    // frees unneeded memory.
     template <typename Change>
     void change_all(Change&& change);
     void clear();
 
-    // Where a key is looked for, so that several can be under way at once: their cache lines are asked for, and looked
-    // at when they have come. Valid until the next insertion or removal.
+    // The place where the search for a key begins. A caller prefetches several places first and then reads them, so
+    // that their cache lines arrive in parallel. Valid until the table next changes.
     class Place;
     Place place_of(PrefixKey key) const;
     Value find(const Place& place) const;
@@ -57,23 +57,23 @@ private:
     static constexpr unsigned slots = 6;
     static constexpr unsigned part_bits = 8;
 
-    // The low 56 bits of a key that was spread, and a value, a slot; spread over arrays, so that nothing is lost to
-    // alignment and all slots are compared at once.
+    // A slot has the low 56 bits of a spread key (the key times the secret), and a value. They are split over arrays,
+    // so that alignment wastes nothing and one instruction compares several slots.
     struct alignas(64) Bucket {
         std::array<std::uint32_t, slots> low{};
         std::array<std::uint16_t, slots> middle{};
         std::array<std::uint16_t, slots> value_low{};
         std::array<std::uint8_t, slots> high{};
         std::array<std::uint8_t, slots> value_high{};
-        std::uint16_t used = 0;    // a bit a slot
-        std::uint16_t passed = 0;  // pass_bit() of those that would be here, had there been room
+        std::uint16_t used = 0;    // one bit for each slot
+        std::uint16_t passed = 0;  // pass_bit() of the keys that went past this bucket
 
-        // The slot, or `slots` where it is in none.
+        // The key's slot, or `slots` if it is in none.
         unsigned slot_of(std::uint64_t spread) const;
         Value value(unsigned slot) const { return value_low[slot] | Value{value_high[slot]} << 16; }
         void set_value(unsigned slot, Value value);
         void set(unsigned slot, std::uint64_t spread, Value value);
-        // Without the bits of the part.
+        // The spread key without the bits of the part.
         std::uint64_t spread(unsigned slot) const {
             return low[slot] | std::uint64_t{middle[slot]} << 32 | std::uint64_t{high[slot]} << 48;
         }
@@ -86,7 +86,7 @@ private:
 
         std::size_t home(std::uint64_t spread) const { return (spread << part_bits >> 32) * count >> 32; }
         std::size_t after(std::size_t bucket) const { return bucket + 1 == count ? 0 : bucket + 1; }
-        // How many buckets later, round the end.
+        // How many buckets later, with wrap-around.
         std::size_t distance(std::size_t from, std::size_t to) const {
             return to >= from ? to - from : to + count - from;
         }
@@ -94,7 +94,7 @@ private:
         std::uint16_t passed_of(std::size_t bucket) const;
     };
     static std::uint16_t pass_bit(std::uint64_t spread) { return static_cast<std::uint16_t>(1u << (spread & 15)); }
-    // Where a key is: no bucket where it is in none.
+    // Where a key is; the slot is `slots` if it is absent.
     struct Found {
         Part* part;
         std::size_t bucket;
@@ -116,7 +116,7 @@ public:
 private:
     friend class PrefixTable;
     std::uint64_t spread_ = 0;
-    const Bucket* bucket_ = nullptr;  // null: nothing there
+    const Bucket* bucket_ = nullptr;  // null: the part is empty
 };
 
 inline unsigned PrefixTable::Bucket::slot_of(std::uint64_t spread) const {
@@ -132,7 +132,7 @@ inline unsigned PrefixTable::Bucket::slot_of(std::uint64_t spread) const {
     unsigned equal = 0;
     for (unsigned slot = 0; slot < slots; ++slot) equal |= static_cast<unsigned>(low[slot] == wanted) << slot;
 #endif
-    // One at most but for keys that were chosen so.
+    // At most one, except for keys that somebody chose on purpose.
     for (equal &= used; equal != 0; equal &= equal - 1) {
         auto slot = static_cast<unsigned>(std::countr_zero(equal));
         if ((middle[slot] | std::uint32_t{high[slot]} << 16) == (spread >> 32 & 0xffffff)) return slot;

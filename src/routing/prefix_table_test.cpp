@@ -11,15 +11,15 @@ namespace {
 
 constexpr std::uint64_t secret = 0x2545f4914f6cdd1d;
 
-// Keys of which all go to one part: what a key is multiplied by has an inverse.
+// A key that goes to the first part: the product of the inverse of the secret with a number below 2^56.
 PrefixKey in_one_part(std::uint64_t within) {
     std::uint64_t inverse = secret;
     for (int i = 0; i < 6; ++i) inverse *= 2 - secret * inverse;
     return {(within & ((std::uint64_t{1} << 56) - 1)) * inverse};
 }
 
-// Beside std::unordered_map: insertions, removals and other values, of few keys, so that each comes again, and many of
-// which share a bucket, so that buckets overflow and the filters of what went past them change all the time.
+// Insertions, removals and changes of values, compared with std::unordered_map. There are few keys, so that each comes
+// again. Many of them share a bucket, so that buckets overflow and their filters change all the time.
 class PrefixTableTwin : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(PrefixTableTwin, Agrees) {
@@ -29,7 +29,7 @@ TEST_P(PrefixTableTwin, Agrees) {
     const bool crowded = GetParam() % 2 == 0;
     std::vector<PrefixKey> keys{PrefixKey{0}};
     while (keys.size() < 400) {
-        // The same low half a few times over, and home buckets from a small range.
+        // Few different low halves, and home buckets from a small range.
         std::uint64_t within = random.below(12) << 53 | random.below(4) << 40 | random.below(8);
         keys.push_back(crowded ? in_one_part(within) : PrefixKey{random.next()});
     }
@@ -66,7 +66,7 @@ TEST_P(PrefixTableTwin, Agrees) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, PrefixTableTwin, testing::Range<std::uint64_t>(0, 8));
 
-// Each bucket's filter can name a bit that a key has, round the whole part: the search for one that is absent ends.
+// Every filter in a part may have the bit of an absent key. The search for it must end all the same.
 TEST(PrefixTable, SearchesEnd) {
     SeededRandom random(3);
     PrefixTable table(secret);

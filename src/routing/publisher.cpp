@@ -23,7 +23,7 @@ void Publisher::set_array(const ArrayStance& array) {
     array_ = array;
 }
 
-// A sequence number that is never sent: everyone sees a gap that only a snapshot closes.
+// Skips a sequence number, so every peer sees a gap that only a snapshot closes.
 void Publisher::restart_log() {
     pending_.clear();
     pending_bytes_ = 0;
@@ -84,7 +84,7 @@ bool Publisher::keeps_from(Sequence sequence) const {
     return sequence == sequence_ + 1 || (!kept_.empty() && kept_.front().sequence <= sequence && sequence <= sequence_);
 }
 
-// Changes that are still pending are in it already; to carry them out once more changes nothing in the end.
+// The snapshot already includes the pending changes. Peers apply them again with the next delta, which does no harm.
 void Publisher::make_snapshot() {
     std::vector<SnapshotPart> parts(1);
     std::size_t bytes = 0;

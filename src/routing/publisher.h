@@ -1,8 +1,8 @@
 // The writing end of the sync: what this model node tells its group about itself (docs/protocols/routing.md, "Sync").
 //
-// Changes gather until the owner of the clock asks for deltas, every 5 s or at once when `urgent` says so. The last
-// deltas are kept, up to a bound, for peers that missed some; who missed more gets a snapshot, which is made once and
-// serves all who ask while the deltas after it are still kept. Pure; not thread-safe.
+// The publisher gathers changes until its owner asks for deltas, every 5 s or at once when urgent(). It keeps the last
+// deltas, up to a bound, for peers that missed some. A peer that missed more gets a snapshot. The publisher makes a
+// snapshot once and sends it to all peers that ask, as long as it keeps the deltas after it. Pure; not thread-safe.
 #pragma once
 
 #include <deque>
@@ -14,34 +14,35 @@ namespace planetserve::routing {
 
 struct PublisherLimits {
     std::size_t message_bytes = 64 * 1024;
-    // Deltas kept for repair.
+    // The deltas that are kept for repairs.
     std::size_t kept_bytes = 1 << 20;
-    // Changes that gather before they are given up for a snapshot.
+    // Beyond this the publisher drops the gathered changes, and all peers need a snapshot.
     std::size_t pending_bytes = 4 << 20;
-    // A load factor that became this many times greater or smaller, or left or reached zero, is urgent.
+    // A load factor is urgent if it is now this many times greater or smaller, or left or reached zero.
     double urgent_ratio = 1.5;
-    // So is a time until a new prompt's turn that became so much greater or smaller and differs by this many seconds.
+    // So is a wait until a new prompt's turn that changed by this ratio and also by this many seconds.
     double urgent_wait = 0.25;
-    // Between two repairs of one peer, which may be large.
+    // Between two repairs for one peer, because repairs can be large.
     Duration repair_pause = 500ms;
 };
 
 class Publisher {
 public:
-    // The mirror outlives the publisher and is the one whose changes are recorded.
+    // The mirror must outlive the publisher. record() takes the changes of this mirror.
     Publisher(Incarnation incarnation, HashWidth width, const CacheMirror& mirror, PublisherLimits limits = {});
 
     void record(CacheMirror::Changes&& changes);
     void set_load(const LoadReport& load) { load_ = load; }
     void set_array(const ArrayStance& array);
-    // The mirror was cleared.
+    // Call it when the mirror was cleared. All peers then need a snapshot.
     void restart_log();
-    // Whether the load differs so much from what was told that peers should know now.
+    // Whether the load has changed so much since the last delta that peers should know now.
     bool urgent() const;
 
-    // What to send to every peer now: at least one delta, also when nothing changed, so that a lost one is noticed.
+    // What to send to every peer now. At least one delta, also if nothing changed, so that peers notice a lost one.
     std::vector<Bytes> deltas();
-    // What to send to the peer that asks. Empty when it asks for another life, for what it has, or too often.
+    // The answer to a peer's request. Empty if it asks too soon, for a later life, or for deltas that do not exist yet.
+    // A request for an earlier life gets a snapshot.
     std::vector<Bytes> repair(HolderIndex peer, const RepairRequest& request, Time now);
     Bytes leave() const { return encode(Leave{incarnation_}, width_); }
 

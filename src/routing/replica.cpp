@@ -39,7 +39,7 @@ void Replica::on_delta(HolderIndex from, Peer& peer, const Delta& delta) {
 
 void Replica::on_part(HolderIndex from, Peer& peer, const SnapshotPart& part) {
     peer.latest = std::max(peer.latest, part.sequence);
-    // One that was not asked for, or came late. What is known to be wrong is replaced by an older state, too.
+    // Ignore a part that nobody needs or that came late. But a wrong state may be replaced by an older one.
     if (!behind(peer) || part.sequence < peer.snapshot) return;
     if (!peer.needs_snapshot && part.sequence <= peer.applied) return;
     if (part.sequence != peer.snapshot || part.parts != peer.parts.size()) {
@@ -73,7 +73,7 @@ Result<Replica::Outcome> Replica::on_message(HolderIndex from, ByteView bytes, T
     if (first || incarnation > peer.incarnation) begin_life(from, peer, incarnation);
     peer.heard_at = now;
     if (std::holds_alternative<Leave>(*message)) {
-        // What is still on its way from this life finds a later one.
+        // Messages of this life that are still on their way are now too old.
         begin_life(from, peer, incarnation + 1);
         outcome.left = true;
         return outcome;

@@ -1,13 +1,13 @@
-// The reading end of the sync: what the other model nodes of the group hold, in this node's tree
+// The reading end of the sync: applies what the other model nodes of the group send to this node's tree
 // (docs/protocols/routing.md, "Sync").
 //
 //     empty --delta 1 or whole snapshot--> current --next delta--> current
 //       ^                                    |  gap, or content that differs
 //       |                                    v
-//       +--leave, link lost for good----- repairing --the missing deltas, or whole snapshot--> current
+//       +--leave, remove() (any state)--- repairing --the missing deltas, or whole snapshot--> current
 //
-// What a peer says changes what the tree says about that peer and nothing else: the caller names the peer by its link,
-// and no message names another. A peer's entries are bounded by its budget in the tree. Pure; not thread-safe.
+// A message changes only what the tree says about its sender: the caller knows the sender by its link, and no message
+// names another node. A peer's budget in the tree bounds its entries. Pure; not thread-safe.
 #pragma once
 
 #include <unordered_map>
@@ -17,53 +17,54 @@
 namespace planetserve::routing {
 
 struct ReplicaTiming {
-    // A repair that is asked for and does not come is asked for again, with growing pauses.
+    // Pauses before the replica asks again for a repair that did not come; they double.
     Duration first_pause = 1s;
     Duration longest_pause = 5s;
 };
 
-// Carries out on the tree what a mirror says became different, in its order.
+// Applies a mirror's changes to the tree, in their order.
 void apply_changes(HrTree& tree, HolderIndex holder, std::span<const PathChange> changes);
 
 class Replica {
 public:
-    // The tree outlives the replica.
+    // The tree must outlive the replica.
     Replica(HrTree& tree, HashWidth width, ReplicaTiming timing = {}) : tree_(tree), width_(width), timing_(timing) {}
 
     struct Outcome {
-        // The peer left, its entries are gone.
+        // The peer left, and its entries are gone.
         bool left = false;
-        // What the peer says of the array now.
+        // The peer's new stance on the array.
         std::optional<ArrayStance> array{};
-        // To be sent back to the peer.
+        // The message to send back to the peer.
         std::optional<Bytes> reply{};
-        // A repair request of the peer's, for the publisher.
+        // The peer's repair request, for the publisher.
         std::optional<RepairRequest> request{};
     };
-    // An error says that the peer broke the protocol; nothing was changed.
+    // An error means that the peer broke the protocol; then nothing has changed.
     Result<Outcome> on_message(HolderIndex from, ByteView message, Time now);
-    // The request to send to a peer whose repair is due, if any.
+    // The repair request to send to this peer, if one is due.
     std::optional<Bytes> on_timer(HolderIndex peer, Time now);
-    // The peer is gone: its list entry expired, or its link is lost for good. Its entries go with it.
+    // Forgets a peer that has left the list, with its entries.
     void remove(HolderIndex peer);
 
-    // Nothing before the peer's first message.
+    // Empty before the first delta of this life, even if a snapshot came.
     std::optional<LoadReport> load(HolderIndex peer) const;
+    // Empty before the first delta or snapshot part of this life.
     std::optional<Time> heard_at(HolderIndex peer) const;
     bool is_current(HolderIndex peer) const;
 
 private:
     struct Peer {
         Incarnation incarnation = 0;
-        // Every delta up to this one is in the tree.
+        // The tree has every delta up to this one.
         Sequence applied = 0;
         bool needs_snapshot = false;
-        // The latest of which we know.
+        // The latest delta that we know of.
         Sequence latest = 0;
         LoadReport load;
         Sequence load_sequence = 0;
         Time heard_at;
-        // The snapshot that is coming in.
+        // The snapshot of which parts have arrived, and which of them.
         Sequence snapshot = 0;
         std::vector<bool> parts;
         std::optional<Time> asked_at;

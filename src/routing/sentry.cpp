@@ -7,10 +7,10 @@ namespace planetserve::routing {
 namespace {
 
 constexpr std::uint32_t shortest = 64;
-// Of one branch; the oldest of the commonest length makes room.
+// In one branch. The oldest departure at the most frequent length makes room.
 constexpr std::size_t most_departures = 32;
 
-// Each length a quarter more than the one before.
+// Each length is a quarter more than the previous one.
 std::vector<std::uint32_t> grid_up_to(std::uint32_t longest) {
     std::vector<std::uint32_t> grid;
     for (std::uint32_t length = shortest; length < longest; length += length / 4) grid.push_back(length);
@@ -26,12 +26,12 @@ SentryParameters bounded(SentryParameters parameters) {
     return parameters;
 }
 
-// Of a prompt on the grid, or from a branch to the next length of the grid, which is a quarter more.
+// Enough for a prompt on the grid, or for the steps from a branch to the next length of the grid, a quarter more.
 std::size_t most_blocks(const SentryParameters& parameters) {
     return parameters.longest / crypto::PrefixHash::block_size + parameters.longest / parameters.resolution / 4 + 64;
 }
 
-// 0 says that there is none.
+// Never 0, which stands for no hash.
 std::uint32_t short_hash(std::uint64_t hash) { return std::max(static_cast<std::uint32_t>(hash), 1u); }
 
 }  // namespace
@@ -48,7 +48,8 @@ void Sentry::hash_on_grid(ByteView prompt) {
     hash_.hash(prompt, std::span(grid_).first(hashes_.size()), hashes_);
 }
 
-// The last level that a remembered prompt shares with the one at work: who shares one shares those above.
+// The last level that a remembered prompt shares with the current one. A prompt that shares a level shares all above
+// it.
 std::optional<std::size_t> Sentry::shared_level() const {
     std::size_t shared = 0;  // levels
     for (std::size_t beyond = hashes_.size() + 1; beyond - shared > 1;) {
@@ -75,7 +76,7 @@ std::uint32_t Sentry::observe(ByteView prompt) {
     const std::uint32_t common = common_length_of_hashed(prompt);
     const auto level = shared_level();
     remember();
-    // What goes along further than it is looked at tells nothing.
+    // A prompt that agrees as far as the sentry looks tells nothing.
     if (level && *level + 1 < grid_.size()) depart(branch_at(*level, hashes_[*level]), prompt);
     return common;
 }
@@ -99,7 +100,7 @@ Sentry::Branch& Sentry::branch_at(std::size_t level, std::uint64_t prefix) {
     return *found;
 }
 
-// Compares the prompt with the reference, at steps of the resolution.
+// Compares the prompt with the branch's reference, in steps of the resolution.
 void Sentry::depart(Branch& branch, ByteView prompt) {
     const std::uint32_t begin = grid_[branch.level];
     const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(grid_[branch.level + 1], prompt.size()));
@@ -116,7 +117,7 @@ void Sentry::depart(Branch& branch, ByteView prompt) {
         return static_cast<std::uint16_t>(hash) == reference;
     };
     auto mismatch = std::ranges::mismatch(fine_hashes_, branch.reference, equal);
-    // One of them ends before they go apart. The longer one is the better reference.
+    // One ends before they diverge. The longer one is the better reference.
     if (mismatch.in1 == fine_hashes_.end() || mismatch.in2 == branch.reference.end()) {
         if (fine_hashes_.size() > branch.reference.size()) refer_to_this();
         return;
@@ -128,7 +129,7 @@ void Sentry::depart(Branch& branch, ByteView prompt) {
     auto same = std::ranges::find_if(branch.departures, [&](const Departure& other) {
         return other.length == departure.length && other.continuation == departure.continuation;
     });
-    // Others went on like this one, so it was the reference that left, or it is one conversation.
+    // An earlier prompt continued like this one: either the reference left, or both are of one conversation.
     if (same != branch.departures.end()) {
         same->number = departure.number;
         return refer_to_this();
@@ -148,7 +149,7 @@ void Sentry::add_departure(Branch& branch, const Departure& departure) {
     all.push_back(departure);
 }
 
-// Whether the departures at about this length, one of them the prompt's, have become enough.
+// Adds an end if enough prompts, this one among them, have now departed at about this length.
 void Sentry::look_for_end(Branch& branch, ByteView prompt, std::uint32_t length) {
     std::erase_if(branch.ends, [&](const End& end) { return !stands(branch, end); });
     std::uint32_t best = length;

@@ -1,10 +1,11 @@
-// Finds how long the common system prompts are, from the prompts that come in here (docs/protocols/routing.md,
-// "Sentry").
+// Finds out how long the common system prompts are, from the prompts that enter at this node
+// (docs/protocols/routing.md, "Sentry").
 //
-// Keeps no prompt, only keyed hashes of prefixes: of the last few hundred prompts at some 30 lengths, so that for each
-// new one it is known how far it goes along with an earlier one. Where prompts that share a prefix go apart, one is
-// kept as reference, hashed every few bytes up to the next of those lengths, and each later one is compared with it. A
-// length at which enough prompts leave, each in its own way, is the end of a common part.
+// The sentry keeps no prompt, only keyed hashes of prefixes. It keeps those of the last few hundred prompts at some 30
+// lengths (the grid), which tell how much of a new prompt an earlier one shared. Where prompts that share a prefix
+// diverge there is a branch. It keeps one of them as reference, hashed every few bytes up to the next length of the
+// grid, and compares each later prompt with it. A length at which enough prompts leave the reference, each in its own
+// way, is the end of a common part.
 //
 // Pure; not thread-safe.
 #pragma once
@@ -18,36 +19,37 @@
 namespace planetserve::routing {
 
 struct SentryParameters {
-    // Prompts with which a new one is compared.
+    // How many earlier prompts a new one is compared with.
     std::uint32_t remembered = 512;
-    // Prompts after which one that left a common part no longer speaks for its end.
+    // A departure counts for this many prompts.
     std::uint32_t horizon = 1024;
-    // An end is found when this share of the horizon (of all prompts, while they are fewer) leave there, and no fewer
-    // than `fewest`; it is dropped when less than a third of them do.
+    // An end is found when this share of the horizon (of all prompts, while there are fewer) leaves there, but at least
+    // `fewest`. It is dropped when less than a third of that leaves there.
     double support = 0.01;
     std::uint32_t fewest = 6;
-    // How exactly an end is known, in bytes: it is so much too early at most.
+    // Precision of an end, in bytes: it is too early by at most this.
     std::uint32_t resolution = 8;
-    // Prompts that agree for so many bytes after an end count as one, and ends this close count as one.
+    // Prompts that agree for this many bytes after an end count as one. Ends closer than this count as one.
     std::uint32_t separator = 32;
-    // Ends that are told; the best supported.
+    // How many ends are reported: the best supported.
     std::size_t maximum_parts = 32;
-    // Prefixes at which prompts are seen to go apart, in all; the least supported makes room.
+    // How many branches are kept; the least supported makes room.
     std::size_t maximum_branches = 96;
-    // Prompts are looked at up to here.
+    // How many bytes of a prompt are looked at.
     std::uint32_t longest = 32 * 1024;
 };
 
 class Sentry {
 public:
-    // The key is the group's.
+    // Hashes under the group's key.
     explicit Sentry(ByteView group_key, SentryParameters parameters = {});
 
-    // A prompt's canonical serialisation; each request once. Returns its common length, as known before.
+    // Learns from a prompt's canonical serialisation. Call it once a request. Returns the prompt's common length as
+    // known before this call.
     std::uint32_t observe(ByteView prompt);
-    // How many bytes of this prompt are a common part; 0 for none.
+    // How many bytes of this prompt are a common part, or 0.
     std::uint32_t common_length(ByteView prompt);
-    // Where common parts end, ascending, a separator or more apart.
+    // Where common parts end, ascending, at least a separator apart.
     std::vector<std::uint32_t> common_lengths() const;
 
     std::uint64_t observed() const { return observed_; }
@@ -58,13 +60,13 @@ private:
     struct Departure {
         std::uint64_t number = 0;  // of the prompt
         std::uint32_t length = 0;
-        std::uint32_t continuation = 0;  // hash up to a separator further on
+        std::uint32_t continuation = 0;  // the prompt's hash up to a separator further on
     };
     struct End {
         std::uint32_t length = 0;
-        std::uint64_t hash = 0;  // under the lengths of the grid up to the branch, and this one
+        std::uint64_t hash = 0;  // with boundaries at the grid's lengths up to the branch, and at `length`
     };
-    // Where prompts with one prefix go apart, between two neighbours of the grid.
+    // Where prompts with one prefix diverge, between two adjacent lengths of the grid.
     struct Branch {
         std::size_t level = 0;
         std::uint64_t prefix = 0;
@@ -91,9 +93,9 @@ private:
     SentryParameters parameters_;
     std::vector<std::uint32_t> grid_;
     crypto::PrefixHash hash_;
-    // Of the prompt at work, at those lengths of the grid that it reaches.
+    // The hashes of the current prompt, at the lengths of the grid that it reaches.
     std::vector<std::uint64_t> hashes_;
-    // For each length of the grid the hashes of the remembered prompts, oldest overwritten; 0 where one is shorter.
+    // For each length of the grid, the hashes of the remembered prompts; 0 for a shorter prompt. Overwrites the oldest.
     std::vector<std::vector<std::uint32_t>> columns_;
     std::vector<Branch> branches_;
     std::uint64_t observed_ = 0;

@@ -12,7 +12,7 @@ namespace {
 
 const Bytes sentry_key(32, 0x51);
 
-// Users' prompts behind one of several system prompts, or behind none; conversations come back longer.
+// Users' prompts after one of several system prompts, which may be empty. Conversations come back longer.
 struct Traffic {
     explicit Traffic(std::uint64_t seed) : random(seed) {}
 
@@ -45,7 +45,7 @@ struct Traffic {
     std::vector<Bytes> conversations;
 };
 
-// Each expected length is found, at most the resolution short, and nothing else.
+// Expects each length, too short by less than the resolution, and nothing else.
 void expect_lengths(const std::vector<std::uint32_t>& found, const std::vector<std::uint32_t>& expected) {
     ASSERT_EQ(found.size(), expected.size()) << testing::PrintToString(found);
     for (std::size_t i = 0; i < found.size(); ++i) {
@@ -91,8 +91,8 @@ TEST(Sentry, FindsRareOnesToo) {
     }
 }
 
-// What nobody should take for a system prompt: prompts that share nothing, conversations that grow, the same prompt
-// again and again, questions changed and asked anew.
+// Nothing here is a system prompt: prompts that share nothing, conversations that grow, one prompt again and again,
+// conversations that branch.
 TEST(Sentry, FindsNothingWhereNothingIsCommon) {
     for (std::uint64_t seed = 0; seed < 30; ++seed) {
         Traffic traffic(seed);
@@ -105,7 +105,7 @@ TEST(Sentry, FindsNothingWhereNothingIsCommon) {
             sentry.observe(traffic.next());
             if (random.below(4) == 0) sentry.observe(repeated);
             if (random.below(4) == 0) {
-                // An agent's conversation: it grows, and now and then one branch of it goes on in several steps.
+                // An agent's conversation grows, and at times a branch of it continues for several steps.
                 append(agent, traffic.noise(100));
                 Bytes branch = agent;
                 for (std::size_t step = random.below(4); step > 0; --step) {
@@ -122,7 +122,7 @@ TEST(Sentry, FindsNothingWhereNothingIsCommon) {
     }
 }
 
-// One system prompt continues another: both ends count, be they far from each other or near.
+// One system prompt continues another. Both ends count, far apart or near.
 TEST(Sentry, FindsNestedParts) {
     for (std::uint32_t longer : {3000u, 980u}) {
         Traffic traffic(4);
@@ -135,7 +135,7 @@ TEST(Sentry, FindsNestedParts) {
     }
 }
 
-// Users' words are not noise: many begin alike.
+// Real prompts are not noise: many begin alike.
 TEST(Sentry, FindsTheEndBeforeLikeBeginnings) {
     Traffic traffic(9);
     const Bytes system = traffic.noise(1501);
@@ -165,7 +165,7 @@ TEST(Sentry, FollowsChange) {
 TEST(Sentry, MemoryIsBounded) {
     Traffic traffic(8);
     Sentry sentry(sentry_key);
-    // Everybody goes apart from somebody, everywhere.
+    // Prompts diverge from others at all lengths.
     std::vector<Bytes> roots;
     for (int i = 0; i < 300; ++i) roots.push_back(traffic.noise(32 * 1024));
     for (int i = 0; i < 6000; ++i) {
@@ -178,8 +178,8 @@ TEST(Sentry, MemoryIsBounded) {
     EXPECT_LE(sentry.common_lengths().size(), 32u);
 }
 
-// The tree outlives a change of the array: what was held under the former one is found under its root until it is given
-// up, and what is used again stands under the new one.
+// The tree survives a change of the array. Prompts of the former array stay under its root; prompts that are used again
+// come to stand under the new root.
 TEST(Sentry, ChangeOfArrayKeepsTheTree) {
     Traffic traffic(7);
     HrTree tree(1);

@@ -21,7 +21,7 @@ std::set<std::uint64_t> keys_of(const CacheMirror& mirror) {
     return keys;
 }
 
-// One model node: its mirror and publisher, and a tree of what the others said.
+// One model node: its mirror and publisher, and a tree of what the others told it.
 struct Node {
     Node(HolderIndex node_index, Incarnation life, SeededRandom& random, PublisherLimits limits)
         : index(node_index),
@@ -52,7 +52,7 @@ struct Node {
     Replica replica;
 };
 
-// Nodes joined by a network that loses, repeats and reorders.
+// Nodes on a network that loses, repeats and reorders messages.
 struct Network {
     Network(std::uint64_t seed, std::size_t count, PublisherLimits publisher_limits)
         : random(seed), limits(publisher_limits) {
@@ -134,7 +134,7 @@ struct Network {
 class Convergence : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Convergence, AfterLossReorderRepetitionAndRestarts) {
-    // Small enough that deltas are cut, kept ones run out and snapshots have parts.
+    // Limits so small that deltas are split, kept deltas run out, and snapshots have parts.
     PublisherLimits limits;
     if (GetParam() % 2 == 0) limits = {.message_bytes = 300, .kept_bytes = 400, .pending_bytes = 2000};
     Network network(GetParam(), 4, limits);
@@ -164,7 +164,7 @@ TEST_P(Convergence, AfterLossReorderRepetitionAndRestarts) {
     for (auto& node : network.nodes)
         if (!node) node = network.make(static_cast<HolderIndex>(&node - network.nodes.data()));
     network.quiet();
-    // What was lost before is noticed by the first delta and repaired before the third.
+    // The first delta shows what was lost before; the repair comes before the third.
     for (int period = 0; period < 2; ++period) network.period();
     network.deliver_some(true);
     network.expect_equal();
