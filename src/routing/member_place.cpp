@@ -62,6 +62,8 @@ void believe(std::vector<Candidate>& candidates) {
 bool Member::usable(const Known& known, Time now) const {
     if (!known.reachable || now < known.listed_at + options_.listed_for) return false;
     auto heard = replica_->heard_at(known.index);
+    // It may have sent parts of a snapshot and nothing that tells its load.
+    if (!replica_->load(known.index)) return false;
     return heard && now < *heard + options_.sync_period * options_.silent_periods;
 }
 

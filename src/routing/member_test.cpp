@@ -320,5 +320,30 @@ TEST_F(MemberTest, OneHostileMemberMovesNobodysKeyAndBadMessagesAreRefused) {
     honest.member.on_message(random_.id<NodeId>(), Bytes(33, 1), now_);  // not a member
 }
 
+// A part of a snapshot carries no load.
+TEST_F(MemberTest, AMemberThatKeepsItsLoadToItselfGetsNothing) {
+    join();
+    join();
+    run_for(15s);
+    const NodeId hostile = nodes_.begin()->first;
+    Node& honest = *nodes_.rbegin()->second;
+    nodes_.begin()->second->member.on_timer(now_ += 5s);
+    ASSERT_FALSE(on_the_way_.empty());
+    // A new life of which the first and only message is such a part.
+    const Bytes delta = on_the_way_.back().bytes;
+    Bytes message(delta.begin(), delta.begin() + 1 + GroupKeyName::size);
+    SnapshotPart part;
+    part.incarnation = lives_ + 100;
+    part.sequence = 1;
+    append(message, encode(part, options_.width));
+    honest.member.on_message(hostile, message, now_);
+    EXPECT_EQ(honest.member.counters().refused, 0u);
+    LoadReport busy;
+    busy.latency_us = 1'000'000;
+    busy.queued = 40;
+    honest.member.set_load(busy, now_);
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(honest.member.place(prompt(2000), {}, now_).node, honest.id);
+}
+
 }  // namespace
 }  // namespace planetserve::routing

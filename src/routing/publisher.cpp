@@ -114,11 +114,12 @@ void Publisher::make_snapshot() {
 
 std::vector<Bytes> Publisher::repair(HolderIndex peer, const RepairRequest& request, Time now) {
     std::vector<Bytes> messages;
-    if (request.incarnation > incarnation_ || request.from > sequence_) return messages;
+    const bool earlier = request.incarnation < incarnation_;
+    if (request.incarnation > incarnation_ || (!earlier && request.from > sequence_)) return messages;
     auto [last, first] = repaired_at_.try_emplace(peer, now);
     if (!first && now < last->second + limits_.repair_pause) return messages;
     last->second = now;
-    Sequence from = request.incarnation == incarnation_ ? request.from : 0;
+    Sequence from = earlier ? 0 : request.from;
     if (from == 0 || !keeps_from(from)) {
         if (snapshot_.empty() || !keeps_from(snapshot_sequence_ + 1)) make_snapshot();
         std::size_t part = request.snapshot == snapshot_sequence_ && request.part < snapshot_.size() ? request.part : 0;

@@ -211,6 +211,14 @@ TEST(Sync, GapIsAskedForAndFilled) {
     EXPECT_EQ(pair.tree.content(1).prefixes, 4u);
 }
 
+TEST(Sync, ARequestForAnEarlierLifeGetsASnapshotWhateverItsNumber) {
+    Pair pair;
+    pair.use({1, 2});
+    pair.writer.publisher.deltas();
+    EXPECT_EQ(pair.writer.publisher.repair(0, RepairRequest{4, 900, 0, 0}, pair.now).size(), 1u);
+    EXPECT_TRUE(pair.writer.publisher.repair(1, RepairRequest{5, 900, 0, 0}, pair.now).empty()) << "not of this life";
+}
+
 TEST(Sync, PeerSpeaksOfItselfAlone) {
     Pair pair;
     pair.tree.insert(Hashes{1, 2, 3}, 0);
