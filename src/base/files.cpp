@@ -1,5 +1,8 @@
 #include "base/files.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -27,6 +30,31 @@ Status write_file(const fs::path& file, const std::string& content) {
     fs::rename(temporary, file, error);
     if (error) return fail(ErrorCode::io, "cannot write " + file.string() + ": " + error.message());
     return {};
+}
+
+Status write_private_file(const fs::path& file, std::string_view content) {
+    fs::path temporary = file;
+    temporary += ".new";
+    auto wrong = [&](int why) {
+        return fail(ErrorCode::io, "cannot write " + file.string() + ": " + std::strerror(why));
+    };
+    if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) return wrong(errno);
+    const int out = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (out < 0) return wrong(errno);
+    int why = 0;
+    while (!content.empty() && why == 0) {
+        const ssize_t size = ::write(out, content.data(), content.size());
+        if (size >= 0)
+            content.remove_prefix(static_cast<std::size_t>(size));
+        else if (errno != EINTR)
+            why = errno;
+    }
+    if (why == 0 && ::fsync(out) != 0) why = errno;
+    ::close(out);
+    if (why == 0 && ::rename(temporary.c_str(), file.c_str()) != 0) why = errno;
+    if (why == 0) return {};
+    ::unlink(temporary.c_str());
+    return wrong(why);
 }
 
 Result<std::string> read_file(const fs::path& file, std::size_t maximum) {

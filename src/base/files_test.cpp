@@ -43,6 +43,23 @@ TEST_F(Files, SaysWhatCannotBeReadOrWritten) {
     EXPECT_EQ(below.error().message, "cannot write " + (folder_ / "file" / "below").string() + ": Not a directory");
 }
 
+TEST_F(Files, ASecretIsItsOwnersAlone) {
+    auto mode = [](const fs::path& file) { return fs::status(file).permissions() & fs::perms::mask; };
+    const fs::path file = folder_ / "secret";
+    // An attempt that was cut, under another mask.
+    ASSERT_TRUE(write_file(folder_ / "secret.new", "older and longer"));
+    fs::permissions(folder_ / "secret.new", fs::perms(0666));
+    ASSERT_TRUE(write_private_file(file, "secret"));
+    EXPECT_EQ(*read_file(file), "secret");
+    EXPECT_EQ(mode(file), fs::perms(0600));
+    EXPECT_FALSE(fs::exists(file.string() + ".new"));
+    ASSERT_TRUE(write_private_file(file, "another"));
+    EXPECT_EQ(*read_file(file), "another");
+    auto below = write_private_file(file / "below", "");
+    ASSERT_FALSE(below);
+    EXPECT_EQ(below.error().message, "cannot write " + (file / "below").string() + ": Not a directory");
+}
+
 // What a full disk gives: the error of the system's write, not of the open.
 TEST_F(Files, AFullDiskIsNamedAsSuch) {
     ASSERT_TRUE(write_file(folder_ / "other", ""));

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/files.h"
 #include "crypto/identity.h"
 
 namespace planetserve::crypto {
@@ -48,16 +49,6 @@ Result<NodeKeys> read_keys(int descriptor, const std::string& file) {
     return NodeKeys{Identity::from_seed(*seed), AgreementKey::from_secret(*onion)};
 }
 
-Status write_whole(int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        ssize_t size = write(descriptor, text.data(), text.size());
-        if (size < 0 && errno != EINTR) return fail(ErrorCode::io, reason());
-        if (size > 0) text.remove_prefix(static_cast<std::size_t>(size));
-    }
-    if (fsync(descriptor) != 0) return fail(ErrorCode::io, reason());
-    return {};
-}
-
 }  // namespace
 
 Result<NodeKeys> load_or_create_keys(const std::filesystem::path& path, Random& random) {
@@ -81,16 +72,10 @@ Result<NodeKeys> load_or_create_keys(const std::filesystem::path& path, Random& 
     text.append(identity_line).append(to_hex(keys.identity.seed().bytes())).append("\n");
     text.append(onion_line).append(to_hex(keys.onion.secret().bytes())).append("\n");
 
-    // A rename publishes the whole file, so a crash leaves no half a key.
-    const std::string temporary = file + ".new";
-    int created = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (created < 0) return fail(ErrorCode::io, "cannot create " + temporary + ": " + reason());
-    Status written = write_whole(created, text);
-    close(created);
+    // Whole or not at all, so that a crash leaves no half a key.
+    const Status written = write_private_file(path, text);
     wipe(MutableByteView(reinterpret_cast<std::uint8_t*>(text.data()), text.size()));
-    if (!written) return fail(ErrorCode::io, "cannot write " + temporary + ": " + written.error().message);
-    std::filesystem::rename(temporary, path, error);
-    if (error) return fail(ErrorCode::io, "cannot create " + file + ": " + error.message());
+    if (!written) return std::unexpected(written.error());
     return keys;
 }
 

@@ -1,15 +1,11 @@
 #include "adapters/cometbft/cometbft_home.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 #include <ctime>
 
+#include "base/files.h"
 #include "base/requires.h"
 #include "crypto/base64.h"
 #include "crypto/hash.h"
@@ -61,19 +57,6 @@ std::string toml_text(const std::string& text) {
         out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     }
     return out + "\"";
-}
-
-Status write_private(const fs::path& file, const std::string& content) {
-    fs::path temporary = file;
-    temporary += ".new";
-    auto wrong = [&] { return fail(ErrorCode::io, "cannot write " + file.string() + ": " + std::strerror(errno)); };
-    int out = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (out < 0) return wrong();
-    bool written =
-        ::write(out, content.data(), content.size()) == static_cast<ssize_t>(content.size()) && ::fsync(out) == 0;
-    ::close(out);
-    if (!written || ::rename(temporary.c_str(), file.c_str()) != 0) return wrong();
-    return {};
 }
 
 }  // namespace
@@ -192,7 +175,7 @@ Status prepare_cometbft_home(const committee::Genesis& genesis, const crypto::Id
                         state.string() +
                             " is missing: it says what this validator voted for, and without it the validator can be "
                             "made to vote twice. Put it back; if it is lost, see docs/operating.md");
-        if (auto written = write_private(state, "{\"height\": \"0\", \"round\": 0, \"step\": 0}\n"); !written)
+        if (auto written = write_private_file(state, "{\"height\": \"0\", \"round\": 0, \"step\": 0}\n"); !written)
             return written;
     }
     const std::pair<const char*, std::string> files[] = {
@@ -202,7 +185,7 @@ Status prepare_cometbft_home(const committee::Genesis& genesis, const crypto::Id
         {"node_key.json", cometbft_node_key(identity)},
     };
     for (const auto& [name, content] : files)
-        if (auto written = write_private(home.path / "config" / name, content); !written) return written;
+        if (auto written = write_private_file(home.path / "config" / name, content); !written) return written;
     return {};
 }
 
