@@ -88,6 +88,8 @@ void CommandLine::add_up() {
     command->add_flag("--no-verify", no_verify_, "they are not")->excludes(verify);
     command->add_option("--epoch-seconds", up.epoch_seconds, "between two challenges of a model node (default 600)")
         ->check(CLI::Range(shortest_epoch, longest_epoch));
+    command->add_option("--threads", up.threads, "of each model node's engine (default: they share the cores)")
+        ->check(CLI::Range(1, 1024));
     command->add_option("--port", up.port, "port of the API on 127.0.0.1 (default 8400, or the next that is free)")
         ->check(CLI::Range(1, 65535));
 }

@@ -60,8 +60,14 @@ std::string user_config(const NetworkHome& home, const std::string& name, std::u
     return text;
 }
 
+std::size_t count_of(const NetworkFile& network, std::string_view role) {
+    return static_cast<std::size_t>(std::ranges::count(network.nodes, role, &NetworkNode::role));
+}
+
 // The threads of an engine wait for each other by spinning, so engines that each take all cores stall each other.
-std::size_t threads_of_an_engine(std::size_t model_nodes) {
+std::size_t threads_of_an_engine(const NetworkFile& network) {
+    if (network.engine_threads != 0) return network.engine_threads;
+    const std::size_t model_nodes = count_of(network, "model");
     std::size_t engines = 0;
     for (std::size_t node = 0; node < model_nodes; ++node) engines += models_of(node).size();
     return std::max<std::size_t>(1, std::thread::hardware_concurrency() / std::max<std::size_t>(1, engines));
@@ -75,12 +81,8 @@ std::string model_config(const NetworkHome& home, const std::string& name, std::
     return text;
 }
 
-std::size_t count_of(const NetworkFile& network, std::string_view role) {
-    return static_cast<std::size_t>(std::ranges::count(network.nodes, role, &NetworkNode::role));
-}
-
 NetworkFile plan(const LaunchOptions& options, const std::optional<NetworkFile>& existing, std::uint16_t port) {
-    NetworkFile network{port, {}};
+    NetworkFile network{port, {}, options.threads.value_or(existing ? existing->engine_threads : 0)};
     auto add = [&](const std::string& role, const std::optional<std::size_t>& asked, std::size_t usual) {
         const std::size_t many = asked ? *asked : existing ? count_of(*existing, role) : usual;
         for (std::size_t i = 1; i <= many; ++i) network.nodes.push_back({role + "-" + std::to_string(i), role});
@@ -147,7 +149,7 @@ Status start_role(const NetworkHome& home, const NetworkFile& network, const std
 
 // Those of verification nodes are written with the genesis, which holds their addresses.
 Status write_configs(const NetworkHome& home, const NetworkFile& network) {
-    const std::size_t threads = threads_of_an_engine(count_of(network, "model"));
+    const std::size_t threads = threads_of_an_engine(network);
     std::size_t models = 0;
     bool api_given = false;
     for (const NetworkNode& node : network.nodes) {

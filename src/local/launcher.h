@@ -24,6 +24,7 @@ struct LaunchOptions {
     std::optional<bool> verify;            // of the genesis: a committee verifies model nodes
     std::uint32_t epoch_seconds = 600;     // of the genesis
     std::optional<std::uint16_t> port;     // 8400, or the next free one
+    std::optional<std::size_t> threads;    // of each engine; by itself, engines share the processor's cores
 };
 
 // Starts what does not run yet, and returns when the API answers and lists every model node.

@@ -34,6 +34,7 @@ Result<NetworkFile> NetworkHome::load() const {
                                               path_.string() + " away and run up again");
     NetworkFile network;
     network.api_port = static_cast<std::uint16_t>(number_of(value.as_object(), "api_port"));
+    network.engine_threads = number_of(value.as_object(), "engine_threads");
     for (const auto& item : value.as_object()["nodes"].as_array())
         if (item.is_object())
             network.nodes.push_back({text_of(item.as_object(), "name"), text_of(item.as_object(), "role")});
@@ -44,8 +45,10 @@ Status NetworkHome::save(const NetworkFile& network) const {
     json::array nodes;
     for (const NetworkNode& node : network.nodes)
         nodes.push_back(json::object{{"name", node.name}, {"role", node.role}});
-    return write_file(path_ / "network.json",
-                      json::serialize(json::object{{"api_port", network.api_port}, {"nodes", nodes}}) + "\n");
+    return write_file(path_ / "network.json", json::serialize(json::object{{"api_port", network.api_port},
+                                                                           {"engine_threads", network.engine_threads},
+                                                                           {"nodes", nodes}}) +
+                                                  "\n");
 }
 
 }  // namespace planetserve::local

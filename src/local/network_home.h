@@ -19,6 +19,7 @@ struct NetworkNode {
 struct NetworkFile {
     std::uint16_t api_port = 0;
     std::vector<NetworkNode> nodes;
+    std::size_t engine_threads = 0;  // of each engine; 0: the engines share the processor's cores
 };
 
 class NetworkHome {

@@ -26,11 +26,12 @@ TEST_F(NetworkHomeTest, KeepsWhatBelongsToTheNetwork) {
     auto none = home.load();
     ASSERT_FALSE(none);
     EXPECT_NE(none.error().message.find("there is no network in " + path_.string()), std::string::npos);
-    ASSERT_TRUE(home.save({8400, {{"verifier-1", "verifier"}, {"user-1", "user"}}}));
+    ASSERT_TRUE(home.save({8400, {{"verifier-1", "verifier"}, {"user-1", "user"}}, 2}));
     EXPECT_TRUE(home.exists());
     auto loaded = home.load();
     ASSERT_TRUE(loaded);
     EXPECT_EQ(loaded->api_port, 8400);
+    EXPECT_EQ(loaded->engine_threads, 2U);
     ASSERT_EQ(loaded->nodes.size(), 2U);
     EXPECT_EQ(loaded->nodes[1].name, "user-1");
     EXPECT_EQ(loaded->nodes[1].role, "user");

@@ -85,7 +85,7 @@ class Committee(Network):
             validators.append({"name": name, "public_key": self.ids[name], "power": power, "address": address, "consensus_address": consensus})
             (self.home_of(name) / "config.yaml").write_text(
                 f"home: {self.home_of(name)}\ngenesis: {self.home}/genesis.json\nlisten: '{address}'\nstatus: {{listen: '127.0.0.1:0'}}\n"
-                + (f"models: [{{name: {MODEL}, catalogue: {MODEL}, context: 2048}}]\n" if self.score else ""))
+                + (f"models: [{{name: {MODEL}, catalogue: {MODEL}, context: 2048, threads: 1}}]\n" if self.score else ""))
         genesis = {"chain_id": "test", "genesis_time_ms": int((time.time() + ahead_seconds) * 1000), "validators": validators,
                    "parameters": {"verification": self.parameters}}
         (self.home / "genesis.json").write_text(json.dumps(genesis))

@@ -62,10 +62,11 @@ class Network:
         self.extra = []  # nodes started by hand
 
     def up(self, *more):
-        """Nobody challenges anybody unless `more` says so: that would be work on the side of what a test looks at."""
+        """Nobody challenges anybody unless `more` says so: that would be work on the side of what a test looks at. Two tests and
+        the builds share the processor, so an engine has one thread."""
         verify = [] if "--verify" in more else ["--no-verify"]
         return run("up", "--home", self.home, "--users", self.users, "--models", self.models, "--verifiers", self.verifiers,
-                   "--port", self.port, *verify, *more, timeout=180)
+                   "--port", self.port, "--threads", 1, *verify, *more, timeout=180)
 
     def __enter__(self):
         return self

@@ -46,7 +46,7 @@ def test_a_network_by_hand():
         start("verifier", "verifier", f"listen: '127.0.0.1:{port}'\nprompt_pool: {pool}\n")
         for number in range(5):
             start("user", f"user-{number}", "operator: " + f"someone-{number}\n")
-        start("model", "model", f"models: [{{name: {MODEL}, catalogue: {MODEL}, slots: 1, context: 512}}]\n")
+        start("model", "model", f"models: [{{name: {MODEL}, catalogue: {MODEL}, slots: 1, context: 512, threads: 1}}]\n")
         start("user", "user", f"api: {{listen: '127.0.0.1:{api}', key: sesame}}\npaths: {{length: 1}}\n")
         url, key = f"http://127.0.0.1:{api}", {"authorization": "Bearer sesame"}
 

@@ -118,7 +118,7 @@ def fragile(network, tmp_path, request):
     ends = tmp_path / "ends"
     ends.touch()
     env = {"PLANETSERVE_ENGINE": str(tmp_path), "ENDS": str(ends), "SIGNAL": str(int(request.param))}
-    nodes = [network.start_model(f"[{{name: fragile, file: {file}, slots: 2, context: 2048}}]", env=env) for _ in range(4)]
+    nodes = [network.start_model(f"[{{name: fragile, file: {file}, slots: 2, context: 2048, threads: 1}}]", env=env) for _ in range(4)]
     all_serve = lambda: sum("fragile" in node["models"] for node in network.status()["model_nodes"]) == len(nodes)
     wait_for(all_serve, "all four to be listed", 60)
     # How often a node's engine ends until the node is sure of the reason: anybody may send SIGKILL.
