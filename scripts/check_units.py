@@ -7,8 +7,8 @@ alone  has clang read each source by itself, which shows an #include that is mis
        would bring. BUILD was configured by the preset "alone".
 
 A unit without findings is remembered in CACHE under a hash of all that was seen of it (command, configuration, sources and
-headers of this tree), and not read again before one of them changes; not so in continuous integration (CI), where nothing is
-there from before. Findings go to standard output; exit status 1 where there are any.
+headers of this tree), and not read again before one of them changes. Findings go to standard output; exit status 1 where
+there are any.
 """
 
 import concurrent.futures
@@ -67,8 +67,8 @@ def content_key(tool, entry, root):
 
 def check(tool, entry, build, cache, root):
     """What was found in one unit."""
-    stamp = None if os.environ.get("CI") else cache / content_key(tool, entry, root)
-    if stamp and stamp.exists():
+    stamp = cache / content_key(tool, entry, root)
+    if stamp.exists():
         return ""
     if tool == "tidy":
         command = [CLANG_TIDY, "-p", build, "--quiet", entry["file"]]
@@ -76,8 +76,7 @@ def check(tool, entry, build, cache, root):
         command = [*compiler(entry), "-fsyntax-only"]
     done = subprocess.run(command, cwd=entry["directory"], capture_output=True, text=True)
     if done.returncode == 0:
-        if stamp:
-            stamp.touch()
+        stamp.touch()
         return ""
     return done.stdout + done.stderr
 

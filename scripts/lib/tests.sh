@@ -14,10 +14,8 @@ TESTS_FAILED=0
 TEST_SUMMARY=()
 TEST_QUICK=0
 FUNCTIONAL_FILES=() # of tests/functional; empty: all
-# In a run of all these come last, with no other beside: an engine has to answer within phases of seconds.
-FUNCTIONAL_LAST=(test_epoch_kills.py)
-# Most tests wait. The tests of a file share a network.
-TWO_AT_ONCE=(--numprocesses 2 --dist loadfile)
+# Most tests wait. The tests of a file share a network. Files in the order of tests/functional/conftest.py.
+TWO_AT_ONCE=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
 CORES=$(nproc)
 
 test_verb() {
@@ -269,11 +267,14 @@ test_tidy() {
 # test_alone: not part of a run of everything, for its time.
 test_alone() { if check_units alone; then count_pass; else count_fail 1; fi; }
 
-# check_units tidy|alone: clang-tidy over the unity sources, or each file read by itself. Neither builds anything.
+# check_units tidy|alone: clang-tidy over the unity sources, or each file read by itself. Neither builds anything. What had
+# no findings is remembered, in continuous integration for this run alone.
 check_units() {
+    local kept="$CACHE/units"
+    if [[ -n ${CI:-} ]]; then kept="$ROOT/build/units"; fi
     configure_preset "$1" "$1" &&
         run_step "  checking all code ($1)" "$LOGS/$1.log" "units_progress $LOGS/$1.log" \
-            python3 "$ROOT/scripts/check_units.py" "$1" "$ROOT/build/$1" "$CACHE/units"
+            python3 "$ROOT/scripts/check_units.py" "$1" "$ROOT/build/$1" "$kept"
 }
 
 units_progress() { tail -c 4096 "$1" | grep -oE '^\[[0-9]+/[0-9]+\]' | tail -n 1; }
@@ -389,12 +390,11 @@ test_functional() {
     ensure_venv "$folder/requirements.txt" || { count_fail 1 "functional: Python packages could not be installed"; return 0; }
     begin_beside
     if ((${#FUNCTIONAL_FILES[@]} == 0)); then
-        run_pytest pytest "${TWO_AT_ONCE[@]}" "$folder" "${FUNCTIONAL_LAST[@]/#/--ignore=$folder/}"
-        run_pytest pytest-last "${FUNCTIONAL_LAST[@]/#/$folder/}"
+        run_pytest "${TWO_AT_ONCE[@]}" "$folder"
     elif ((${#FUNCTIONAL_FILES[@]} == 1)); then
-        run_pytest pytest "$folder/${FUNCTIONAL_FILES[0]}"
+        run_pytest "$folder/${FUNCTIONAL_FILES[0]}"
     else
-        run_pytest pytest "${TWO_AT_ONCE[@]}" "${FUNCTIONAL_FILES[@]/#/$folder/}"
+        run_pytest "${TWO_AT_ONCE[@]}" "${FUNCTIONAL_FILES[@]/#/$folder/}"
     fi
     if ((${#FUNCTIONAL_FILES[@]} == 0 || TEST_QUICK)); then run_node_tests "$folder/node"; fi
 }
@@ -408,10 +408,9 @@ test_soak() {
 
 ensure_program_or_say() { configure_preset release release && build_targets release planetserve planetserve_lab hostile_verifier planetserve_eval; }
 
-# run_pytest NAME ARGUMENT...: NAME of the log and the report.
+# run_pytest ARGUMENT...
 run_pytest() {
-    local log="$LOGS/$1.log" report="$LOGS/$1.xml" arguments=() passed failed
-    shift
+    local log="$LOGS/pytest.log" report="$LOGS/pytest.xml" arguments=() passed failed
     read -ra arguments <<<"${PYTEST_ARGS:-}"
     rm -f "$report"
     run_step "  running (functional)" "$log" "pytest_progress $log" \

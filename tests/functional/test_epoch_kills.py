@@ -62,7 +62,8 @@ def test_killed_in_every_phase_it_comes_back_and_nothing_is_lost_or_counted_twic
         committee.kill_pair(name)
         committee.bring_back(name)
         killed.append((epoch, phase, name))
-        wait_for(lambda: running(committee, name), f"{name} to take part again", 60)
+        wait_for(lambda: running(committee, name),
+                 lambda: f"{name}, killed in phase {phase}, to take part again: {(committee.home_of(name) / 'log').read_text()[-4000:]}", 60)
     print("killed:", killed)
     last_killed = epoch
     # The votes of the last such epoch are settled, and three times at least there were enough of them.

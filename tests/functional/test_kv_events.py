@@ -30,6 +30,9 @@ class Pair:
         self.network.wait_ready()
         wait_for(lambda: all(self.events(index)["state"] == "following" and self.events(index)["complete"] for index in (0, 1)),
                  "the events to be followed from the first on")
+        # Where two nodes meet, one takes the other's key, and forgets what it held under its own.
+        wait_for(lambda: all(peer["current"] and peer["same_key"] for index in (0, 1) for peer in self.group(index)["peers"])
+                 and all(self.group(index)["peers"] for index in (0, 1)), "the nodes to share a key")
         # The first batch may come by replay, as subscribing takes a moment; what was known before is then forgotten.
         for index, front in enumerate(self.fronts):
             front.ask_directly("Begin.")
