@@ -29,7 +29,7 @@ struct Request {
     // The node that gets the request has served the conversation so far, so it should answer rather than forward the
     // request.
     bool continues = false;
-    std::optional<NodeId> node = std::nullopt;  // the only node that may answer; empty: any
+    std::optional<NodeId> node = std::nullopt;  // the node to ask, and the only one that may answer; empty: any
     // At a model node: the neighbour that brought the request, or what stands for one. Places are shared among them.
     std::optional<NodeId> via = std::nullopt;
     // The user's request that the node forwarded before, and that the other node did not answer.
@@ -38,6 +38,8 @@ struct Request {
     std::optional<crypto::Digest> asked = std::nullopt;
     // At a model node: the tokens of all its answers together, at the most; empty: it sets no bound, or nobody looked.
     std::optional<std::uint64_t> tokens = std::nullopt;
+    // With `node`: where it forwards the request, as it may any, the other's answer is taken too.
+    bool forwardable = false;
 };
 
 struct ReplyHead {

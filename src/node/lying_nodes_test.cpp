@@ -94,10 +94,12 @@ TEST_F(LyingNodes, AConversationLeavesTheNodeThatFailsIt) {
 // Sends everything to the liar, as an entry node does that believes its sync reports.
 struct BelievingEntry final : exchange::Forwarding {
     std::optional<NodeId> place(const inference::Request& request, const std::set<NodeId>& excluded, Time) override {
-        return request.continues || excluded.contains(to) ? std::nullopt : std::optional(to);
+        const bool stays = request.returns || (request.continues && heeds_continues);
+        return stays || excluded.contains(to) ? std::nullopt : std::optional(to);
     }
     bool accepts_from(const NodeId&, const std::string&) override { return true; }
     NodeId to;
+    bool heeds_continues = true;
 };
 
 class HandedOver : public LyingNodes {
@@ -168,6 +170,33 @@ TEST_F(HandedOver, ToABannedNodeItIsAnsweredByTheOnlyOtherItself) {
     models_.front()->node.set_forwarding(takes_);
     change_directory([](DirectoryView& view) { view.models.front().trusted = false; });
     for (int i = 0; i < 4; ++i) expect_answered(ask(prompt + std::to_string(i)), prompt + std::to_string(i));
+}
+
+// A node may forward what says that it continues a conversation, where all its places are taken. On the code before,
+// that failed with "wrong cloves".
+TEST_F(HandedOver, ByTheOnlyNodeThatMayAnswerItIsAnsweredByThatOne) {
+    make_group();
+    entry_.heeds_continues = false;
+    for (int i = 0; i < 4; ++i) {
+        auto request = request_for(prompt + std::to_string(i));
+        request.node = models_.back()->id;
+        request.continues = true;
+        auto& reply = ask(std::move(request));
+        expect_answered(reply, prompt + std::to_string(i));
+        EXPECT_EQ(serving(reply).id, models_.back()->id);
+    }
+}
+
+// Challenges are: the answer counts for the node that signs it. On the code before, the node that was asked seemed
+// silent.
+TEST_F(HandedOver, OneThatIsForwardableIsAnsweredByWhomItIsHandedTo) {
+    make_group();
+    auto request = request_for(prompt);
+    request.node = models_.back()->id;
+    request.forwardable = true;
+    auto& reply = ask(std::move(request));
+    expect_answered(reply, prompt);
+    EXPECT_EQ(serving(reply).id, liar().id);
 }
 
 TEST_F(HandedOver, ToANodeOfAnotherModelItIsAnsweredByAnother) {

@@ -25,8 +25,8 @@ public:
     // of those excluded; null when no node qualifies.
     const ModelNodeInfo* choose(const inference::Request& request, const std::vector<crypto::Digest>& conversation,
                                 const std::set<NodeId>& excluded, Time now) const;
-    // The onion key of a node that may answer the request: a trusted one that serves its model, and the one that the
-    // request names, if it names one.
+    // The onion key of a node that may answer the request: the one that the request names, or a trusted one that serves
+    // its model where it names none or is forwardable.
     std::optional<crypto::AgreementPublicKey> key_of_server(const inference::Request& request, const NodeId& id) const;
     // Whether the node is listed as one that may answer the request.
     bool may_answer(const inference::Request& request, const NodeId& id) const {

@@ -93,8 +93,14 @@ protected:
     std::vector<onion::PathStatus> paths() { return user().node.requests().pool().status(); }
 
     Reply& ask(const std::string& body, const std::string& model = "m", const std::string& path = "/v1/completions") {
+        return ask(request_for(body, model, path));
+    }
+    inference::Request request_for(const std::string& body, const std::string& model = "m",
+                                   const std::string& path = "/v1/completions") {
+        return {random_.id<IdempotencyId>(), "POST", path, "text/plain", model, to_bytes(body)};
+    }
+    Reply& ask(inference::Request request) {
         auto& reply = replies_.emplace_back(std::make_unique<Reply>());
-        inference::Request request{random_.id<IdempotencyId>(), "POST", path, "text/plain", model, to_bytes(body)};
         auto started = user().node.requests().start(std::move(request), *reply);
         if (started)
             reply->exchange = std::move(*started);

@@ -350,7 +350,7 @@ bool UserRequest::another_is_left() const {
 }
 
 bool UserRequest::entry_is_left() const {
-    return entry_ && !request_.node && attempts_.may_try_another() && context_.models.may_answer(request_, *entry_);
+    return entry_ && attempts_.may_try_another() && context_.models.may_answer(request_, *entry_);
 }
 
 bool UserRequest::try_another() {
