@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "committee/committee.pb.h"
 
 namespace planetserve::committee {
@@ -11,9 +12,7 @@ namespace {
 constexpr std::size_t maximum_family = 64;
 constexpr std::string_view context = "planetserve descriptor v1";
 
-bool printable(const std::string& text, std::size_t most) {
-    return text.size() <= most && std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-}
+bool printable_within(const std::string& text, std::size_t most) { return text.size() <= most && is_printable(text); }
 
 bool model_name(const std::string& name) {
     return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -46,7 +45,7 @@ Status check(const NodeDescriptor& descriptor) {
         if (!model_name(model.name))
             return wrong("models",
                          "has a name that is empty, over 128 characters, or not of letters, digits and ._:/-");
-        if (!printable(model.engine, 64)) return wrong("models", "has an engine over 64 printable characters");
+        if (!printable_within(model.engine, 64)) return wrong("models", "has an engine over 64 printable characters");
         if (std::count_if(descriptor.models.begin(), descriptor.models.end(),
                           [&](const ServedModel& other) { return other.name == model.name; }) > 1)
             return wrong("models", "has two of the name " + model.name);
@@ -54,10 +53,10 @@ Status check(const NodeDescriptor& descriptor) {
             return wrong("models", "has a weights_sha256 that is not 32 bytes");
     }
     if (descriptor.capacity > 1'000'000) return wrong("capacity", "must be at most 1,000,000");
-    if (!printable(descriptor.operator_name, 64))
+    if (!printable_within(descriptor.operator_name, 64))
         return wrong("operator_name", "must be at most 64 printable characters");
     if (descriptor.family.size() > maximum_family) return wrong("family", "must be at most 64 nodes");
-    if (!printable(descriptor.software, 64)) return wrong("software", "must be at most 64 printable characters");
+    if (!printable_within(descriptor.software, 64)) return wrong("software", "must be at most 64 printable characters");
     return {};
 }
 

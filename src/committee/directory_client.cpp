@@ -3,17 +3,9 @@
 #include <algorithm>
 
 #include "base/requires.h"
-#include "committee/committee.pb.h"
+#include "committee/directory_calls.h"
 
 namespace planetserve::committee {
-
-namespace {
-
-constexpr std::size_t call_id_size = 8;
-// A refusal's text comes from a verification node; more of it is noise in status and logs.
-constexpr std::size_t longest_refusal = 500;
-
-}  // namespace
 
 DirectoryClient::DirectoryClient(const Genesis& genesis, const crypto::Identity& identity,
                                  DirectoryClientOptions options, wire::FrameSender& sender, Random& random, Now now,
@@ -164,7 +156,7 @@ void DirectoryClient::on_submit_answer(ByteView body, Now now) {
         registration_.registered = false;  // the lease expired, or the registry was lost
         return succeed(task, Duration{}, now);
     }
-    fail_task(task, "registration refused: " + answer.refusal().message().substr(0, longest_refusal), now);
+    fail_task(task, "registration refused: " + text_of(answer.refusal()), now);
 }
 
 void DirectoryClient::on_fetch_answer(ByteView body, Now now) {
@@ -173,7 +165,7 @@ void DirectoryClient::on_fetch_answer(ByteView body, Now now) {
     if (!answer.ParseFromArray(body.data(), static_cast<int>(body.size())))
         return fail_task(task, "a list that does not parse", now);
     if (answer.body_case() == proto::Answer::kRefusal)
-        return fail_task(task, "list refused: " + answer.refusal().message().substr(0, longest_refusal), now);
+        return fail_task(task, "list refused: " + text_of(answer.refusal()), now);
     if (answer.body_case() != proto::Answer::kCurrent && answer.body_case() != proto::Answer::kPart)
         return fail_task(task, "an answer to another question", now);
     bool current = answer.body_case() == proto::Answer::kCurrent;

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "base/words.h"
 #include "crypto/hash.h"
 
 namespace planetserve::committee {
@@ -59,6 +60,7 @@ Result<GenesisValidator> parse_validator(const json::value& value) {
     if (!power) return std::unexpected(power.error());
     auto id = NodeId::from_hex(*key);
     if (!id) return wrong("'validators.public_key' must be 64 hex digits");
+    if (!is_printable(*name)) return wrong("'validators.name' must have printable characters of ASCII alone");
     auto endpoint = Endpoint::parse(*address);
     if (!endpoint) return wrong("'validators.address': " + endpoint.error().message);
     GenesisValidator validator{*name, *id, static_cast<std::uint64_t>(*power), *endpoint, {}};
@@ -229,7 +231,8 @@ Result<Genesis> Genesis::parse(std::string_view text) {
         return std::unexpected(known.error());
     Genesis genesis;
     auto chain = text_at(object, "chain_id", "");
-    if (!chain || chain->empty() || chain->size() > 50) return wrong("'chain_id' must be a text of 1 to 50 characters");
+    if (!chain || chain->empty() || chain->size() > 50 || !is_printable(*chain))
+        return wrong("'chain_id' must be a text of 1 to 50 printable characters of ASCII");
     auto time = number_at(object, "genesis_time_ms", "", 0, 10'000'000'000'000);
     if (!time) return std::unexpected(time.error());
     const auto* list = object.if_contains("validators");

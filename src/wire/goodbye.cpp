@@ -1,6 +1,6 @@
 #include "wire/goodbye.h"
 
-#include <algorithm>
+#include "base/words.h"
 
 namespace planetserve::wire {
 
@@ -8,11 +8,7 @@ namespace {
 
 constexpr std::uint8_t first_printable = 0x20;
 
-std::string printable(std::string_view text) {
-    std::string shown(text.substr(0, maximum_goodbye_size - 1));
-    std::replace_if(shown.begin(), shown.end(), [](char c) { return c < 0x20 || c >= 0x7f; }, '?');
-    return shown;
-}
+std::string shown(std::string_view detail) { return printable(detail.substr(0, maximum_goodbye_size - 1)); }
 
 }  // namespace
 
@@ -38,16 +34,15 @@ std::string_view describe(GoodbyeReason reason) {
 
 Bytes encode(const Goodbye& goodbye) {
     Bytes payload{static_cast<std::uint8_t>(goodbye.reason)};
-    append(payload, as_bytes(printable(goodbye.detail)));
+    append(payload, as_bytes(shown(goodbye.detail)));
     return payload;
 }
 
 Goodbye parse_goodbye(ByteView payload) {
     if (payload.empty()) return {};
-    if (payload[0] >= first_printable) return {GoodbyeReason::other, printable(as_text(payload))};
+    if (payload[0] >= first_printable) return {GoodbyeReason::other, shown(as_text(payload))};
     bool known = payload[0] <= static_cast<std::uint8_t>(GoodbyeReason::incompatible_version);
-    return {known ? static_cast<GoodbyeReason>(payload[0]) : GoodbyeReason::other,
-            printable(as_text(payload.subspan(1)))};
+    return {known ? static_cast<GoodbyeReason>(payload[0]) : GoodbyeReason::other, shown(as_text(payload.subspan(1)))};
 }
 
 }  // namespace planetserve::wire

@@ -1,6 +1,6 @@
 #include "wire/hello.h"
 
-#include <algorithm>
+#include "base/words.h"
 
 namespace planetserve::wire {
 
@@ -33,9 +33,7 @@ Result<Hello> parse_hello(ByteView bytes) {
     std::uint8_t role = reader.u8();
     std::uint8_t size = reader.u8();
     hello.software = to_string(reader.bytes(size));
-    bool printable =
-        std::all_of(hello.software.begin(), hello.software.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-    if (!reader.ok() || role < 1 || role > 3 || size > maximum_software || !printable ||
+    if (!reader.ok() || role < 1 || role > 3 || size > maximum_software || !is_printable(hello.software) ||
         hello.oldest_compatible > hello.version)
         return fail(ErrorCode::malformed, "a hello that does not parse");
     hello.role = static_cast<Role>(role);
