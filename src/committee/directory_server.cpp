@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "committee/committee.pb.h"
+#include "committee/directory_calls.h"
 
 namespace planetserve::committee {
 
@@ -33,10 +33,10 @@ Bytes framed(ByteView call_id, const proto::Answer& answer) {
 }  // namespace
 
 void DirectoryServer::on_call(const NodeId& from, ByteView payload, const Now& now, Reply reply) {
-    if (payload.size() < 8) return;
+    if (payload.size() < call_id_size) return;
     ++calls_;
-    ByteView body = payload.subspan(8);
-    Bytes call_id = to_bytes(payload.first(8));
+    ByteView body = payload.subspan(call_id_size);
+    Bytes call_id = to_bytes(payload.first(call_id_size));
     proto::Call call;
     proto::Answer answer;
     if (!limiter_.take(from, now.time)) {
@@ -47,6 +47,9 @@ void DirectoryServer::on_call(const NodeId& from, ByteView payload, const Now& n
         return answer_submit(call.submit(), now.unix, std::move(call_id), std::move(reply));
     } else if (call.body_case() == proto::Call::kFetch) {
         answer_fetch(call.fetch(), now.unix, answer);
+    } else if (call.body_case() == proto::Call::kGenesis) {
+        answer.mutable_founding()->set_genesis(genesis_);
+        answer.mutable_founding()->set_time_ms(now.unix.milliseconds);
     } else {
         refuse(answer, {ErrorCode::malformed, "a call of a kind that this version does not know"});
     }

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "committee/consensus_engine.h"
+#include "committee/genesis.h"
 #include "committee/peer_limiter.h"
 
 namespace planetserve::committee {
@@ -18,7 +19,9 @@ class FetchState;
 
 class DirectoryServer {
 public:
-    explicit DirectoryServer(ConsensusEngine& engine, PeerLimits limits = {}) : engine_(engine), limiter_(limits) {}
+    // The engine outlives the server.
+    DirectoryServer(ConsensusEngine& engine, const Genesis& genesis, PeerLimits limits = {})
+        : engine_(engine), genesis_(genesis.to_json()), limiter_(limits) {}
 
     using Reply = std::function<void(Bytes payload)>;
 
@@ -44,6 +47,7 @@ private:
     const Snapshot* find(ByteView app_hash) const;
 
     ConsensusEngine& engine_;
+    std::string genesis_;
     PeerLimiter limiter_;
     std::deque<Snapshot> snapshots_;
     std::uint64_t calls_ = 0;

@@ -17,7 +17,7 @@ protected:
     }
     void reopen() {
         engine_ = std::move(EmbeddedConsensus::open(genesis_, validator_, store_).value());
-        server_ = std::make_unique<DirectoryServer>(*engine_);
+        server_ = std::make_unique<DirectoryServer>(*engine_, genesis_);
     }
     struct Node {
         Node(Directory& test, const Genesis& genesis)

@@ -63,6 +63,7 @@ TEST_F(Config, UserDefaults) {
     EXPECT_FALSE(config->common.advertise);
     EXPECT_EQ(config->common.log_level, LogLevel::info);
     EXPECT_EQ(config->common.operator_name, "");
+    EXPECT_TRUE(config->relay);
     EXPECT_FALSE(config->api_listen);
     EXPECT_FALSE(config->api_key);
     EXPECT_EQ(config->api_max_body, 16'777'216U);
@@ -77,6 +78,7 @@ TEST_F(Config, UserDefaults) {
 TEST_F(Config, UserKeys) {
     auto config = user(
         "listen: 0.0.0.0:7701\nadvertise: relay.example.org:7701\nlog_level: debug\noperator: us\n"
+        "relay: {enabled: false}\n"
         "api: {listen: '127.0.0.1:8400', key: secret, max_body: 1000}\n"
         "paths: {count: 6, length: 2, lifetime_seconds: 60, n: 5, k: 3, entry_relays: 9}\n");
     ASSERT_TRUE(config) << config.error().message;
@@ -84,6 +86,7 @@ TEST_F(Config, UserKeys) {
     EXPECT_EQ(config->common.advertise, (Endpoint{"relay.example.org", 7701}));
     EXPECT_EQ(config->common.log_level, LogLevel::debug);
     EXPECT_EQ(config->common.operator_name, "us");
+    EXPECT_FALSE(config->relay);
     EXPECT_EQ(config->api_listen, "127.0.0.1:8400");
     EXPECT_EQ(config->api_key, "secret");
     EXPECT_EQ(config->api_max_body, 1000U);

@@ -55,6 +55,7 @@ Result<UserConfig> load_user_config(const std::filesystem::path& file) {
     UserConfig config;
     Keys keys = common_keys(config.common);
     keys["family"] = [&config](const YAML::Node& node) { config.family = read_family(node); };
+    keys["relay"] = mapping("relay.", {{"enabled", into(config.relay)}});
     keys["api"] = mapping("api.", {{"listen", into(config.api_listen)},
                                    {"key", into(config.api_key)},
                                    {"allowed_origins", origins_into(config.api_allowed_origins)},

@@ -13,7 +13,9 @@ namespace planetserve::config {
 
 struct UserConfig {
     CommonConfig common;
-    std::vector<NodeId> family;             // the operator's other nodes
+    std::vector<NodeId> family;  // the operator's other nodes
+    // Whether others may build paths through this node. A node that nobody reaches should not offer it.
+    bool relay = true;
     std::optional<std::string> api_listen;  // "127.0.0.1:8400"; no API without it
     std::optional<std::string> api_key;
     // Web pages that may ask and read the answers, as browsers name them: "https://example.org".

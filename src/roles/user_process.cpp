@@ -73,8 +73,8 @@ Status run_user_node(const config::UserConfig& config) {
         return {};
     });
     runtime.on_hang_up([&reload] { reload.run(); });
-    committee::NodeDescriptor descriptor;
-    descriptor.family = config.family;
+    std::optional<committee::NodeDescriptor> descriptor;
+    if (config.relay) descriptor.emplace().family = config.family;
     runtime.attach(role, std::move(descriptor));
     runtime.run(http, [&](std::function<void()> finished) {
         auto leave = [&role, finished = std::move(finished)] {

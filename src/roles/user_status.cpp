@@ -92,7 +92,9 @@ std::string user_status(const NodeId& id, const node::UserNode& node, const comm
                                                {"corrupt_lanes", counters.corrupt_lanes}}},
                      {"relay", json::object{{"paths", node.relay().relay().paths()},
                                             {"streams", node.relay().proxy().streams()},
-                                            {"cells", node.relay().relay().counters().cells_relayed}}}});
+                                            {"cells", node.relay().relay().counters().cells_relayed},
+                                            {"paths_evicted", node.relay().relay().counters().paths_evicted +
+                                                                  node.relay().proxy().counters().paths_evicted}}}});
 }
 
 }  // namespace planetserve::roles

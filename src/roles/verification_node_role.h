@@ -34,7 +34,8 @@ public:
     void host_agent(std::unique_ptr<VerificationAgentHost> agent) { agent_ = std::move(agent); }
 
 protected:
-    VerificationNodeRole(Runtime& runtime, committee::ConsensusEngine& engine) : runtime_(runtime), server_(engine) {}
+    VerificationNodeRole(Runtime& runtime, committee::ConsensusEngine& engine)
+        : runtime_(runtime), server_(engine, runtime.genesis()) {}
     // Adds what the endpoint shows beside id, role and calls.
     virtual void describe(boost::json::object& status) const = 0;
 

@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Calls calls;
     NoStore store;
     auto engine = std::move(EmbeddedConsensus::open(genesis, validator, store).value());
-    DirectoryServer server(*engine);
+    DirectoryServer server(*engine, genesis);
     DirectoryClient client(
         genesis, member, {}, calls, random, clock.read(), [](const DirectoryList&) {}, [] { return Load{}; });
     client.set_descriptor({member.id(), wire::Role::user, {member.id().value}, {{"127.0.0.1", 7}}, {}, 0, "", "fuzz"},

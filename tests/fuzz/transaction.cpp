@@ -7,7 +7,9 @@
 #include "committee/committee.pb.h"
 #include "committee/directory_server.h"
 #include "committee/embedded_consensus.h"
+#include "committee/founding.h"
 #include "committee/genesis.h"
+#include "committee/invite.h"
 #include "fuzz_check.h"
 
 using namespace planetserve;
@@ -42,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     UnixTime now{1'000'000};
     NoStore store;
     auto engine = std::move(EmbeddedConsensus::open(genesis, validator, store).value());
-    DirectoryServer server(*engine);
+    DirectoryServer server(*engine, genesis);
 
     Bytes call(8);
     append(call, input);
@@ -77,5 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)parse_state(input);
     if (auto parsed = Genesis::parse(as_text(input)))
         check(Genesis::parse(parsed->to_json())->network() == parsed->network(), "a genesis survives");
+    (void)read_founding(input, genesis.network());
+    if (auto invite = Invite::parse(as_text(input)))
+        check(Invite::parse(invite->to_text()) == *invite, "an invite survives");
     return 0;
 }

@@ -35,7 +35,7 @@ class Role final : public roles::RoleEvents {
 public:
     Role(roles::Runtime& runtime, roles::CommitteeVerificationNode& honest, FalseStatements& statements,
          FalseLists& lists)
-        : runtime_(runtime), honest_(honest), statements_(statements), directory_(lists) {}
+        : runtime_(runtime), honest_(honest), statements_(statements), directory_(lists, runtime.genesis()) {}
 
     void on_frame(const NodeId& from, wire::FrameType type, MutableByteView payload) override {
         if (type == wire::FrameType::call_request)
