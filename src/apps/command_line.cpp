@@ -12,7 +12,8 @@ constexpr const char* about =
     "PlanetServe: an open overlay network on which independent people serve language models together.\n\n"
     "  planetserve up                 start a network on this machine and say how to use it\n"
     "  planetserve chat \"Hello!\"      ask it something\n"
-    "  planetserve doctor             find out what is wrong\n";
+    "  planetserve doctor             find out what is wrong\n"
+    "  planetserve join INVITE        start a node in a network of others\n";
 
 constexpr int shortest_epoch = 10;  // seconds
 constexpr int longest_epoch = 86'400;
@@ -27,6 +28,11 @@ CommandLine::CommandLine() : home_(local::NetworkHome::default_path().string()),
     add_up();
     add_with_home("down", "stop the network and everything it started", Verb::down);
     add_with_home("stop", "the same as down", Verb::down);
+    add_join();
+    add_with_home("leave", "stop the node of this home, take it off the list, and forget its network", Verb::leave);
+    add_with_home("invite", "print the line by which somebody joins this network", Verb::invite)
+        ->add_option("--genesis", invocation_.invite.genesis, "of the network, where it is in no home of this machine")
+        ->check(CLI::ExistingFile);
     add_with_home("status", "nodes, paths, and the models that are served", Verb::status)
         ->add_flag_callback("--json", [this] { invocation_.status_form = StatusForm::json; }, "one JSON object");
     add_with_home("audit", "replay a committee's chain from the genesis; says what changed each reputation",
@@ -47,7 +53,7 @@ const Invocation& CommandLine::parse(const std::vector<std::string>& arguments) 
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app_.parse(std::move(reversed));
     invocation_.home = invocation_.verb == Verb::id ? node_home_ : home_;
-    invocation_.up.home = invocation_.chat.home = home_;
+    invocation_.up.home = invocation_.chat.home = invocation_.join.home = invocation_.invite.home = home_;
     if (verify_ || no_verify_) invocation_.up.verify = verify_;
     return invocation_;
 }
@@ -91,6 +97,21 @@ void CommandLine::add_up() {
     command->add_option("--threads", up.threads, "of each model node's engine (default: they share the cores)")
         ->check(CLI::Range(1, 1024));
     command->add_option("--port", up.port, "port of the API on 127.0.0.1 (default 8400, or the next that is free)")
+        ->check(CLI::Range(1, 65535));
+}
+
+void CommandLine::add_join() {
+    auto& join = invocation_.join;
+    auto* command = add_with_home(
+        "join", "start a node in a network that others founded; returns when a first answer came", Verb::join);
+    command->add_option("invite", join.invite,
+                        "planetserve:..., as 'planetserve invite' prints it; without it the network joined before");
+    command->add_option("--serve", join.serve, "a model of the catalogue to serve");
+    command->add_option("--advertise", join.advertise,
+                        "ADDRESS:PORT at which others reach this machine; a model node takes the next port");
+    command->add_option("--operator", join.operator_name, "a name of yours, for everybody to see");
+    command->add_option("--threads", join.threads, "of the engine (default: all cores)")->check(CLI::Range(1, 1024));
+    command->add_option("--port", join.port, "port of the API on 127.0.0.1 (default 8400, or the next that is free)")
         ->check(CLI::Range(1, 65535));
 }
 

@@ -7,13 +7,31 @@
 
 namespace planetserve::apps {
 
-enum class Verb : std::uint8_t { none, up, down, status, audit, doctor, chat, id, genesis, user, model, verifier };
+enum class Verb : std::uint8_t {
+    none,
+    up,
+    down,
+    join,
+    leave,
+    invite,
+    status,
+    audit,
+    doctor,
+    chat,
+    id,
+    genesis,
+    user,
+    model,
+    verifier,
+};
 
 struct Invocation {
     Verb verb = Verb::none;
     std::filesystem::path home;  // of the network, or with `id` of a node
     StatusForm status_form = StatusForm::text;
     local::LaunchOptions up;
+    local::JoinOptions join;
+    InviteOptions invite;
     ChatOptions chat;
     GenesisOptions genesis;
     std::filesystem::path config;  // of a node
@@ -35,6 +53,7 @@ private:
     CLI::App* add_with_home(const char* name, const char* help, Verb verb);
     void add_node(const char* name, const char* help, Verb verb);
     void add_up();
+    void add_join();
     void add_chat();
     void add_genesis();
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "local/joining.h"
 #include "local/launcher.h"
 
 namespace planetserve::apps {
@@ -30,6 +31,11 @@ struct GenesisOptions {
     std::filesystem::path file;
 };
 
+struct InviteOptions {
+    std::filesystem::path home;
+    std::filesystem::path genesis;  // empty: that of the home
+};
+
 enum class StatusForm : std::uint8_t { text, json };
 
 int user(const std::filesystem::path& config);
@@ -38,6 +44,9 @@ int verifier(const std::filesystem::path& config);
 
 int up(local::LaunchOptions options);
 int down(const std::filesystem::path& home);
+int join(local::JoinOptions options);
+int leave(const std::filesystem::path& home);
+int invite(const InviteOptions& options);
 int status(const std::filesystem::path& home, StatusForm form);
 int doctor(const std::filesystem::path& home);
 int audit(const std::filesystem::path& home);

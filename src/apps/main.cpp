@@ -19,6 +19,12 @@ int run(const apps::Invocation& invocation) {
             return apps::up(invocation.up);
         case Verb::down:
             return apps::down(invocation.home);
+        case Verb::join:
+            return apps::join(invocation.join);
+        case Verb::leave:
+            return apps::leave(invocation.home);
+        case Verb::invite:
+            return apps::invite(invocation.invite);
         case Verb::status:
             return apps::status(invocation.home, invocation.status_form);
         case Verb::audit:

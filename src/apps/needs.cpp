@@ -35,6 +35,13 @@ Words needs_of_up(const local::LaunchOptions& options) {
     return words;
 }
 
+Words needs_of_join(const local::JoinOptions& options) {
+    std::string model = options.serve.value_or("");
+    if (auto network = local::NetworkHome(options.home).load(); !options.serve && network && network->joined_as)
+        model = network->joined_as->serve;
+    return model.empty() ? Words{"program"} : Words{"program", "engine", "models"};
+}
+
 Words needs_of_model(const std::filesystem::path& file) {
     Words words{"program"};
     if (auto config = config::load_model_config(file)) add_model_needs(config->models, words);
@@ -56,6 +63,8 @@ std::vector<std::string> needs_of(const Invocation& invocation) {
     switch (invocation.verb) {
         case Verb::up:
             return needs_of_up(invocation.up);
+        case Verb::join:
+            return needs_of_join(invocation.join);
         case Verb::user:
             return {"program"};
         case Verb::model:

@@ -7,6 +7,7 @@
 #include "base/words.h"
 #include "committee/genesis.h"
 #include "config/model_config.h"
+#include "config/user_config.h"
 #include "local/overview.h"
 
 namespace planetserve::local {
@@ -60,7 +61,7 @@ struct Probe {
     long seconds = answer_deadline_seconds;
 };
 
-void check_answer(const Api& api, const Probe& probe, const OnFinding& on_finding) {
+Finding finding_of(const Api& api, const Probe& probe) {
     const json::object body{{"model", probe.model},
                             {"max_tokens", 4},
                             {"messages", json::array{json::object{{"role", "user"}, {"content", "Say hello."}}}}};
@@ -71,39 +72,74 @@ void check_answer(const Api& api, const Probe& probe, const OnFinding& on_findin
                             .on_body = {}};
     if (!probe.node.empty()) call.headers["x-planetserve-model-node"] = probe.node;
     auto reply = adapters::http_call(call);
-    if (!reply) return on_finding(bad(probe.name + ": " + reply.error().message, "see " + probe.log));
+    if (!reply) return bad(probe.name + ": " + reply.error().message, "see " + probe.log);
     boost::system::error_code error;
     json::value value = json::parse(reply->body, error);
     const auto* choices = !error && value.is_object() ? value.as_object().if_contains("choices") : nullptr;
     if (reply->status == adapters::http_unauthorized)
-        return on_finding(bad("the API wants another key than the configuration of its node has",
-                              "start that node again, or send it SIGHUP"));
+        return bad("the API wants another key than the configuration of its node has",
+                   "start that node again, or send it SIGHUP");
     if (reply->status != 200 || choices == nullptr)
-        return on_finding(bad(
+        return bad(
             probe.name + ": status " + std::to_string(reply->status) + ": " + reply->body.substr(0, longest_excerpt),
-            "see " + probe.log));
-    on_finding(good(probe.name + " answered, from model node " +
-                    reply->headers["x-planetserve-model-node"].substr(0, 8) + " over paths " +
-                    reply->headers["x-planetserve-paths"]));
+            "see " + probe.log);
+    return good(probe.name + " answered, from model node " + reply->headers["x-planetserve-model-node"].substr(0, 8) +
+                " over paths " + reply->headers["x-planetserve-paths"]);
+}
+
+Probe any_node_with(const std::string& model) {
+    return {model, "", model, "the logs of the model nodes that serve it"};
 }
 
 // Each model once, from whichever node; then each model node of this home.
 void check_answers(const NetworkHome& home, const json::object& overview, const OnFinding& on_finding) {
     const Api api{text(overview.at("api")), api_key(home).value_or("")};
-    for (const auto& model : overview.at("models").as_array())
-        check_answer(api, {text(model), "", text(model), "the logs of the model nodes that serve it"}, on_finding);
+    for (const auto& model : overview.at("models").as_array()) on_finding(finding_of(api, any_node_with(text(model))));
     for (const auto& node : overview.at("model_nodes").as_array()) {
         const std::string name = text(node.at("name"));
         if (name.empty()) continue;
         for (const auto& model : node.at("models").as_array())
-            check_answer(api,
-                         {text(model), text(node.at("id")), name + " with " + text(model), home.log(name).string(),
-                          node_deadline_seconds},
-                         on_finding);
+            on_finding(finding_of(api, {text(model), text(node.at("id")), name + " with " + text(model),
+                                        home.log(name).string(), node_deadline_seconds}));
+    }
+}
+
+// A home in others' network: whether others' paths run through its node.
+void check_relaying(const NetworkHome& home, const OnFinding& on_finding) {
+    auto network = home.load();
+    if (!network || !network->joined_as) return;
+    for (const NetworkNode& node : network->nodes) {
+        if (node.role != "user") continue;
+        auto config = config::load_user_config(home.config(node.name));
+        if (!config) return on_finding(bad(config.error().message, "mend that file, and " + start_command(home)));
+        const auto& told = config->common.advertise;
+        if (!config->relay)
+            on_finding(
+                good("it relays for nobody: no address was given at which others reach this machine (planetserve "
+                     "join --advertise HOST:PORT)"));
+        else if (told)
+            on_finding(good("it relays, and tells others to reach it at " + told->to_string() +
+                            "; whether they do, nobody has tried"));
+        else
+            on_finding(good("it relays for nodes of this machine"));
     }
 }
 
 }  // namespace
+
+std::string start_command(const NetworkHome& home) {
+    auto network = home.load();
+    const bool member = network && network->joined_as;
+    return std::string("planetserve ") + (member ? "join" : "up") + " --home " + home.path().string();
+}
+
+Finding probe_answer(const NetworkHome& home) {
+    auto all = overview(home);
+    if (!all) return bad(all.error().message, start_command(home));
+    const auto& models = all->at("models").as_array();
+    if (models.empty()) return bad("no model is served", "somebody has to serve one: planetserve join --serve MODEL");
+    return finding_of({text(all->at("api")), api_key(home).value_or("")}, any_node_with(text(models.front())));
+}
 
 void check_processes(const NetworkHome& home, const json::object& overview, const OnFinding& on_finding) {
     std::size_t running = 0;
@@ -114,8 +150,7 @@ void check_processes(const NetworkHome& home, const json::object& overview, cons
             continue;
         }
         const std::string name = text(node.at("name"));
-        on_finding(bad(name + " does not run",
-                       "see " + home.log(name).string() + ", then: planetserve up --home " + home.path().string()));
+        on_finding(bad(name + " does not run", "see " + home.log(name).string() + ", then: " + start_command(home)));
     }
     if (running == nodes.size())
         on_finding(good(running == 1 ? "the only node runs" : "all " + std::to_string(running) + " nodes run"));
@@ -230,12 +265,13 @@ Result<std::size_t> diagnose(const NetworkHome& home, const OnFinding& on_findin
     };
     check_processes(home, *all, tell);
     if (text(all->at("api_node")).empty()) {
-        tell(bad("the API does not answer", "start it with: planetserve up --home " + home.path().string()));
+        tell(bad("the API does not answer", "start it with: " + start_command(home)));
         return wrong;
     }
     check_committee(home, voting_powers(home), *all, tell);
     check_directory(*all, tell);
     check_paths(*all, tell);
+    check_relaying(home, tell);
     if (all->at("models").as_array().empty())
         tell(bad("no model is served", "see the logs of the model nodes in " + home.path().string()));
     check_listing(home, configured_models(home, *all), *all, tell);

@@ -24,6 +24,11 @@ using VotingPowers = std::map<std::string, std::uint64_t>;  // by the verificati
 // By the model node's name: the models that its configuration has.
 using ConfiguredModels = std::map<std::string, std::vector<std::string>>;
 
+// What starts the nodes of a home: "planetserve up --home ...", or join.
+std::string start_command(const NetworkHome& home);
+// Asks the first model that is served for a few tokens.
+Finding probe_answer(const NetworkHome& home);
+
 // Probes the network: its processes, the committee, the directory, the paths, whether what runs is listed, an answer of
 // each model, and one of each model node of the home. Tells each finding as it is made, since an answer may take a
 // minute. Returns how many are bad.

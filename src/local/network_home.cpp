@@ -35,6 +35,11 @@ Result<NetworkFile> NetworkHome::load() const {
     NetworkFile network;
     network.api_port = static_cast<std::uint16_t>(number_of(value.as_object(), "api_port"));
     network.engine_threads = number_of(value.as_object(), "engine_threads");
+    if (const auto* joined = value.as_object().if_contains("joined"); joined != nullptr && joined->is_object()) {
+        const json::object& object = joined->as_object();
+        network.joined_as = {text_of(object, "network"), text_of(object, "serve"), text_of(object, "advertise"),
+                             text_of(object, "operator")};
+    }
     for (const auto& item : value.as_object()["nodes"].as_array())
         if (item.is_object())
             network.nodes.push_back({text_of(item.as_object(), "name"), text_of(item.as_object(), "role")});
@@ -45,10 +50,13 @@ Status NetworkHome::save(const NetworkFile& network) const {
     json::array nodes;
     for (const NetworkNode& node : network.nodes)
         nodes.push_back(json::object{{"name", node.name}, {"role", node.role}});
-    return write_file(path_ / "network.json", json::serialize(json::object{{"api_port", network.api_port},
-                                                                           {"engine_threads", network.engine_threads},
-                                                                           {"nodes", nodes}}) +
-                                                  "\n");
+    json::object all{{"api_port", network.api_port}, {"engine_threads", network.engine_threads}, {"nodes", nodes}};
+    if (network.joined_as)
+        all["joined"] = json::object{{"network", network.joined_as->network},
+                                     {"serve", network.joined_as->serve},
+                                     {"advertise", network.joined_as->advertise},
+                                     {"operator", network.joined_as->operator_name}};
+    return write_file(path_ / "network.json", json::serialize(all) + "\n");
 }
 
 }  // namespace planetserve::local

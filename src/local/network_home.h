@@ -16,10 +16,20 @@ struct NetworkNode {
     std::string role;  // user, model, verifier
 };
 
+// The part of this home in a network that others founded.
+struct JoinedAs {
+    std::string network;        // its name
+    std::string serve;          // a model of the catalogue; empty: none
+    std::string advertise;      // host:port at which others reach this machine; empty: none does
+    std::string operator_name;  // for everybody to see
+    bool operator==(const JoinedAs&) const = default;
+};
+
 struct NetworkFile {
     std::uint16_t api_port = 0;
     std::vector<NetworkNode> nodes;
-    std::size_t engine_threads = 0;  // of each engine; 0: the engines share the processor's cores
+    std::size_t engine_threads = 0;                    // of each engine; 0: the engines share the processor's cores
+    std::optional<JoinedAs> joined_as = std::nullopt;  // nothing where the whole network is in this home
 };
 
 class NetworkHome {

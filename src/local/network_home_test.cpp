@@ -35,7 +35,11 @@ TEST_F(NetworkHomeTest, KeepsWhatBelongsToTheNetwork) {
     ASSERT_EQ(loaded->nodes.size(), 2U);
     EXPECT_EQ(loaded->nodes[1].name, "user-1");
     EXPECT_EQ(loaded->nodes[1].role, "user");
+    EXPECT_FALSE(loaded->joined_as);
     EXPECT_EQ(home.config("user-1"), path_ / "nodes" / "user-1" / "config.yaml");
+    const JoinedAs joined_as{"kitchens", "a-model", "home.example:7700", "me"};
+    ASSERT_TRUE(home.save({8400, {{"user-1", "user"}}, 0, joined_as}));
+    EXPECT_EQ(home.load()->joined_as, joined_as);
 }
 
 TEST_F(NetworkHomeTest, SaysThatItsFileIsDamaged) {

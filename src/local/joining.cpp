@@ -1,0 +1,240 @@
+#include "local/joining.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <limits>
+
+#include "base/files.h"
+#include "committee/invite.h"
+#include "crypto/system_random.h"
+#include "local/diagnosis.h"
+#include "local/home_nodes.h"
+#include "local/launcher.h"
+#include "local/overview.h"
+#include "roles/founding_fetch.h"
+
+namespace planetserve::local {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* user_name = "user-1";
+constexpr const char* model_name = "model-1";
+
+bool is_loopback(const Endpoint& address) {
+    return address.host == "localhost" || address.host == "::1" ||
+           (address.host.starts_with("127.") && address.has_ip_address());
+}
+
+bool on_this_machine(const committee::Genesis& genesis) {
+    return std::ranges::all_of(genesis.validators,
+                               [](const auto& validator) { return is_loopback(validator.address); });
+}
+
+// A text as YAML takes it, whatever is in it.
+std::string quoted(const std::string& text) { return boost::json::serialize(boost::json::string(text)); }
+
+Result<committee::Genesis> genesis_of(const fs::path& file) {
+    auto text = read_file(file);
+    if (!text) return std::unexpected(text.error());
+    auto genesis = committee::Genesis::parse(*text);
+    if (!genesis) return fail(genesis.error().code, file.string() + ": " + genesis.error().message);
+    return genesis;
+}
+
+// Where a node listens and what others are told. The addresses of one machine follow each other by port.
+std::string address_lines(const JoinedAs& joined_as, std::uint16_t offset) {
+    if (joined_as.advertise.empty()) return "listen: \"127.0.0.1:0\"\n";
+    Endpoint told = Endpoint::parse(joined_as.advertise).value();
+    told.port = static_cast<std::uint16_t>(told.port + offset);
+    const std::string everywhere = told.host.find(':') == std::string::npos ? "0.0.0.0" : "::";
+    return "listen: \"" + Endpoint{everywhere, told.port}.to_string() + "\"\nadvertise: \"" + told.to_string() + "\"\n";
+}
+
+std::string common_lines(const NetworkHome& home, const std::string& name, const JoinedAs& joined_as) {
+    std::string text = "# Written by planetserve join.\nhome: " + quoted(home.node(name).string()) +
+                       "\ngenesis: " + quoted(home.genesis().string()) + "\n";
+    if (!joined_as.operator_name.empty()) text += "operator: " + quoted(joined_as.operator_name) + "\n";
+    return text;
+}
+
+// A node that nobody reaches is no relay: paths through it would fail.
+bool relays(const JoinedAs& joined_as, bool here) { return here || !joined_as.advertise.empty(); }
+
+Status write_configs(const NetworkHome& home, const NetworkFile& network, bool here) {
+    const JoinedAs& joined_as = *network.joined_as;
+    std::string user = common_lines(home, user_name, joined_as) + address_lines(joined_as, 0) +
+                       "relay:\n  enabled: " + (relays(joined_as, here) ? "true" : "false") +
+                       "\napi:\n  listen: \"localhost:" + std::to_string(network.api_port) + "\"\n";
+    if (auto written = write_file(home.config(user_name), user); !written) return written;
+    if (joined_as.serve.empty()) return {};
+    std::string model = common_lines(home, model_name, joined_as) + address_lines(joined_as, 1) +
+                        "status:\n  listen: \"127.0.0.1:0\"\nmodels:\n  - name: " + quoted(joined_as.serve) +
+                        "\n    catalogue: " + quoted(joined_as.serve) +
+                        "\n    threads: " + std::to_string(network.engine_threads) + "\n";
+    return write_file(home.config(model_name), model);
+}
+
+// network.json comes last: without it the home is in no network.
+Status write_home(const NetworkHome& home, const NetworkFile& network, const committee::Genesis& genesis) {
+    if (auto written = write_file(home.genesis(), genesis.to_json() + "\n"); !written) return written;
+    if (auto written = write_configs(home, network, on_this_machine(genesis)); !written) return written;
+    return home.save(network);
+}
+
+// The genesis that an invite is for, with the clock checked against whoever handed it out.
+Result<committee::Genesis> found(const std::string& text, Steps& steps) {
+    auto invite = committee::Invite::parse(text);
+    if (!invite) return std::unexpected(invite.error());
+    steps.begin("genesis");
+    auto founding = roles::fetch_founding(*invite);
+    Status usable = founding ? committee::check_clock(*founding, SystemClock().unix_now())
+                             : Status(std::unexpected(founding.error()));
+    if (!usable) {
+        steps.end(Steps::Outcome::failed, usable.error().message);
+        return std::unexpected(usable.error());
+    }
+    steps.end(Steps::Outcome::done, "the network " + founding->genesis.chain_id);
+    return std::move(founding->genesis);
+}
+
+// The home's genesis, or that of the invite, which is another only for a home that is in no network yet.
+Result<committee::Genesis> genesis_to_join(const NetworkHome& home, const JoinOptions& options,
+                                           const std::optional<NetworkFile>& existing, Steps& steps) {
+    const std::string path = home.path().string();
+    if (existing && !existing->joined_as)
+        return fail(ErrorCode::already_exists,
+                    path + " is of a whole network of this machine; give this node another --home");
+    if (!existing && options.invite.empty())
+        return fail(
+            ErrorCode::invalid_argument,
+            path + " is in no network yet; ask somebody who is for an invite: planetserve join planetserve:...");
+    if (!existing) return found(options.invite, steps);
+    auto own = genesis_of(home.genesis());
+    if (!own || options.invite.empty()) return own;
+    auto invite = committee::Invite::parse(options.invite);
+    if (!invite) return std::unexpected(invite.error());
+    if (invite->network == own->network()) return own;
+    return fail(ErrorCode::already_exists, path + " is in the network " + own->chain_id +
+                                               ", and the invite is for another one; leave the first: planetserve "
+                                               "leave --home " +
+                                               path + ", or use another --home");
+}
+
+Status check_addresses(const JoinedAs& joined_as, bool here) {
+    if (joined_as.advertise.empty()) {
+        if (joined_as.serve.empty() || here) return {};
+        return fail(ErrorCode::invalid_argument,
+                    "a model node has to be reached: give --advertise HOST:PORT, an address of this machine whose port "
+                    "and the next one others can reach");
+    }
+    auto told = Endpoint::parse(joined_as.advertise);
+    if (!told) return fail(ErrorCode::invalid_argument, "--advertise: " + told.error().message);
+    if (told->port == std::numeric_limits<std::uint16_t>::max())
+        return fail(ErrorCode::invalid_argument, "--advertise: a model node takes the next port, and there is none");
+    return {};
+}
+
+Result<NetworkFile> plan(const NetworkHome& home, const JoinOptions& options,
+                         const std::optional<NetworkFile>& existing, const committee::Genesis& genesis) {
+    // Its own port is taken by the node that runs.
+    const bool kept =
+        existing && api_runs(home, *existing) && options.port.value_or(existing->api_port) == existing->api_port;
+    auto port = kept ? Result<std::uint16_t>(existing->api_port) : choose_port(options.port, existing);
+    if (!port) return std::unexpected(port.error());
+    JoinedAs joined_as = existing ? *existing->joined_as : JoinedAs{genesis.chain_id, "", "", ""};
+    joined_as.serve = options.serve.value_or(joined_as.serve);
+    joined_as.advertise = options.advertise.value_or(joined_as.advertise);
+    joined_as.operator_name = options.operator_name.value_or(joined_as.operator_name);
+    if (auto fits = check_addresses(joined_as, on_this_machine(genesis)); !fits) return std::unexpected(fits.error());
+    NetworkFile network{
+        *port, {{user_name, "user"}}, options.threads.value_or(existing ? existing->engine_threads : 0), joined_as};
+    if (!joined_as.serve.empty()) network.nodes.push_back({model_name, "model"});
+    return network;
+}
+
+// Nodes read their configuration when they start.
+void stop_changed(const NetworkHome& home, const NetworkFile& existing, const NetworkFile& network, Steps& steps) {
+    if (existing.joined_as == network.joined_as && existing.api_port == network.api_port &&
+        existing.engine_threads == network.engine_threads)
+        return;
+    stop_nodes(home, {user_name, model_name}, steps);
+}
+
+Status first_answer(const NetworkHome& home, Steps& steps) {
+    steps.begin("an answer");
+    const Finding answer = probe_answer(home);
+    const bool good = answer.kind == Finding::Kind::good;
+    steps.end(good ? Steps::Outcome::done : Steps::Outcome::failed, answer.what);
+    if (good) return {};
+    return fail(ErrorCode::unavailable,
+                "no answer came; the node runs, so find out why: planetserve doctor --home " + home.path().string());
+}
+
+}  // namespace
+
+Result<Joined> join(const JoinOptions& options, Steps& steps) {
+    const NetworkHome home(options.home);
+    std::optional<NetworkFile> existing;
+    if (home.exists()) {
+        auto loaded = home.load();
+        if (!loaded) return std::unexpected(loaded.error());
+        existing = *loaded;
+    }
+    auto genesis = genesis_to_join(home, options, existing, steps);
+    if (!genesis) return std::unexpected(genesis.error());
+    auto network = plan(home, options, existing, *genesis);
+    if (!network) return std::unexpected(network.error());
+    if (auto made = make_home(home.path()); !made) return std::unexpected(made.error());
+    auto lock = lock_network(home);
+    if (!lock) return std::unexpected(lock.error());
+    if (home.exists() != existing.has_value())
+        return fail(ErrorCode::already_exists,
+                    "another 'planetserve' joined or left with " + home.path().string() + " meanwhile; run this again");
+    if (existing) stop_changed(home, *existing, *network, steps);
+    const bool here = on_this_machine(*genesis);
+    if (auto written = write_home(home, *network, *genesis); !written) return std::unexpected(written.error());
+    if (auto started = start_nodes(home, *network, steps); !started) return std::unexpected(started.error());
+    steps.begin("list, paths, API");
+    if (auto ready = wait_for_api(home, count_of(*network, "model"), steps); !ready) {
+        steps.end(Steps::Outcome::failed, ready.error().message);
+        return fail(ready.error().code, "the node runs, but cannot ask yet; find out why: planetserve doctor --home " +
+                                            home.path().string());
+    }
+    steps.end(Steps::Outcome::done, "http://127.0.0.1:" + std::to_string(network->api_port));
+    if (auto answered = first_answer(home, steps); !answered) return std::unexpected(answered.error());
+    return Joined{*network, relays(*network->joined_as, here), here};
+}
+
+Status leave(const NetworkHome& home, Steps& steps) {
+    auto network = home.load();
+    if (!network) return std::unexpected(network.error());
+    if (!network->joined_as)
+        return fail(ErrorCode::invalid_argument, home.path().string() +
+                                                     " is a whole network of this machine, which has nobody to leave; "
+                                                     "stop it with: planetserve down --home " +
+                                                     home.path().string());
+    if (auto stopped = stop(home, steps); !stopped) return std::unexpected(stopped.error());
+    auto lock = lock_network(home);
+    if (!lock) return std::unexpected(lock.error());
+    std::error_code error;
+    std::vector<fs::path> gone;
+    for (const auto& node : fs::directory_iterator(home.nodes(), error))
+        for (const auto& file : fs::directory_iterator(node.path(), error))
+            if (file.path().filename() != "keys") gone.push_back(file.path());
+    for (const fs::path& file : gone) fs::remove_all(file, error);
+    for (const fs::path& file : {home.genesis(), home.path() / "network.json"})
+        if (fs::remove(file, error); error)
+            return fail(ErrorCode::io, "cannot remove " + file.string() + ": " + error.message());
+    return {};
+}
+
+Result<InviteText> invite(const fs::path& file) {
+    auto genesis = genesis_of(file);
+    if (!genesis) return std::unexpected(genesis.error());
+    crypto::SystemRandom random;
+    return InviteText{committee::invite_to(*genesis, random).to_text(), on_this_machine(*genesis)};
+}
+
+}  // namespace planetserve::local
