@@ -38,7 +38,8 @@ bool Forwards::offer(Session& session, Time now) {
 }
 
 std::optional<NodeId> Forwards::choose(Session& session, const std::set<NodeId>& asked, Time now) {
-    auto placed = placed_.find(session.ask->run);
+    // A retry goes where the first one went, unless it came back from there.
+    auto placed = session.head->returns ? placed_.end() : placed_.find(session.ask->run);
     if (placed != placed_.end() && !asked.contains(placed->second.node)) return placed->second.node;
     inference::Request request = session.take_request();
     auto to = forwarding_->place(request, asked, now);

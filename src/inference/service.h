@@ -38,8 +38,6 @@ struct Request {
     std::optional<crypto::Digest> asked = std::nullopt;
     // At a model node: the tokens of all its answers together, at the most; empty: it sets no bound, or nobody looked.
     std::optional<std::uint64_t> tokens = std::nullopt;
-    // With `node`: where it forwards the request, as it may any, the other's answer is taken too.
-    bool forwardable = false;
 };
 
 struct ReplyHead {

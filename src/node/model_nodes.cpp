@@ -35,8 +35,7 @@ std::optional<crypto::AgreementPublicKey> ModelNodes::key_of_server(const infere
     const ModelNodeInfo* node = find(id);
     if (node == nullptr || !serves(*node, request.model)) return std::nullopt;
     // A request may be for a node that nobody trusts, such as a challenge.
-    const bool named = request.node == id;
-    if (!named && (!node->trusted || (request.node && !request.forwardable))) return std::nullopt;
+    if (request.node != id && !node->trusted) return std::nullopt;
     return node->onion_key;
 }
 

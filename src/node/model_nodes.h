@@ -25,12 +25,12 @@ public:
     // of those excluded; null when no node qualifies.
     const ModelNodeInfo* choose(const inference::Request& request, const std::vector<crypto::Digest>& conversation,
                                 const std::set<NodeId>& excluded, Time now) const;
-    // The onion key of a node that may answer the request: the one that the request names, or a trusted one that serves
-    // its model where it names none or is forwardable.
+    // The onion key of a node that may have the request: a trusted one that serves its model, or the one that the
+    // request names.
     std::optional<crypto::AgreementPublicKey> key_of_server(const inference::Request& request, const NodeId& id) const;
-    // Whether the node is listed as one that may answer the request.
+    // Whether its answer is taken: that of the named one alone, where the request names one.
     bool may_answer(const inference::Request& request, const NodeId& id) const {
-        return key_of_server(request, id).has_value();
+        return (!request.node || *request.node == id) && key_of_server(request, id).has_value();
     }
     // The node that took this very request before, else the one that served its conversation.
     std::optional<NodeId> preferred(const IdempotencyId& request,

@@ -185,6 +185,13 @@ void UserRequest::on_accepted(const NodeId& serving) {
     leave_target();
     if (const ModelNodeInfo* node = context_.models.find(serving)) enter_target(*node);
     ++context_.counters.forwarded;
+    // The request is for the node that handed it on, and comes back to it.
+    if (request_.node && !context_.models.may_answer(request_, serving)) {
+        if (!try_entry_itself())
+            fail_with({ErrorCode::unavailable,
+                       "model node " + request_.node->brief() + " hands on a request that is for it alone"});
+        return;
+    }
     // It failed this user before, so it is not waited for again.
     if ((attempts_.excluded().contains(serving) || context_.models.fails_mostly({serving, request_.model}, now)) &&
         try_entry_itself())
@@ -362,9 +369,10 @@ bool UserRequest::try_another() {
 bool UserRequest::try_entry_itself() {
     if (!entry_is_left()) return false;
     ask_next_ = std::exchange(entry_, std::nullopt);
-    // Where it forwarded this request, it would forward it again.
     request_.returns = request_.id;
-    request_.id = context_.random.id<IdempotencyId>();
+    // The other may still run this one. Where its answer is not taken, the id stays: a challenge's answer is signed for
+    // it.
+    if (!request_.node) request_.id = context_.random.id<IdempotencyId>();
     begin_again();
     return true;
 }

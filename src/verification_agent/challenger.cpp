@@ -42,7 +42,6 @@ public:
         request_.body = to_bytes(result_.task.challenge.body);
         request_.node = result_.task.node;
         request_.continues = result_.task.answerer == Answerer::node_itself;
-        request_.forwardable = !request_.continues;
         auto started = overlay.start(request_, *this);
         if (started)
             exchange_ = std::move(*started);

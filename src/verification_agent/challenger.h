@@ -37,8 +37,7 @@ struct ChallengeTask {
 };
 
 enum class ChallengeOutcome : std::uint8_t {
-    // A node signed the answer: the asked node, or the one to which it forwarded the request. The answer counts for the
-    // node that signed.
+    // A node signed the answer. It counts for the node that signed: the asked one, as no other's is taken.
     answered,
     // The asked node sent an answer that no node signed, that answers another request, or that broke off.
     not_signed,

@@ -87,7 +87,6 @@ TEST_F(Challenging, AsksWhenItIsTimeAndTakesASignedAnswer) {
     EXPECT_EQ(request.node, node_.id());
     EXPECT_EQ(request.path, "/v1/chat/completions");
     EXPECT_FALSE(request.continues) << "no user's first question has it";
-    EXPECT_TRUE(request.forwardable);
     reply(answer(), node_);
     ASSERT_EQ(results_.size(), 1u);
     EXPECT_EQ(last().outcome, ChallengeOutcome::answered) << last().why;
@@ -182,7 +181,6 @@ TEST_F(Challenging, SaysWhereTheAnswerIsWanted) {
     ASSERT_TRUE(challenger_.add(own));
     challenger_.on_timer(clock_.read());
     EXPECT_TRUE(overlay_.asked.back().first.continues);
-    EXPECT_FALSE(overlay_.asked.back().first.forwardable);
 }
 
 TEST_F(Challenging, AsksANodeOneThingAtATime) {
