@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/words.h"
 #include "committee/audit.h"
+#include "local/diagnosis.h"
 #include "roles/run_file.h"
 
 namespace planetserve::apps {
@@ -93,7 +94,9 @@ int audit(const std::filesystem::path& path) {
     if (!genesis->is_committee())
         return error_exit("a single verification node keeps no chain that could be replayed; a committee does");
     auto socket = consensus_socket(home, *network);
-    if (!socket) return error_exit("no verification node of this network runs here; start it: planetserve up");
+    if (!socket)
+        return error_exit("no verification node of this network runs here; audit reads the chain of one: " +
+                          std::string(network->joined_as ? "ask who runs one" : local::start_command(home)));
     adapters::ChainReader chain(*socket);
     auto last = chain.last_height();
     if (!last) return error_exit(last.error().message);

@@ -7,6 +7,8 @@
 #include "adapters/http/http_client.h"
 #include "apps/commands.h"
 #include "apps/terminal.h"
+#include "base/words.h"
+#include "local/diagnosis.h"
 #include "local/overview.h"
 
 namespace planetserve::apps {
@@ -121,7 +123,7 @@ Answer ask(Session& session, const std::string& prompt, const local::NetworkHome
     session.messages.push_back(json::object{{"role", "user"}, {"content", prompt}});
     json::object body{{"model", session.model}, {"stream", true}, {"messages", session.messages}};
     if (session.max_tokens) body["max_tokens"] = *session.max_tokens;
-    StreamReader reader([](const std::string& text) { std::cout << text << std::flush; });
+    StreamReader reader([](const std::string& text) { std::cout << without_controls(text) << std::flush; });
     std::string raw;
     auto reply = adapters::http_call({.url = session.api + "/chat/completions",
                                       .body = json::serialize(body),
@@ -182,7 +184,7 @@ int chat(const ChatOptions& options) {
         auto all = local::overview(home);
         if (!all) return error_exit(all.error().message);
         if (all->at("api_node").as_string().empty())
-            return error_exit("the network does not run; start it with: planetserve up --home " + home.path().string());
+            return error_exit("it does not run; start it with: " + local::start_command(home));
         session.api = std::string(all->at("api").as_string());
         if (session.key.empty()) session.key = local::api_key(home).value_or("");
     }

@@ -13,9 +13,10 @@ int doctor(const std::filesystem::path& path) {
     const local::NetworkHome home(std::filesystem::absolute(path));
     auto wrong = local::diagnose(home, [](const local::Finding& finding) {
         if (finding.kind == local::Finding::Kind::good)
-            std::cout << "  " << green("[ok]") << " " << finding.what << std::endl;
+            std::cout << "  " << green("[ok]") << " " << without_controls(finding.what) << std::endl;
         else
-            std::cout << "  " << red("[!!]") << " " << finding.what << "\n       " << finding.advice << std::endl;
+            std::cout << "  " << red("[!!]") << " " << without_controls(finding.what) << "\n       " << finding.advice
+                      << std::endl;
     });
     if (!wrong) return error_exit(wrong.error().message);
     if (*wrong > 0) std::cout << counted(*wrong, "thing is", "things are") << " wrong.\n";

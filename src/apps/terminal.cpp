@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "base/words.h"
+
 namespace planetserve::apps {
 
 namespace {
@@ -28,7 +30,7 @@ std::string green(std::string_view text) { return wrap("32", text); }
 std::string red(std::string_view text) { return wrap("31", text); }
 
 int error_exit(std::string_view message) {
-    std::cerr << "planetserve: " << message << "\n";
+    std::cerr << "planetserve: " << without_controls(message) << "\n";
     return 1;
 }
 
@@ -43,7 +45,8 @@ void PrintedSteps::begin(const std::string& what) {
 }
 
 void PrintedSteps::progress(const std::string& detail) {
-    if (stdout_is_terminal()) std::cout << "\r\033[K  [..] " << what_ << "  " << dim(detail) << std::flush;
+    if (stdout_is_terminal())
+        std::cout << "\r\033[K  [..] " << what_ << "  " << dim(without_controls(detail)) << std::flush;
 }
 
 void PrintedSteps::end(Outcome outcome, const std::string& detail) {
@@ -55,8 +58,8 @@ void PrintedSteps::finish(const std::string& mark, std::string_view detail) {
     std::snprintf(seconds, sizeof seconds, "%.1f s",
                   std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
     if (stdout_is_terminal()) std::cout << "\r\033[K";
-    std::cout << "  " << mark << " " << what_ << (detail.empty() ? "" : ": ") << detail << "  " << dim(seconds)
-              << std::endl;
+    std::cout << "  " << mark << " " << what_ << (detail.empty() ? "" : ": ") << without_controls(detail) << "  "
+              << dim(seconds) << std::endl;
     what_.clear();
 }
 

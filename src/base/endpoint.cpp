@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/words.h"
+
 namespace planetserve {
 
 std::string Endpoint::to_string() const {
@@ -20,7 +22,7 @@ bool Endpoint::has_ip_address() const {
 
 Result<Endpoint> Endpoint::parse(std::string_view text) {
     auto refuse = [&](std::string_view why) {
-        return fail(ErrorCode::malformed, "'" + std::string(text.substr(0, 300)) +
+        return fail(ErrorCode::malformed, "'" + printable(text.substr(0, 300)) +
                                               "' is not an address: " + std::string(why) +
                                               "; write host:port, such as 127.0.0.1:7700 or [::1]:7700");
     };

@@ -26,4 +26,20 @@ inline std::string printable(std::string_view text) {
     return out;
 }
 
+// A text of several lines and any language, without what moves a terminal's cursor or changes its colours and title:
+// the control characters of ASCII but for line ends and tabs, and in UTF-8 those of ISO 8859-1. May be called for each
+// piece of a text, cut between its characters.
+inline std::string without_controls(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const bool second_of_control = i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        if (byte == 0xc2 && second_of_control)
+            ++i;
+        else if ((byte >= 0x20 && byte != 0x7f) || byte == '\n' || byte == '\t')
+            out += text[i];
+    }
+    return out;
+}
+
 }  // namespace planetserve

@@ -187,7 +187,8 @@ void DirectoryClient::take_part(StateHeader header, std::uint64_t total, std::ui
                                 Now now) {
     Task& task = fetch_.task;
     // The registry checks its limit when an entry is added; renewals may let the entries grow past it.
-    std::uint64_t most = genesis_.parameters.maximum_list_bytes + genesis_.parameters.maximum_list_bytes / 4;
+    const std::uint64_t allowed = std::min(genesis_.parameters.maximum_list_bytes, options_.most_list_bytes);
+    const std::uint64_t most = allowed + allowed / 4;
     if (total > most)
         return fail_task(
             task, "a list of " + std::to_string(total) + " bytes; at most " + std::to_string(most) + " are taken", now);

@@ -17,6 +17,8 @@ struct DirectoryClientOptions {
     Duration refresh = 3s;  // of the list, while it is small
     // A large list that changed is fetched again no sooner than this rate allows.
     std::size_t list_bytes_per_second = 256 << 10;
+    // Whatever the genesis allows: a newcomer takes it from strangers. 100,000 nodes take some 40 MiB.
+    std::uint64_t most_list_bytes = 128 << 20;
     Duration call_deadline = 5s;
     Duration fetch_deadline = 60s;  // of all parts of a list
     Duration retry_first = 250ms;   // after a failure; doubles

@@ -43,8 +43,7 @@ Status check_clock(const Founding& founding, UnixTime now) {
     if (off >= -bearable && off <= bearable) return {};
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(off).count();
     return fail(ErrorCode::unavailable, "this machine's clock is " + std::to_string(std::abs(seconds)) + " s " +
-                                            (seconds < 0 ? "behind" : "ahead of") +
-                                            " the network's; set it and join again");
+                                            (seconds < 0 ? "behind" : "ahead of") + " its clock");
 }
 
 }  // namespace planetserve::committee

@@ -22,7 +22,7 @@ Status known_keys(const json::object& object, const std::string& where, const st
         if (known.contains(std::string(item.key()))) continue;
         std::string list;
         for (const std::string& key : known) list += (list.empty() ? "" : ", ") + key;
-        return wrong("unknown key '" + where + std::string(item.key()) + "'; there are: " + list);
+        return wrong("unknown key '" + where + printable(item.key()) + "'; there are: " + list);
     }
     return {};
 }

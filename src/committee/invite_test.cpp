@@ -120,10 +120,10 @@ TEST_F(FoundingTest, AClockThatIsOffIsNamedWithItsDistance) {
     EXPECT_TRUE(check_clock(founding, founding.time + 299s));
     auto ahead = check_clock(founding, founding.time + 3600s);
     ASSERT_FALSE(ahead);
-    EXPECT_NE(ahead.error().message.find("3600 s ahead of"), std::string::npos) << ahead.error().message;
+    EXPECT_NE(ahead.error().message.find("3600 s ahead of its clock"), std::string::npos) << ahead.error().message;
     auto behind = check_clock(founding, founding.time + -3600s);
     ASSERT_FALSE(behind);
-    EXPECT_NE(behind.error().message.find("3600 s behind"), std::string::npos) << behind.error().message;
+    EXPECT_NE(behind.error().message.find("3600 s behind its clock"), std::string::npos) << behind.error().message;
 }
 
 }  // namespace

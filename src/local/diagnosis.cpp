@@ -80,9 +80,9 @@ Finding finding_of(const Api& api, const Probe& probe) {
         return bad("the API wants another key than the configuration of its node has",
                    "start that node again, or send it SIGHUP");
     if (reply->status != 200 || choices == nullptr)
-        return bad(
-            probe.name + ": status " + std::to_string(reply->status) + ": " + reply->body.substr(0, longest_excerpt),
-            "see " + probe.log);
+        return bad(probe.name + ": status " + std::to_string(reply->status) + ": " +
+                       printable(reply->body.substr(0, longest_excerpt)),
+                   "see " + probe.log);
     return good(probe.name + " answered, from model node " + reply->headers["x-planetserve-model-node"].substr(0, 8) +
                 " over paths " + reply->headers["x-planetserve-paths"]);
 }
@@ -105,7 +105,7 @@ void check_answers(const NetworkHome& home, const json::object& overview, const 
 }
 
 // A home in others' network: whether others' paths run through its node.
-void check_relaying(const NetworkHome& home, const OnFinding& on_finding) {
+void check_relaying(const NetworkHome& home, const json::object& overview, const OnFinding& on_finding) {
     auto network = home.load();
     if (!network || !network->joined_as) return;
     for (const NetworkNode& node : network->nodes) {
@@ -117,6 +117,9 @@ void check_relaying(const NetworkHome& home, const OnFinding& on_finding) {
             on_finding(
                 good("it relays for nobody: no address was given at which others reach this machine (planetserve "
                      "join --advertise HOST:PORT)"));
+        else if (!overview.at("directory").at("registered").as_bool())
+            on_finding(bad("it is to relay, and the directory has not taken it",
+                           "see " + home.log(node.name).string() + " for the reason"));
         else if (told)
             on_finding(good("it relays, and tells others to reach it at " + told->to_string() +
                             "; whether they do, nobody has tried"));
@@ -271,7 +274,7 @@ Result<std::size_t> diagnose(const NetworkHome& home, const OnFinding& on_findin
     check_committee(home, voting_powers(home), *all, tell);
     check_directory(*all, tell);
     check_paths(*all, tell);
-    check_relaying(home, tell);
+    check_relaying(home, *all, tell);
     if (all->at("models").as_array().empty())
         tell(bad("no model is served", "see the logs of the model nodes in " + home.path().string()));
     check_listing(home, configured_models(home, *all), *all, tell);

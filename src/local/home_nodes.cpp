@@ -89,6 +89,18 @@ std::size_t listed_of_home(const json::object& overview) {
         overview.at("model_nodes").as_array(), [](const auto& node) { return !node.at("name").as_string().empty(); }));
 }
 
+std::string still_missing(const json::object& overview, const Wait& wait) {
+    if (!overview.at("ready").as_bool()) return std::string(overview.at("reason").as_string());
+    const auto& directory = overview.at("directory").as_object();
+    if (wait.registered && !directory.at("registered").as_bool()) {
+        const std::string problem(directory.at("problem").as_string());
+        return "the directory has not taken this node" + (problem.empty() ? "" : ": " + problem);
+    }
+    const std::size_t listed = listed_of_home(overview);
+    if (listed >= wait.model_nodes) return {};
+    return std::to_string(listed) + " of " + counted(wait.model_nodes, "model node", "model nodes") + " listed";
+}
+
 }  // namespace
 
 Status make_home(const fs::path& path) {
@@ -144,19 +156,15 @@ Status start_nodes(const NetworkHome& home, const NetworkFile& network, Steps& s
     return {};
 }
 
-Status wait_for_api(const NetworkHome& home, std::size_t model_nodes, Steps& steps) {
+Status wait_for_api(const NetworkHome& home, const Wait& wait, Steps& steps) {
     const auto end = std::chrono::steady_clock::now() + api_deadline;
     std::string missing = "the API does not answer";
     while (std::chrono::steady_clock::now() < end) {
         if (auto all = overview(home)) {
-            const std::size_t listed = listed_of_home(*all);
-            const bool ready = all->at("ready").as_bool();
-            if (ready && listed >= model_nodes) return {};
+            missing = still_missing(*all, wait);
+            if (missing.empty()) return {};
             if (auto ended = ended_node(*all))
                 return fail(ErrorCode::unavailable, *ended + " ended: " + last_line_of(home.log(*ended)));
-            missing =
-                ready ? std::to_string(listed) + " of " + counted(model_nodes, "model node", "model nodes") + " listed"
-                      : std::string(all->at("reason").as_string());
             steps.progress(missing);
         }
         std::this_thread::sleep_for(api_poll);

@@ -29,9 +29,13 @@ Result<std::uint16_t> choose_port(const std::optional<std::uint16_t>& asked,
 
 // Starts those that do not run, the verification nodes first, and waits until each has said where it listens.
 Status start_nodes(const NetworkHome& home, const NetworkFile& network, Steps& steps);
-// Waits until the API is ready and every model node of the home is listed, so that each can be asked. An error says
-// what was missing last; at once where a node ended.
-Status wait_for_api(const NetworkHome& home, std::size_t model_nodes, Steps& steps);
+// What a home is to have besides an API that is ready.
+struct Wait {
+    std::size_t model_nodes = 0;  // of the home, that are listed, so that each can be asked
+    bool registered = false;      // whether the directory has to have taken the user node with the API
+};
+// An error says what was missing last; at once where a node ended.
+Status wait_for_api(const NetworkHome& home, const Wait& wait, Steps& steps);
 // Stops those of these nodes that run. Users first, then the model nodes they ask, then the directory. Returns how
 // many.
 std::size_t stop_nodes(const NetworkHome& home, std::vector<std::string> names, Steps& steps);

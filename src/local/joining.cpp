@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <limits>
+#include <set>
+#include <tuple>
 
 #include "base/files.h"
+#include "base/words.h"
 #include "committee/invite.h"
 #include "crypto/system_random.h"
 #include "local/diagnosis.h"
@@ -21,6 +24,8 @@ namespace {
 
 constexpr const char* user_name = "user-1";
 constexpr const char* model_name = "model-1";
+constexpr std::size_t longest_operator = 64;  // of a descriptor
+constexpr std::size_t longest_model = 128;
 
 bool is_loopback(const Endpoint& address) {
     return address.host == "localhost" || address.host == "::1" ||
@@ -76,27 +81,33 @@ Status write_configs(const NetworkHome& home, const NetworkFile& network, bool h
     return write_file(home.config(model_name), model);
 }
 
-// network.json comes last: without it the home is in no network.
+// network.json comes first: what is cut after it, `join` and `leave` mend.
 Status write_home(const NetworkHome& home, const NetworkFile& network, const committee::Genesis& genesis) {
+    if (auto saved = home.save(network); !saved) return saved;
     if (auto written = write_file(home.genesis(), genesis.to_json() + "\n"); !written) return written;
-    if (auto written = write_configs(home, network, on_this_machine(genesis)); !written) return written;
-    return home.save(network);
+    return write_configs(home, network, on_this_machine(genesis));
 }
 
-// The genesis that an invite is for, with the clock checked against whoever handed it out.
+bool same(const NetworkFile& one, const NetworkFile& other) {
+    return one.joined_as == other.joined_as && one.api_port == other.api_port &&
+           one.engine_threads == other.engine_threads;
+}
+
+// Whether the home has all that its nodes need to start. What its owner changed in a configuration then stays.
+bool is_whole(const NetworkHome& home, const NetworkFile& network) {
+    return fs::exists(home.genesis()) && std::ranges::all_of(network.nodes, [&](const NetworkNode& node) {
+               return fs::exists(home.config(node.name));
+           });
+}
+
 Result<committee::Genesis> found(const std::string& text, Steps& steps) {
     auto invite = committee::Invite::parse(text);
     if (!invite) return std::unexpected(invite.error());
     steps.begin("genesis");
-    auto founding = roles::fetch_founding(*invite);
-    Status usable = founding ? committee::check_clock(*founding, SystemClock().unix_now())
-                             : Status(std::unexpected(founding.error()));
-    if (!usable) {
-        steps.end(Steps::Outcome::failed, usable.error().message);
-        return std::unexpected(usable.error());
-    }
-    steps.end(Steps::Outcome::done, "the network " + founding->genesis.chain_id);
-    return std::move(founding->genesis);
+    auto genesis = roles::fetch_genesis(*invite);
+    steps.end(genesis ? Steps::Outcome::done : Steps::Outcome::failed,
+              genesis ? "the network " + genesis->chain_id : genesis.error().message);
+    return genesis;
 }
 
 // The home's genesis, or that of the invite, which is another only for a home that is in no network yet.
@@ -110,9 +121,13 @@ Result<committee::Genesis> genesis_to_join(const NetworkHome& home, const JoinOp
         return fail(
             ErrorCode::invalid_argument,
             path + " is in no network yet; ask somebody who is for an invite: planetserve join planetserve:...");
-    if (!existing) return found(options.invite, steps);
     auto own = genesis_of(home.genesis());
-    if (!own || options.invite.empty()) return own;
+    // A join that was cut may have left no genesis.
+    if (!existing || (!own && !options.invite.empty())) return found(options.invite, steps);
+    if (!own)
+        return fail(own.error().code,
+                    own.error().message + "; join with an invite, or: planetserve leave --home " + path);
+    if (options.invite.empty()) return own;
     auto invite = committee::Invite::parse(options.invite);
     if (!invite) return std::unexpected(invite.error());
     if (invite->network == own->network()) return own;
@@ -122,17 +137,36 @@ Result<committee::Genesis> genesis_to_join(const NetworkHome& home, const JoinOp
                                                path + ", or use another --home");
 }
 
-Status check_addresses(const JoinedAs& joined_as, bool here) {
+Status check_addresses(const JoinedAs& joined_as, std::uint16_t api_port, bool here) {
+    const auto wrong = [](const std::string& why) { return fail(ErrorCode::invalid_argument, why); };
+    const bool serves = !joined_as.serve.empty();
     if (joined_as.advertise.empty()) {
-        if (joined_as.serve.empty() || here) return {};
-        return fail(ErrorCode::invalid_argument,
-                    "a model node has to be reached: give --advertise HOST:PORT, an address of this machine whose port "
-                    "and the next one others can reach");
+        if (!serves || here) return {};
+        return wrong(
+            "a model node has to be reached: give --advertise ADDRESS:PORT, an address of this machine whose port and "
+            "the next one others can reach");
     }
     auto told = Endpoint::parse(joined_as.advertise);
-    if (!told) return fail(ErrorCode::invalid_argument, "--advertise: " + told.error().message);
-    if (told->port == std::numeric_limits<std::uint16_t>::max())
-        return fail(ErrorCode::invalid_argument, "--advertise: a model node takes the next port, and there is none");
+    if (!told) return wrong("--advertise: " + told.error().message);
+    const bool everywhere = told->host == "0.0.0.0" || told->host == "::";
+    if (everywhere || (is_loopback(*told) && !here))
+        return wrong("--advertise: nobody else reaches this machine at " + told->host);
+    if (serves && told->port == std::numeric_limits<std::uint16_t>::max())
+        return wrong("--advertise: a model node takes the next port, and there is none");
+    const int ports = serves ? 2 : 1;
+    if (api_port >= told->port && api_port < told->port + ports)
+        return wrong("port " + std::to_string(api_port) +
+                     " would be the API's and that of a node; give the API another with --port");
+    return {};
+}
+
+// As the registry takes it, and as a file can hold it.
+Status check_names(const JoinedAs& joined_as) {
+    for (const auto& [option, text, most] : {std::tuple("--operator", &joined_as.operator_name, longest_operator),
+                                             std::tuple("--serve", &joined_as.serve, longest_model)})
+        if (text->size() > most || !is_printable(*text))
+            return fail(ErrorCode::invalid_argument, std::string(option) + " takes at most " + std::to_string(most) +
+                                                         " printable characters of ASCII");
     return {};
 }
 
@@ -147,19 +181,43 @@ Result<NetworkFile> plan(const NetworkHome& home, const JoinOptions& options,
     joined_as.serve = options.serve.value_or(joined_as.serve);
     joined_as.advertise = options.advertise.value_or(joined_as.advertise);
     joined_as.operator_name = options.operator_name.value_or(joined_as.operator_name);
-    if (auto fits = check_addresses(joined_as, on_this_machine(genesis)); !fits) return std::unexpected(fits.error());
+    if (auto fits = check_names(joined_as); !fits) return std::unexpected(fits.error());
+    if (auto fits = check_addresses(joined_as, *port, on_this_machine(genesis)); !fits)
+        return std::unexpected(fits.error());
     NetworkFile network{
         *port, {{user_name, "user"}}, options.threads.value_or(existing ? existing->engine_threads : 0), joined_as};
     if (!joined_as.serve.empty()) network.nodes.push_back({model_name, "model"});
     return network;
 }
 
-// Nodes read their configuration when they start.
-void stop_changed(const NetworkHome& home, const NetworkFile& existing, const NetworkFile& network, Steps& steps) {
-    if (existing.joined_as == network.joined_as && existing.api_port == network.api_port &&
-        existing.engine_threads == network.engine_threads)
-        return;
+void forget(const NetworkHome& home) {
+    std::error_code error;
+    std::vector<fs::path> gone{home.genesis(), home.path() / "network.json"};
+    // A relay that comes back under its keys must know the set-ups that it took; and a user keeps its entry relays.
+    const std::set<std::string> kept{"keys", "replay_tags", "entry_relays"};
+    for (const auto& node : fs::directory_iterator(home.nodes(), error))
+        for (const auto& file : fs::directory_iterator(node.path(), error))
+            if (!kept.contains(file.path().filename().string())) gone.push_back(file.path());
+    for (const fs::path& file : gone) fs::remove_all(file, error);
+}
+
+// Starts what is planned. Where that fails, the home is as it was before.
+Status start(const NetworkHome& home, const std::optional<NetworkFile>& existing, const NetworkFile& network,
+             const committee::Genesis& genesis, Steps& steps) {
+    const bool changes = !existing || !same(*existing, network) || !is_whole(home, network);
+    // Nodes read their configuration when they start.
+    if (existing && changes) stop_nodes(home, {user_name, model_name}, steps);
+    Status started = changes ? write_home(home, network, genesis) : Status{};
+    if (started) started = start_nodes(home, network, steps);
+    if (started || !changes) return started;
     stop_nodes(home, {user_name, model_name}, steps);
+    if (!existing) {
+        forget(home);
+        return fail(started.error().code, started.error().message + "; nothing was joined");
+    }
+    const bool back = write_home(home, *existing, genesis) && start_nodes(home, *existing, steps);
+    return fail(started.error().code,
+                started.error().message + (back ? "; the node runs as it did before" : "; the node does not run"));
 }
 
 Status first_answer(const NetworkHome& home, Steps& steps) {
@@ -192,19 +250,20 @@ Result<Joined> join(const JoinOptions& options, Steps& steps) {
     if (home.exists() != existing.has_value())
         return fail(ErrorCode::already_exists,
                     "another 'planetserve' joined or left with " + home.path().string() + " meanwhile; run this again");
-    if (existing) stop_changed(home, *existing, *network, steps);
+    if (auto started = start(home, existing, *network, *genesis, steps); !started)
+        return std::unexpected(started.error());
     const bool here = on_this_machine(*genesis);
-    if (auto written = write_home(home, *network, *genesis); !written) return std::unexpected(written.error());
-    if (auto started = start_nodes(home, *network, steps); !started) return std::unexpected(started.error());
+    const bool relaying = relays(*network->joined_as, here);
     steps.begin("list, paths, API");
-    if (auto ready = wait_for_api(home, count_of(*network, "model"), steps); !ready) {
+    const Wait wait{.model_nodes = count_of(*network, "model"), .registered = relaying};
+    if (auto ready = wait_for_api(home, wait, steps); !ready) {
         steps.end(Steps::Outcome::failed, ready.error().message);
         return fail(ready.error().code, "the node runs, but cannot ask yet; find out why: planetserve doctor --home " +
                                             home.path().string());
     }
     steps.end(Steps::Outcome::done, "http://127.0.0.1:" + std::to_string(network->api_port));
     if (auto answered = first_answer(home, steps); !answered) return std::unexpected(answered.error());
-    return Joined{*network, relays(*network->joined_as, here), here};
+    return Joined{*network, relaying, here};
 }
 
 Status leave(const NetworkHome& home, Steps& steps) {
@@ -218,15 +277,8 @@ Status leave(const NetworkHome& home, Steps& steps) {
     if (auto stopped = stop(home, steps); !stopped) return std::unexpected(stopped.error());
     auto lock = lock_network(home);
     if (!lock) return std::unexpected(lock.error());
-    std::error_code error;
-    std::vector<fs::path> gone;
-    for (const auto& node : fs::directory_iterator(home.nodes(), error))
-        for (const auto& file : fs::directory_iterator(node.path(), error))
-            if (file.path().filename() != "keys") gone.push_back(file.path());
-    for (const fs::path& file : gone) fs::remove_all(file, error);
-    for (const fs::path& file : {home.genesis(), home.path() / "network.json"})
-        if (fs::remove(file, error); error)
-            return fail(ErrorCode::io, "cannot remove " + file.string() + ": " + error.message());
+    forget(home);
+    if (home.exists()) return fail(ErrorCode::io, "cannot remove " + (home.path() / "network.json").string());
     return {};
 }
 

@@ -163,7 +163,8 @@ Result<NetworkFile> launch(const LaunchOptions& options, Steps& steps) {
     if (existing) stop_others(home, *existing, *network, steps);
     if (auto started = start_nodes(home, *network, steps); !started) return std::unexpected(started.error());
     steps.begin("paths, models, API");
-    if (auto ready = wait_for_api(home, count_of(*network, "model"), steps); !ready) {
+    if (auto ready = wait_for_api(home, {.model_nodes = count_of(*network, "model"), .registered = false}, steps);
+        !ready) {
         steps.end(Steps::Outcome::failed, ready.error().message);
         return fail(ready.error().code,
                     "the API does not become ready; run: planetserve doctor --home " + home.path().string());

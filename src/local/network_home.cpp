@@ -24,9 +24,11 @@ bool NetworkHome::exists() const { return fs::exists(path_ / "network.json"); }
 
 Result<NetworkFile> NetworkHome::load() const {
     auto text = read_file(path_ / "network.json");
+    if (!text && exists()) return std::unexpected(text.error());
     if (!text)
         return fail(ErrorCode::not_found, "there is no network in " + path_.string() +
-                                              "; start one with: planetserve up --home " + path_.string());
+                                              "; start one with: planetserve up --home " + path_.string() +
+                                              ", or join one with an invite: planetserve join");
     boost::system::error_code error;
     auto value = json::parse(*text, error);
     if (error || !value.is_object() || !value.as_object().contains("nodes") || !value.as_object()["nodes"].is_array())

@@ -72,14 +72,19 @@ private:
 
 }  // namespace
 
-Result<committee::Founding> fetch_founding(const committee::Invite& invite) {
+Result<committee::Genesis> fetch_genesis(const committee::Invite& invite) {
     std::string why;
+    bool clocks_differ = false;
     for (const auto& contact : invite.contacts) {
         auto founding = Fetch(invite.network, contact).run();
-        if (founding) return founding;
-        why += (why.empty() ? "" : "; ") + contact.address.to_string() + ": " + founding.error().message;
+        const Status usable = founding ? committee::check_clock(*founding, SystemClock().unix_now())
+                                       : Status(std::unexpected(founding.error()));
+        if (usable) return std::move(founding->genesis);
+        clocks_differ = clocks_differ || founding.has_value();
+        why += (why.empty() ? "" : "; ") + contact.address.to_string() + ": " + usable.error().message;
     }
-    return fail(ErrorCode::unavailable, "no node that the invite names hands out the network's genesis: " + why);
+    return fail(ErrorCode::unavailable, "none of the nodes that the invite names let this one in: " + why +
+                                            (clocks_differ ? "; see whether this machine's clock is right" : ""));
 }
 
 }  // namespace planetserve::roles

@@ -6,8 +6,9 @@
 
 namespace planetserve::roles {
 
-// Asks one contact after the other, under an identity that is forgotten afterwards. Takes at most 10 s a contact. The
-// error says for each contact why it did not help.
-Result<committee::Founding> fetch_founding(const committee::Invite& invite);
+// Asks one contact after the other, under an identity that is forgotten afterwards, until one hands out the genesis and
+// has the time that this machine has: one that lies about the time keeps nobody out. Takes 10 s a contact at the most,
+// and as long again as the system takes to resolve a name. The error says for each contact why it did not help.
+Result<committee::Genesis> fetch_genesis(const committee::Invite& invite);
 
 }  // namespace planetserve::roles

@@ -99,7 +99,7 @@ def test_an_invite_is_enough_to_ask_and_to_serve(network, invite, newcomer):
     left = run("leave", "--home", newcomer.home)
     assert "left its network" in left.stdout
     wait_for(lambda: node not in listed(network), "the founder to see it gone", 20)
-    assert written(newcomer.home) == ["keys", "keys"]
+    assert set(written(newcomer.home)) == {"keys", "replay_tags", "entry_relays"}, "what a relay that comes back must know"
     assert "is in no network yet" in run("join", "--home", newcomer.home, check=False).stderr
 
 
@@ -137,6 +137,8 @@ def test_what_is_no_invite_is_refused_and_nothing_is_written(network, invite, ne
         invite[:40] + ("A" if invite[40] != "A" else "B") + invite[41:]: "a character in it is wrong",
         text_of(b"\x07" + digest): "version 7",
         text_of(b"\x01" + digest + b"\x01" + contact(identity, dead)): dead,
+        # A terminal would take it for an order.
+        text_of(b"\x01" + digest + b"\x01" + contact(identity, "\x1b]0;x\x07")): "'?]0;x?' is not an address",
         # The right address, with another's key, and of another network.
         text_of(b"\x01" + digest + b"\x01" + contact("ab" * 32, address)): address,
         text_of(b"\x01" + bytes(32) + b"\x01" + contact(identity, address)): "network",
@@ -144,7 +146,7 @@ def test_what_is_no_invite_is_refused_and_nothing_is_written(network, invite, ne
     for text, said in wrong.items():
         done = newcomer.join(text, check=False)
         assert done.returncode == 1 and said in done.stderr, (said, done.stderr)
-        assert written(newcomer.home) == []
+        assert written(newcomer.home) == [] and "\x1b" not in done.stderr
     # One contact of two that is alive is enough.
     two = text_of(b"\x01" + digest + b"\x02" + contact(identity, dead) + contact(identity, address))
     newcomer.join(two)
@@ -188,5 +190,26 @@ def test_a_model_node_must_be_reached(network, newcomer):
         "joined": {"network": "far", "serve": "", "advertise": "", "operator": ""}}))
     done = newcomer.join("--serve", MODEL, check=False)
     assert done.returncode == 1 and "a model node has to be reached: give --advertise" in done.stderr, done.stderr
-    done = newcomer.join("--advertise", "nonsense", check=False)
-    assert done.returncode == 1 and "--advertise" in done.stderr and "has no port" in done.stderr, done.stderr
+    for address, said in (("nonsense", "has no port"), ("127.0.0.1:7701", "nobody else reaches this machine at 127.0.0.1"),
+                          ("0.0.0.0:7701", "nobody else reaches"), (f"192.0.2.7:{newcomer.port}", "give the API another with --port")):
+        done = newcomer.join("--advertise", address, check=False)
+        assert done.returncode == 1 and said in done.stderr, done.stderr
+
+
+def test_what_cannot_start_changes_nothing(network, invite, newcomer):
+    for option, value, said in (("--serve", "no-such-model", "nothing was joined"), ("--operator", "M\udcfcller", "printable"),
+                                ("--operator", "x" * 65, "at most 64")):
+        done = newcomer.join(invite, option, value, check=False)
+        assert done.returncode == 1 and said in done.stderr, done.stderr
+        assert "network.json" not in written(newcomer.home)
+    newcomer.join(invite)
+    own = newcomer.status()["nodes"][0]["id"]
+    config = newcomer.home / "nodes" / "user-1" / "config.yaml"
+    config.write_text(config.read_text() + "log_level: debug\n")
+    newcomer.join()
+    assert "log_level: debug" in config.read_text(), "its owner's"
+    done = newcomer.join("--serve", "no-such-model", check=False)
+    assert done.returncode == 1 and "no-such-model" in done.stderr and "runs as it did before" in done.stderr, done.stderr
+    assert [(node["name"], node["id"]) for node in newcomer.status()["nodes"]] == [("user-1", own)]
+    newcomer.join()
+    newcomer.ask()
