@@ -54,6 +54,7 @@ const Invocation& CommandLine::parse(const std::vector<std::string>& arguments) 
     app_.parse(std::move(reversed));
     invocation_.home = invocation_.verb == Verb::id ? node_home_ : home_;
     invocation_.up.home = invocation_.chat.home = invocation_.join.home = invocation_.invite.home = home_;
+    for (const std::string& word : invite_words_) invocation_.join.invite += word + " ";
     if (verify_ || no_verify_) invocation_.up.verify = verify_;
     return invocation_;
 }
@@ -104,7 +105,7 @@ void CommandLine::add_join() {
     auto& join = invocation_.join;
     auto* command = add_with_home(
         "join", "start a node in a network that others founded; returns when a first answer came", Verb::join);
-    command->add_option("invite", join.invite,
+    command->add_option("invite", invite_words_,
                         "planetserve:..., as 'planetserve invite' prints it; without it the network joined before");
     command->add_option("--serve", join.serve, "a model of the catalogue to serve");
     command->add_option("--advertise", join.advertise,

@@ -60,6 +60,7 @@ private:
     Invocation invocation_;
     std::string home_;
     std::string node_home_;
+    std::vector<std::string> invite_words_;  // a mail program breaks lines, and a shell takes blanks for ends
     bool verify_ = false;
     bool no_verify_ = false;
     CLI::App app_;

@@ -12,22 +12,29 @@ namespace fs = std::filesystem;
 namespace {
 
 // What this node is to others. Nothing is said that nobody has looked at.
-std::string what_others_get(const local::Joined& joined) {
+std::string what_others_get(const local::Joined& joined, const std::string& home) {
     const local::JoinedAs& joined_as = *joined.network.joined_as;
     std::string text = "  Relaying: ";
-    if (joined.on_this_machine)
-        text += "yes, for nodes of this machine: the whole network is on it";
-    else if (joined.relays)
+    if (!joined_as.advertise.empty())
         text +=
             "others are told to reach this machine at " + joined_as.advertise + "; nobody has tried whether they do";
+    else if (joined.relays)
+        text += "yes, for nodes of this machine: the whole network is on it";
     else
         text +=
             "no, for nobody was told how to reach this machine. Where a port of it can be reached:\n"
-            "            planetserve join --advertise ADDRESS:PORT";
-    text +=
-        "\n  Serving:  " +
-        (joined_as.serve.empty() ? "no model; one of the catalogue: planetserve join --serve MODEL" : joined_as.serve) +
-        "\n";
+            "            planetserve join --advertise ADDRESS:PORT" +
+            home;
+    text += "\n  Serving:  " +
+            (joined_as.serve.empty() ? "no model; one of the catalogue: planetserve join --serve MODEL" + home
+                                     : joined_as.serve) +
+            "\n\n";
+    for (const auto& [command, what] :
+         {std::pair("chat", "talk to it"), std::pair("status", "this node, its paths, the models"),
+          std::pair("doctor", "find out what is wrong"), std::pair("down", "stop this node; join starts it again"),
+          std::pair("leave", "leave the network")})
+        text += "  planetserve " + std::string(command) + home +
+                std::string(10 - std::string_view(command).size(), ' ') + what + "\n";
     return text;
 }
 
@@ -40,10 +47,12 @@ int join(local::JoinOptions options) {
     auto joined = local::join(options, steps);
     if (!joined) return error_exit(joined.error().message);
     const std::string base = "http://127.0.0.1:" + std::to_string(joined->network.api_port);
+    const std::string with_home =
+        options.home == local::NetworkHome::default_path() ? "" : " --home " + options.home.string();
     std::cout << "\n"
               << bold("Joined " + joined->network.joined_as->network + ".") << " Its API is OpenAI's, at "
               << bold(base + "/v1") << "\n\n"
-              << what_others_get(*joined);
+              << what_others_get(*joined, with_home);
     return 0;
 }
 
@@ -65,7 +74,7 @@ int invite(const InviteOptions& options) {
     if (!made) return error_exit(made.error().message);
     if (made->only_this_machine)
         std::cerr << "The verification nodes of this network listen on this machine alone: the invite works on it, and "
-                     "nowhere else.\n";
+                     "nowhere else. For others found a network: docs/operating.md.\n";
     std::cout << made->text << "\n";
     return 0;
 }

@@ -43,7 +43,7 @@ protected:
 TEST_F(Needs, UpNeedsCometbftForACommitteeAlone) {
     const std::string fresh = (folder_ / "none").string();
     EXPECT_EQ(of({"up", "--home", fresh}), (Words{"program", "engine", "models"}));
-    EXPECT_EQ(of({"join", "--home", fresh, "planetserve:x"}), (Words{"program"}));
+    EXPECT_EQ(of({"join", "--home", fresh, "planetserve:x", "y"}), (Words{"program"}));
     EXPECT_EQ(of({"join", "--home", fresh, "planetserve:x", "--serve", "m"}), (Words{"program", "engine", "models"}));
     EXPECT_EQ(of({"leave"}), Words{});
     EXPECT_EQ(of({"up", "--home", fresh, "--verifiers", "1"}), (Words{"program", "engine", "models"}));

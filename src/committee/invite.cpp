@@ -18,7 +18,8 @@ ByteView check_of(const crypto::Digest& digest) { return ByteView(digest).first(
 
 std::unexpected<Error> wrong(const std::string& why) {
     return fail(ErrorCode::malformed, "this is not an invite: " + why + "; an invite is one line that begins with " +
-                                          std::string(invite_prefix) + ", as 'planetserve invite' prints it");
+                                          std::string(invite_prefix) +
+                                          ", as 'planetserve invite' prints it: copy it again, whole");
 }
 
 std::string without_blanks(std::string_view text) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <limits>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -58,8 +59,8 @@ std::string address_lines(const JoinedAs& joined_as, std::uint16_t offset) {
 }
 
 std::string common_lines(const NetworkHome& home, const std::string& name, const JoinedAs& joined_as) {
-    std::string text = "# Written by planetserve join.\nhome: " + quoted(home.node(name).string()) +
-                       "\ngenesis: " + quoted(home.genesis().string()) + "\n";
+    std::string text = "# Written by planetserve join, which writes it anew when it is given options.\nhome: " +
+                       quoted(home.node(name).string()) + "\ngenesis: " + quoted(home.genesis().string()) + "\n";
     if (!joined_as.operator_name.empty()) text += "operator: " + quoted(joined_as.operator_name) + "\n";
     return text;
 }
@@ -150,7 +151,8 @@ Status check_addresses(const JoinedAs& joined_as, std::uint16_t api_port, bool h
     if (!told) return wrong("--advertise: " + told.error().message);
     const bool everywhere = told->host == "0.0.0.0" || told->host == "::";
     if (everywhere || (is_loopback(*told) && !here))
-        return wrong("--advertise: nobody else reaches this machine at " + told->host);
+        return wrong("--advertise: nobody else reaches this machine at " + told->host +
+                     "; give an address at which others do, or leave it out");
     if (serves && told->port == std::numeric_limits<std::uint16_t>::max())
         return wrong("--advertise: a model node takes the next port, and there is none");
     const int ports = serves ? 2 : 1;
@@ -205,6 +207,9 @@ void forget(const NetworkHome& home) {
 Status start(const NetworkHome& home, const std::optional<NetworkFile>& existing, const NetworkFile& network,
              const committee::Genesis& genesis, Steps& steps) {
     const bool changes = !existing || !same(*existing, network) || !is_whole(home, network);
+    std::map<std::string, std::string> configs;  // as their owner may have changed them
+    for (const char* name : {user_name, model_name})
+        if (auto text = read_file(home.config(name)); existing && text) configs[name] = *text;
     // Nodes read their configuration when they start.
     if (existing && changes) stop_nodes(home, {user_name, model_name}, steps);
     Status started = changes ? write_home(home, network, genesis) : Status{};
@@ -215,7 +220,9 @@ Status start(const NetworkHome& home, const std::optional<NetworkFile>& existing
         forget(home);
         return fail(started.error().code, started.error().message + "; nothing was joined");
     }
-    const bool back = write_home(home, *existing, genesis) && start_nodes(home, *existing, steps);
+    bool back = home.save(*existing).has_value();
+    for (const auto& [name, text] : configs) back = write_file(home.config(name), text) && back;
+    back = back && start_nodes(home, *existing, steps);
     return fail(started.error().code,
                 started.error().message + (back ? "; the node runs as it did before" : "; the node does not run"));
 }

@@ -211,5 +211,9 @@ def test_what_cannot_start_changes_nothing(network, invite, newcomer):
     done = newcomer.join("--serve", "no-such-model", check=False)
     assert done.returncode == 1 and "no-such-model" in done.stderr and "runs as it did before" in done.stderr, done.stderr
     assert [(node["name"], node["id"]) for node in newcomer.status()["nodes"]] == [("user-1", own)]
-    newcomer.join()
+    assert "log_level: debug" in config.read_text(), "still"
+    # A shell takes a blank within for an end.
+    newcomer.join(invite[:60], invite[60:])
     newcomer.ask()
+    blank = newcomer.join(" ", check=False)
+    assert blank.returncode == 1 and "not an invite" in blank.stderr, blank.stderr
