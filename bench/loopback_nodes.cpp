@@ -85,9 +85,10 @@ Result<std::unique_ptr<inference::Exchange>> EchoEngine::start(inference::Reques
 LoopbackNode::LoopbackNode(NodeKind kind)
     : kind_(kind), keys_{crypto::Identity::generate(random_), crypto::AgreementKey::generate(random_)} {
     wire::Role role = kind_ == NodeKind::model ? wire::Role::model : wire::Role::user;
+    adapters::LinkOptions options;
+    options.takes_calls = true;
     links_ = std::make_unique<adapters::LinkManager>(
-        context_, keys_.identity, loopback_hello(role), adapters::LinkOptions{},
-        static_cast<adapters::LinkEvents&>(*this),
+        context_, keys_.identity, loopback_hello(role), options, static_cast<adapters::LinkEvents&>(*this),
         [this](const NodeId& id) {
             auto found = book_.find(id);
             return found == book_.end() ? std::vector<Endpoint>{} : std::vector<Endpoint>{found->second};
@@ -104,7 +105,14 @@ LoopbackNode::~LoopbackNode() = default;
 
 void LoopbackNode::run(const std::vector<NodePlace>& book) {
     for (const NodePlace& place : book) book_[place.id] = place.endpoint;
-    model_ = book[book.size() - 2].id;
+    const NodePlace& model = book[book.size() - 2];
+    model_ = model.id;
+    if (relay_) {
+        // A proxy passes requests on to model nodes of its list alone.
+        node::DirectoryView view;
+        view.models.push_back({model.id, model.onion_key, {"echo"}, 4});
+        relay_->requests().update_directory(std::move(view));
+    }
     context_.run();
 }
 

@@ -171,6 +171,7 @@ wire::FrameUse Link::use_of(wire::FrameType type) const {
     const bool greets = type == wire::FrameType::hello || type == wire::FrameType::goodbye;
     // A peer whose hello has not come is anybody: it makes this node hold no more than a hello.
     if (state_ == State::hello && !greets) return wire::FrameUse::refuse;
+    if (options_.takes_calls && type == wire::FrameType::call_request) return wire::FrameUse::take;
     return wire::takes(hello_.role, type) ? wire::FrameUse::take : wire::FrameUse::skip;
 }
 

@@ -43,6 +43,9 @@ struct LinkOptions {
     Duration backoff_most = 30s;
     // For favoured peers: their callers have a back-off of their own, and two that multiply made a node join 14 s late.
     Duration favoured_backoff_most = 1s;
+    // Takes calls whatever its role; otherwise only a verification node does. For benchmarks, whose nodes are told by
+    // calls what to do.
+    bool takes_calls = false;
 };
 
 struct LinkCounters {
