@@ -7,6 +7,7 @@ can dial. Needs root, and a kernel that allows namespaces: refusal() says why a 
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 
@@ -24,6 +25,9 @@ def refusal():
     """Why no town can be built here; empty where one can."""
     if os.geteuid() != 0:
         return "towns need root: they are network namespaces"
+    missing = [tool for tool in ("ip", "nft") if shutil.which(tool) is None]
+    if missing:
+        return f"towns need {' and '.join(missing)}, which is not here"
     name = f"try-{secrets.token_hex(3)}"
     done = _ip("netns", "add", name, check=False)
     if done.returncode != 0:
@@ -109,7 +113,7 @@ class Town:
         assert done.returncode == 0, f"in {space}: {command}: {done.stderr}"
 
     def _forward(self, space):
-        self._in(space, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        self._in(space, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
 
     def _to_the_sky(self, space):
         number, self.next = self.next, self.next + 1
