@@ -7,10 +7,10 @@
 #include "adapters/cometbft/chain_reader.h"
 #include "apps/commands.h"
 #include "apps/terminal.h"
-#include "base/files.h"
 #include "base/words.h"
 #include "committee/audit.h"
 #include "local/diagnosis.h"
+#include "roles/genesis_file.h"
 #include "roles/run_file.h"
 
 namespace planetserve::apps {
@@ -88,8 +88,7 @@ int audit(const std::filesystem::path& path) {
     const local::NetworkHome home(std::filesystem::absolute(path));
     auto network = home.load();
     if (!network) return error_exit(network.error().message);
-    auto text = read_file(home.genesis());
-    auto genesis = text ? committee::Genesis::parse(*text) : std::unexpected(text.error());
+    auto genesis = roles::read_genesis(home.genesis());
     if (!genesis) return error_exit(genesis.error().message);
     if (!genesis->is_committee())
         return error_exit("a single verification node keeps no chain that could be replayed; a committee does");

@@ -10,6 +10,7 @@
 #include "committee/genesis.h"
 #include "crypto/identity.h"
 #include "crypto/system_random.h"
+#include "local/home_nodes.h"
 #include "local/local_genesis.h"
 #include "local/network_home.h"
 #include "roles/prompt_pool_file.h"
@@ -46,10 +47,7 @@ Result<committee::GenesisValidator> parse_validator(const std::string& text) {
 }  // namespace
 
 int id(const std::filesystem::path& home) {
-    std::error_code error;
-    std::filesystem::create_directories(home, error);
-    if (error) return error_exit("cannot create " + home.string() + ": " + error.message());
-    std::filesystem::permissions(home, std::filesystem::perms::owner_all, error);
+    if (auto made = local::make_home(home); !made) return error_exit(made.error().message);
     crypto::SystemRandom random;
     auto keys = crypto::load_or_create_keys(home / "keys", random);
     if (!keys) return error_exit(keys.error().message);

@@ -47,12 +47,10 @@ int join(local::JoinOptions options) {
     auto joined = local::join(options, steps);
     if (!joined) return error_exit(joined.error().message);
     const std::string base = "http://127.0.0.1:" + std::to_string(joined->network.api_port);
-    const std::string with_home =
-        options.home == local::NetworkHome::default_path() ? "" : " --home " + options.home.string();
     std::cout << "\n"
               << bold("Joined " + joined->network.joined_as->network + ".") << " Its API is OpenAI's, at "
               << bold(base + "/v1") << "\n\n"
-              << what_others_get(*joined, with_home);
+              << what_others_get(*joined, local::NetworkHome(options.home).option());
     return 0;
 }
 

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <iostream>
 
-#include "base/files.h"
-#include "committee/genesis.h"
 #include "config/model_config.h"
 #include "config/verifier_config.h"
+#include "roles/genesis_file.h"
 
 namespace planetserve::apps {
 
@@ -15,8 +14,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 bool names_committee(const std::filesystem::path& file) {
-    auto text = read_file(file);
-    auto genesis = text ? committee::Genesis::parse(*text) : std::unexpected(text.error());
+    auto genesis = roles::read_genesis(file);
     return genesis && genesis->is_committee();
 }
 

@@ -11,9 +11,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void say_how_to_use(const local::NetworkFile& network, const fs::path& home) {
+void say_how_to_use(const local::NetworkFile& network, const local::NetworkHome& home) {
     const std::string base = "http://127.0.0.1:" + std::to_string(network.api_port);
-    const std::string with_home = home == local::NetworkHome::default_path() ? "" : " --home " + home.string();
+    const std::string with_home = home.option();
     std::cout << "\n"
               << bold("The network is up.") << " Its API is OpenAI's, at " << bold(base + "/v1") << "\n\n"
               << "  curl " << base << "/v1/chat/completions -H 'Content-Type: application/json' \\\n"
@@ -34,7 +34,7 @@ int up(local::LaunchOptions options) {
     PrintedSteps steps;
     auto network = local::launch(options, steps);
     if (!network) return error_exit(network.error().message);
-    say_how_to_use(*network, options.home);
+    say_how_to_use(*network, local::NetworkHome(options.home));
     return 0;
 }
 

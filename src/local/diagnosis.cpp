@@ -3,12 +3,11 @@
 #include <set>
 
 #include "adapters/http/http_client.h"
-#include "base/files.h"
 #include "base/words.h"
-#include "committee/genesis.h"
 #include "config/model_config.h"
 #include "config/user_config.h"
 #include "local/overview.h"
+#include "roles/genesis_file.h"
 
 namespace planetserve::local {
 
@@ -29,9 +28,7 @@ std::string text(const json::value& value) { return std::string(value.as_string(
 
 VotingPowers voting_powers(const NetworkHome& home) {
     VotingPowers powers;
-    auto content = read_file(home.genesis());
-    auto genesis = content ? committee::Genesis::parse(*content) : std::unexpected(content.error());
-    if (genesis)
+    if (auto genesis = roles::read_genesis(home.genesis()))
         for (const auto& validator : genesis->validators) powers[validator.name] = validator.power;
     return powers;
 }

@@ -1,7 +1,6 @@
 #include "local/joining.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <limits>
 #include <map>
 #include <set>
@@ -16,6 +15,7 @@
 #include "local/launcher.h"
 #include "local/overview.h"
 #include "roles/founding_fetch.h"
+#include "roles/genesis_file.h"
 
 namespace planetserve::local {
 
@@ -38,31 +38,18 @@ bool on_this_machine(const committee::Genesis& genesis) {
                                [](const auto& validator) { return is_loopback(validator.address); });
 }
 
-// A text as YAML takes it, whatever is in it.
-std::string quoted(const std::string& text) { return boost::json::serialize(boost::json::string(text)); }
-
-Result<committee::Genesis> genesis_of(const fs::path& file) {
-    auto text = read_file(file);
-    if (!text) return std::unexpected(text.error());
-    auto genesis = committee::Genesis::parse(*text);
-    if (!genesis) return fail(genesis.error().code, file.string() + ": " + genesis.error().message);
-    return genesis;
-}
-
-// Where a node listens and what others are told. The addresses of one machine follow each other by port.
-std::string address_lines(const JoinedAs& joined_as, std::uint16_t offset) {
-    if (joined_as.advertise.empty()) return "listen: \"127.0.0.1:0\"\n";
-    Endpoint told = Endpoint::parse(joined_as.advertise).value();
-    told.port = static_cast<std::uint16_t>(told.port + offset);
-    const std::string everywhere = told.host.find(':') == std::string::npos ? "0.0.0.0" : "::";
-    return "listen: \"" + Endpoint{everywhere, told.port}.to_string() + "\"\nadvertise: \"" + told.to_string() + "\"\n";
-}
-
-std::string common_lines(const NetworkHome& home, const std::string& name, const JoinedAs& joined_as) {
-    std::string text = "# Written by planetserve join, which writes it anew when it is given options.\nhome: " +
-                       quoted(home.node(name).string()) + "\ngenesis: " + quoted(home.genesis().string()) + "\n";
-    if (!joined_as.operator_name.empty()) text += "operator: " + quoted(joined_as.operator_name) + "\n";
-    return text;
+// Whose node it is, where it listens and what others are told. The nodes of one machine follow each other by port.
+std::string common_lines(const NetworkHome& home, const std::string& name, const JoinedAs& joined_as,
+                         std::uint16_t offset) {
+    std::string listen = "127.0.0.1:0", more;
+    if (!joined_as.advertise.empty()) {
+        Endpoint told = Endpoint::parse(joined_as.advertise).value();
+        told.port = static_cast<std::uint16_t>(told.port + offset);
+        listen = Endpoint{told.host.find(':') == std::string::npos ? "0.0.0.0" : "::", told.port}.to_string();
+        more += "advertise: " + yaml_text(told.to_string()) + "\n";
+    }
+    if (!joined_as.operator_name.empty()) more += "operator: " + yaml_text(joined_as.operator_name) + "\n";
+    return home.config_head(name, "planetserve join, which writes it anew when it is given options", listen) + more;
 }
 
 // A node that nobody reaches is no relay: paths through it would fail.
@@ -70,14 +57,14 @@ bool relays(const JoinedAs& joined_as, bool here) { return here || !joined_as.ad
 
 Status write_configs(const NetworkHome& home, const NetworkFile& network, bool here) {
     const JoinedAs& joined_as = *network.joined_as;
-    std::string user = common_lines(home, user_name, joined_as) + address_lines(joined_as, 0) +
+    std::string user = common_lines(home, user_name, joined_as, 0) +
                        "relay:\n  enabled: " + (relays(joined_as, here) ? "true" : "false") +
                        "\napi:\n  listen: \"localhost:" + std::to_string(network.api_port) + "\"\n";
     if (auto written = write_file(home.config(user_name), user); !written) return written;
     if (joined_as.serve.empty()) return {};
-    std::string model = common_lines(home, model_name, joined_as) + address_lines(joined_as, 1) +
-                        "status:\n  listen: \"127.0.0.1:0\"\nmodels:\n  - name: " + quoted(joined_as.serve) +
-                        "\n    catalogue: " + quoted(joined_as.serve) +
+    std::string model = common_lines(home, model_name, joined_as, 1) +
+                        "status:\n  listen: \"127.0.0.1:0\"\nmodels:\n  - name: " + yaml_text(joined_as.serve) +
+                        "\n    catalogue: " + yaml_text(joined_as.serve) +
                         "\n    threads: " + std::to_string(network.engine_threads) + "\n";
     return write_file(home.config(model_name), model);
 }
@@ -94,7 +81,8 @@ bool same(const NetworkFile& one, const NetworkFile& other) {
            one.engine_threads == other.engine_threads;
 }
 
-// Whether the home has all that its nodes need to start. What its owner changed in a configuration then stays.
+// Whether the genesis and the configurations are there. Then there is no need to write them, and changes that the owner
+// made in them stay.
 bool is_whole(const NetworkHome& home, const NetworkFile& network) {
     return fs::exists(home.genesis()) && std::ranges::all_of(network.nodes, [&](const NetworkNode& node) {
                return fs::exists(home.config(node.name));
@@ -122,7 +110,7 @@ Result<committee::Genesis> genesis_to_join(const NetworkHome& home, const JoinOp
         return fail(
             ErrorCode::invalid_argument,
             path + " is in no network yet; ask somebody who is for an invite: planetserve join planetserve:...");
-    auto own = genesis_of(home.genesis());
+    auto own = roles::read_genesis(home.genesis());
     // A join that was cut may have left no genesis.
     if (!existing || (!own && !options.invite.empty())) return found(options.invite, steps);
     if (!own)
@@ -270,7 +258,7 @@ Result<Joined> join(const JoinOptions& options, Steps& steps) {
     }
     steps.end(Steps::Outcome::done, "http://127.0.0.1:" + std::to_string(network->api_port));
     if (auto answered = first_answer(home, steps); !answered) return std::unexpected(answered.error());
-    return Joined{*network, relaying, here};
+    return Joined{*network, relaying};
 }
 
 Status leave(const NetworkHome& home, Steps& steps) {
@@ -290,7 +278,7 @@ Status leave(const NetworkHome& home, Steps& steps) {
 }
 
 Result<InviteText> invite(const fs::path& file) {
-    auto genesis = genesis_of(file);
+    auto genesis = roles::read_genesis(file);
     if (!genesis) return std::unexpected(genesis.error());
     crypto::SystemRandom random;
     return InviteText{committee::invite_to(*genesis, random).to_text(), on_this_machine(*genesis)};

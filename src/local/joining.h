@@ -30,9 +30,7 @@ struct JoinOptions {
 
 struct Joined {
     NetworkFile network;
-    bool relays = false;
-    // The whole network is on this machine, so that its loopback addresses are enough.
-    bool on_this_machine = false;
+    bool relays = false;  // without an address for others: in a network that is on this machine as a whole
 };
 
 // Starts the home's nodes, and returns when one answer has come. Fails before it writes anything where the invite is

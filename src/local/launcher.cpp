@@ -5,7 +5,6 @@
 
 #include "base/files.h"
 #include "base/words.h"
-#include "committee/genesis.h"
 #include "config/user_config.h"
 #include "local/home_nodes.h"
 #include "local/local_genesis.h"
@@ -35,13 +34,8 @@ std::vector<std::string> models_of(std::size_t node) {
     }
 }
 
-std::string common_config(const NetworkHome& home, const std::string& name, const std::string& listen) {
-    return "# Written by planetserve up.\nhome: \"" + home.node(name).string() + "\"\ngenesis: \"" +
-           home.genesis().string() + "\"\nlisten: \"" + listen + "\"\n";
-}
-
 std::string user_config(const NetworkHome& home, const std::string& name, std::uint16_t api_port) {
-    std::string text = common_config(home, name, "127.0.0.1:0");
+    std::string text = home.config_head(name, "planetserve up", "127.0.0.1:0");
     if (api_port != 0) text += "api:\n  listen: \"localhost:" + std::to_string(api_port) + "\"\n";
     return text;
 }
@@ -56,7 +50,8 @@ std::size_t threads_of_an_engine(const NetworkFile& network) {
 }
 
 std::string model_config(const NetworkHome& home, const std::string& name, std::size_t number, std::size_t threads) {
-    std::string text = common_config(home, name, "127.0.0.1:0") + "status:\n  listen: \"127.0.0.1:0\"\nmodels:\n";
+    std::string text =
+        home.config_head(name, "planetserve up", "127.0.0.1:0") + "status:\n  listen: \"127.0.0.1:0\"\nmodels:\n";
     for (const std::string& model : models_of(number))
         text += "  - name: " + model + "\n    catalogue: " + model +
                 "\n    slots: 4\n    context: 4096\n    threads: " + std::to_string(threads) + "\n";
@@ -182,12 +177,6 @@ Result<std::size_t> stop(const NetworkHome& home, Steps& steps) {
     for (const auto& folder : fs::directory_iterator(home.nodes(), error))
         names.push_back(folder.path().filename().string());
     return stop_nodes(home, std::move(names), steps);
-}
-
-bool has_committee(const NetworkHome& home) {
-    auto text = read_file(home.genesis());
-    auto genesis = text ? committee::Genesis::parse(*text) : std::unexpected(text.error());
-    return genesis && genesis->is_committee();
 }
 
 }  // namespace planetserve::local

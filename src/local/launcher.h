@@ -34,7 +34,4 @@ Result<NetworkFile> launch(const LaunchOptions& options, Steps& steps);
 // Returns how many ran.
 Result<std::size_t> stop(const NetworkHome& home, Steps& steps);
 
-// Whether the genesis of a home names a committee; false where there is none.
-bool has_committee(const NetworkHome& home);
-
 }  // namespace planetserve::local

@@ -61,9 +61,8 @@ Status ensure_local_genesis(const NetworkHome& home, const NetworkFile& network,
             if (!consensus) return std::unexpected(consensus.error());
             genesis.validators.back().consensus_address = Endpoint{"127.0.0.1", *consensus};
         }
-        std::string config = "# Written by planetserve up.\nhome: \"" + home.node(node.name).string() +
-                             "\"\ngenesis: \"" + home.genesis().string() + "\"\nlisten: \"" + address.to_string() +
-                             "\"\nstatus:\n  listen: \"127.0.0.1:0\"\n";
+        std::string config =
+            home.config_head(node.name, "planetserve up", address.to_string()) + "status:\n  listen: \"127.0.0.1:0\"\n";
         if (verification) config += "models:\n";
         if (verification)
             for (const std::string& model : verification->models)

@@ -20,6 +20,16 @@ fs::path NetworkHome::default_path() {
     return fs::path(user == nullptr ? "." : user) / ".local" / "share" / "planetserve" / "network";
 }
 
+std::string yaml_text(const std::string& text) { return json::serialize(json::string(text)); }
+
+std::string NetworkHome::config_head(const std::string& name, const std::string& written_by,
+                                     const std::string& listen) const {
+    return "# Written by " + written_by + ".\nhome: " + yaml_text(node(name).string()) +
+           "\ngenesis: " + yaml_text(genesis().string()) + "\nlisten: " + yaml_text(listen) + "\n";
+}
+
+std::string NetworkHome::option() const { return path_ == default_path() ? "" : " --home " + path_.string(); }
+
 bool NetworkHome::exists() const { return fs::exists(path_ / "network.json"); }
 
 Result<NetworkFile> NetworkHome::load() const {

@@ -32,6 +32,9 @@ struct NetworkFile {
     std::optional<JoinedAs> joined_as = std::nullopt;  // nothing where the whole network is in this home
 };
 
+// A text as YAML takes it, whatever is in it.
+std::string yaml_text(const std::string& text);
+
 class NetworkHome {
 public:
     // $PLANETSERVE_HOME, else $XDG_DATA_HOME/planetserve/network, else that of ~/.local/share.
@@ -44,6 +47,10 @@ public:
     std::filesystem::path nodes() const { return path_ / "nodes"; }
     std::filesystem::path node(const std::string& name) const { return nodes() / name; }
     std::filesystem::path config(const std::string& name) const { return node(name) / "config.yaml"; }
+    // The lines that a node's configuration begins with: what wrote it, its home, the genesis, where it listens.
+    std::string config_head(const std::string& name, const std::string& written_by, const std::string& listen) const;
+    // " --home PATH", for commands that a person is told; nothing where the home is the default one.
+    std::string option() const;
     std::filesystem::path log(const std::string& name) const { return node(name) / "log"; }
 
     bool exists() const;

@@ -9,7 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <stdexcept>
 
-#include "base/files.h"
+#include "roles/genesis_file.h"
 #include "roles/run_file.h"
 #include "roles/version.h"
 
@@ -72,12 +72,6 @@ crypto::NodeKeys load_keys(const config::CommonConfig& config, Random& random) {
     return require(crypto::load_or_create_keys(config.home / "keys", random));
 }
 
-committee::Genesis load_genesis(const config::CommonConfig& config) {
-    auto genesis = committee::Genesis::parse(require(read_file(config.genesis)));
-    if (!genesis) throw std::runtime_error(config.genesis.string() + ": " + genesis.error().message);
-    return std::move(*genesis);
-}
-
 // What goes on the wire: the release alone, so that nodes of one release look alike.
 std::string software() { return std::string("planetserve ") + version; }
 
@@ -88,7 +82,7 @@ Runtime::Runtime(const config::CommonConfig& config, const NodeKind& kind)
       kind_(kind),
       lock_(lock_home(config)),
       keys_(load_keys(config, random_)),
-      genesis_(load_genesis(config)),
+      genesis_(require(read_genesis(config.genesis))),
       kept_list_(config.home / "directory.bin"),
       alarm_(context_, [this] { return next_timer(); }, [this] { on_timer(); }) {
     set_up_logging(config.log_level);

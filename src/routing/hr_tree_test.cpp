@@ -137,7 +137,7 @@ TEST_P(WithTwin, AgreesWithExactPrompts) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, WithTwin, testing::Range<std::uint64_t>(0, 12));
 
-// Holders 3 and 4 claim single levels anywhere. What the tree says about the others stays exact.
+// Holders 3 and 4 lie: they claim a level without the levels before it. The tree still answers rightly for all others.
 TEST(HrTree, LiarsDamageOnlyWhatIsSaidOfThem) {
     SeededRandom random(11);
     for (int round = 0; round < 300; ++round) {
